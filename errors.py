@@ -1,28 +1,28 @@
 """Every error that ossia raises.
 
     OssiaError
-    ├── HarmonyError                tokens or text that are not harmony             the caller acts
-    │   └── MessageError            a message that could not be rendered safely     the caller acts
-    ├── EngineError                 the engine did not complete the turn            the caller acts
+    ├── HarmonyError                tokens or text that are not harmony          the caller acts
+    │   └── MessageError            a message that could not be rendered safely  the caller acts
+    ├── EngineError                 the engine did not complete the turn         the caller acts
     │   ├── EngineUnavailableError  nobody answers at the URL, or not in time
     │   ├── ModelNotFoundError      the server does not serve that model
     │   ├── ContextLengthError      prompt and answer do not fit the window
     │   ├── EngineProtocolError     the server answers, but not with token ids
     │   └── ServerStartError        a server of ours did not come up
-    ├── SandboxError                a sandbox could not do what it was asked        the caller acts
+    ├── SandboxError                a sandbox could not do what it was asked     the caller acts
     │   ├── SandboxUnavailableError this machine offers no such sandbox
     │   ├── SandboxImageError       the image is missing or could not be made
     │   ├── SandboxDiedError        the sandbox went away; its state is lost
     │   └── SandboxPathError        a path outside /mnt/data, or no such file
-    ├── ToolError                   a call failed                                   the model is told
-    │   └── ToolRetry               it may work if tried again                      the model is told
-    ├── ToolDefinitionError         a function or tool that cannot be offered       the caller acts
-    └── RunError                    a run ended without an answer                   the caller acts
+    ├── ToolError                   a call failed                                the model is told
+    │   └── ToolRetry               it may work if tried again                   the model is told
+    ├── ToolDefinitionError         a function or tool that cannot be offered    the caller acts
+    └── RunError                    a run ended without an answer                the caller acts
         ├── LimitExceeded           a limit of the run was reached
         ├── OutputError             the answer never became the asked type
         └── TurnError               the model's turn was beyond use
 
-A message names what was given and the way out; facts are attributes, so that nobody parses the text.
+A message names what was given and the way out; facts are attributes: nobody parses the text.
 """
 
 from __future__ import annotations
@@ -118,7 +118,7 @@ class SandboxUnavailableError(SandboxError):
 
 
 class SandboxImageError(SandboxError):
-    """The sandbox image is missing or could not be made; the text names the command that makes it."""
+    """The sandbox image is missing or was not made; the text names the command that makes it."""
 
 
 class SandboxDiedError(SandboxError):

@@ -1,1 +1,1 @@
-"""placeholder"""
+"""Tokens to messages, messages to tokens. Pure: no I/O, no asyncio."""

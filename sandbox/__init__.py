@@ -1,1 +1,1 @@
-"""placeholder"""
+"""Places where untrusted code runs, and is taken down again."""

@@ -1,1 +1,1 @@
-"""placeholder"""
+"""What the model may call: the registry, the user's functions, python."""
