@@ -1,5 +1,5 @@
 """ossia: agents on OpenAI's open-weight gpt-oss models, over harmony tokens we own.
 
-Import from the four folders: `ossia.harmony` (tokens and messages), `ossia.sandbox` (where untrusted
-code runs), `ossia.tools` (what a model may call), `ossia.agent` (the loop and its engines).
+Import from the four folders: `ossia.harmony` (tokens and messages), `ossia.sandbox` (where
+untrusted code runs), `ossia.tools` (what a model may call), `ossia.agent` (the loop, its engines).
 """
