@@ -1,0 +1,55 @@
+"""The special tokens of the o200k_harmony vocabulary, by name.
+
+Source: OpenAI harmony format, "Special Tokens"; ids as in tiktoken's o200k_harmony.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+STARTOFTEXT: Final = 199998
+ENDOFTEXT: Final = 199999
+RETURN: Final = 200002
+"""The assistant is done. Only ever sampled: in history the message ends in END."""
+CONSTRAIN: Final = 200003
+"""What follows in a header is the content type."""
+CHANNEL: Final = 200005
+"""What follows in a header is the channel."""
+START: Final = 200006
+END: Final = 200007
+MESSAGE: Final = 200008
+"""The header is over; content follows."""
+CALL: Final = 200012
+"""The assistant waits for a tool."""
+
+FIRST: Final = 199998
+"""Ids from here on are special; below are the ranks of ordinary text."""
+SIZE: Final = 201088
+"""How many ids the vocabulary has; every id is below."""
+
+STOP_TOKENS: Final = (RETURN, CALL)
+"""Where sampling stops."""
+
+_NAMED = {
+    STARTOFTEXT: "startoftext",
+    ENDOFTEXT: "endoftext",
+    RETURN: "return",
+    CONSTRAIN: "constrain",
+    CHANNEL: "channel",
+    START: "start",
+    END: "end",
+    MESSAGE: "message",
+    CALL: "call",
+}
+
+
+def name(token: int) -> str:
+    """How a special token is written, `<|start|>` say.
+
+    token: an id in [FIRST, SIZE). Ids that harmony does not use are `<|reserved_N|>`.
+    """
+    return f"<|{_NAMED.get(token) or f'reserved_{token}'}|>"
+
+
+NAMES: Final = {token: name(token) for token in range(FIRST, SIZE)}
+"""Every special token's id, and how it is written."""

@@ -1,0 +1,59 @@
+"""The reference implementation, fed with our own ranks: it would download them otherwise."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pytest
+
+from ossia.harmony import Message, conversation_to_json, write_ranks
+
+
+@pytest.fixture(scope="session")
+def openai_harmony(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """openai-harmony's module; it has no types."""
+    os.environ["TIKTOKEN_ENCODINGS_BASE"] = str(
+        write_ranks(tmp_path_factory.mktemp("ranks")).parent
+    )
+    return importlib.import_module("openai_harmony")
+
+
+@pytest.fixture(scope="session")
+def reference(openai_harmony: Any) -> Any:
+    """openai-harmony's encoding."""
+    return openai_harmony.load_harmony_encoding("HarmonyGptOss")
+
+
+@pytest.fixture(scope="session")
+def reference_render(openai_harmony: Any, reference: Any) -> Callable[..., list[int]]:
+    """What openai-harmony renders our messages to."""
+
+    def render(
+        messages: Sequence[Message], *, next_role: str | None = None, drop: bool = True
+    ) -> list[int]:
+        conversation = openai_harmony.Conversation.from_json(conversation_to_json(messages))
+        config = openai_harmony.RenderConversationConfig(auto_drop_analysis=drop)
+        if next_role is None:
+            return list(reference.render_conversation(conversation, config))
+        role = openai_harmony.Role(next_role)
+        return list(reference.render_conversation_for_completion(conversation, role, config))
+
+    return render
+
+
+@pytest.fixture(scope="session")
+def reference_parse(openai_harmony: Any, reference: Any) -> Callable[..., list[Message]]:
+    """What openai-harmony parses, as our messages; it raises what it raises."""
+
+    def parse(
+        tokens: Sequence[int], *, role: str | None = "assistant", strict: bool = True
+    ) -> list[Message]:
+        whose = None if role is None else openai_harmony.Role(role)
+        found = reference.parse_messages_from_completion_tokens(tokens, whose, strict=strict)
+        return [Message.from_dict(json.loads(message.to_json())) for message in found]
+
+    return parse
