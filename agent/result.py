@@ -1,0 +1,78 @@
+"""What a run leaves behind."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from ..harmony import Message
+
+OutputT = TypeVar("OutputT")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """What a run, or one step of it, has used so far."""
+
+    steps: int = 0
+    """Turns of the model."""
+    tool_calls: int = 0
+    prompt_tokens: int = 0
+    """Prompt tokens, all steps together; what the engine served from its cache counts too."""
+    cached_tokens: int | None = 0
+    """How many of them the engine's prefix cache served; None where it does not say."""
+    sampled_tokens: int = 0
+    reasoning_tokens: int = 0
+    """How many of the sampled tokens belong to reasoning, headers included."""
+    repairs: int = 0
+    """How often the parser had to mend what the model wrote."""
+    resamples: int = 0
+    """How many of the turns were beyond use and sampled again."""
+    engine_s: float = 0.0
+    tool_s: float = 0.0
+
+    def __add__(self, other: Usage) -> Usage:
+        cached = (
+            None
+            if self.cached_tokens is None or other.cached_tokens is None
+            else self.cached_tokens + other.cached_tokens
+        )
+        return Usage(
+            steps=self.steps + other.steps,
+            tool_calls=self.tool_calls + other.tool_calls,
+            prompt_tokens=self.prompt_tokens + other.prompt_tokens,
+            cached_tokens=cached,
+            sampled_tokens=self.sampled_tokens + other.sampled_tokens,
+            reasoning_tokens=self.reasoning_tokens + other.reasoning_tokens,
+            repairs=self.repairs + other.repairs,
+            resamples=self.resamples + other.resamples,
+            engine_s=self.engine_s + other.engine_s,
+            tool_s=self.tool_s + other.tool_s,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Citation:
+    """A passage that an answer points at."""
+
+    url: str
+    title: str
+    lines: tuple[int, int]
+    """First and last line of the passage, as they were shown."""
+    span: tuple[int, int]
+    """Where the mark stands in the answer, in characters."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunResult(Generic[OutputT]):
+    """A finished run: its typed output, and everything that led to it."""
+
+    run_id: str
+    output: OutputT
+    """The answer as the asked type. It holds no reasoning."""
+    messages: tuple[Message, ...]
+    """The whole run, the reasoning included: for debugging, not for end users."""
+    usage: Usage
+    seconds: float
+    files: tuple[Any, ...] = ()
+    citations: tuple[Citation, ...] = ()

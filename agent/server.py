@@ -1,0 +1,216 @@
+"""A vLLM server that ossia starts, watches over and stops."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import sys
+import tempfile
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from http import HTTPStatus
+from importlib.util import find_spec
+from pathlib import Path
+from subprocess import DEVNULL, STDOUT
+
+import httpx
+import structlog
+from anyio import CancelScope, current_time, fail_after, move_on_after, open_process, sleep
+from anyio.abc import Process
+from platformdirs import user_cache_path
+
+from ..errors import EngineError, ServerStartError
+from ..harmony import write_ranks
+
+log = structlog.get_logger()
+
+POLL_S = 0.2
+STOP_S = 15.0
+"""How long a server may take to end by itself; then it is killed."""
+LOG_LINES = 30
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Server:
+    """A running server of ours."""
+
+    url: str
+    model: str
+    """The name it serves the model under."""
+    log: Path
+    """What it writes, while it runs."""
+
+
+@asynccontextmanager
+async def open_server(
+    checkpoint: str | Path,
+    *,
+    port: int | None = None,
+    python: str | Path | None = None,
+    start_s: float = 600.0,
+    options: Sequence[str] = (),
+) -> AsyncGenerator[Server]:
+    """Serve a model with vLLM on loopback. The server is gone when the block ends, however it ends.
+
+    checkpoint: a folder with a gpt-oss model, or a name that vLLM can load.
+    port: where to listen; None takes a free one.
+    python: the interpreter that has vLLM; None looks where `engine_python` says.
+    start_s: seconds from the start until the server must be healthy.
+    options: further options for vLLM's server, such as `--max-model-len=8192`.
+
+    Raises ServerStartError with the end of the server's log, and EngineError where no vLLM is
+    installed or the port is taken.
+    """
+    port = free_port() if port is None else claim_port(port)
+    name = Path(checkpoint).name
+    command = [*_die_with_us(), str(python or engine_python()), *_arguments(checkpoint, name, port)]
+    with tempfile.TemporaryDirectory(prefix="ossia-engine-") as folder:
+        server = Server(url=f"http://127.0.0.1:{port}", model=name, log=Path(folder, "vllm.log"))
+        with server.log.open("wb") as output:
+            process = await open_process(
+                [*command, *options],
+                stdin=DEVNULL,
+                stdout=output,
+                stderr=STDOUT,
+                env=_environment(checkpoint),
+                start_new_session=True,
+            )
+        log.info("server_started", url=server.url, model=str(checkpoint), pid=process.pid)
+        try:
+            await _healthy(server, process, start_s)
+            yield server
+        finally:
+            await _stop(process)
+
+
+def engine_python() -> Path:
+    """The interpreter that has vLLM.
+
+    In this order: `$OSSIA_ENGINE_PYTHON`, this interpreter, the engine environment that
+    `make demo` keeps in the user's cache. Raises EngineError if there is none.
+    """
+    named = os.environ.get("OSSIA_ENGINE_PYTHON")
+    if named:
+        if not Path(named).exists():
+            raise EngineError(f"OSSIA_ENGINE_PYTHON names {named!r}, which does not exist")
+        return Path(named)
+    if find_spec("vllm") is not None:
+        return Path(sys.executable)
+    cached = user_cache_path("ossia") / "engine" / "current" / "bin" / "python"
+    if cached.exists():
+        return cached
+    raise EngineError(
+        "vLLM is not installed: `pip install 'ossia[vllm]'` on a machine with a GPU, `make demo` "
+        "in a checkout for one on the CPU, or name its interpreter in OSSIA_ENGINE_PYTHON"
+    )
+
+
+def free_port() -> int:
+    """A port on loopback that nobody listens on at this moment."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def claim_port(port: int) -> int:
+    """`port`, if nobody listens there. Raises EngineError otherwise."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as error:
+            raise EngineError(
+                f"port {port} cannot be taken ({error.strerror}): stop what listens there, name "
+                "another port, or name none for a free one",
+                url=f"http://127.0.0.1:{port}",
+            ) from error
+    return port
+
+
+def _arguments(checkpoint: str | Path, name: str, port: int) -> list[str]:
+    # The api_server module, not the `vllm` command: the CPU build's command looks for a
+    # distribution named vllm and dies.
+    arguments = [
+        "-m", "vllm.entrypoints.openai.api_server",
+        "--model", str(checkpoint),
+        "--served-model-name", name,
+        "--host", "127.0.0.1",
+        "--port", str(port),
+        "--enable-prefix-caching",
+        "--enable-prompt-tokens-details",
+    ]  # fmt: skip
+    return arguments if _has_gpu() else [*arguments, "--enforce-eager"]
+
+
+def _environment(checkpoint: str | Path) -> Mapping[str, str]:
+    environment = dict(os.environ)
+    # vLLM's own harmony code would download the vocabulary; an offline server must find it.
+    ranks = user_cache_path("ossia") / "vocabulary"
+    write_ranks(ranks)
+    environment["TIKTOKEN_ENCODINGS_BASE"] = str(ranks)
+    environment.setdefault("VLLM_NO_USAGE_STATS", "1")
+    if Path(checkpoint).is_dir():
+        environment.setdefault("HF_HUB_OFFLINE", "1")
+    if not _has_gpu():
+        environment.setdefault("VLLM_CPU_KVCACHE_SPACE", "1")
+    return environment
+
+
+def _has_gpu() -> bool:
+    return Path("/dev/nvidiactl").exists() or Path("/dev/kfd").exists()
+
+
+def _die_with_us() -> list[str]:
+    """A prefix that ends the server even if this process is killed outright."""
+    setpriv = shutil.which("setpriv")
+    return [setpriv, "--pdeathsig", "TERM", "--"] if setpriv else []
+
+
+async def _healthy(server: Server, process: Process, start_s: float) -> None:
+    began = current_time()
+    async with httpx.AsyncClient(trust_env=False, timeout=5.0) as client:
+        while current_time() - began < start_s:
+            if process.returncode is not None:
+                raise _start_error(server, f"ended with status {process.returncode}")
+            try:
+                response = await client.get(f"{server.url}/health")
+            except httpx.TransportError:
+                await sleep(POLL_S)
+                continue
+            if response.status_code == HTTPStatus.OK:
+                log.info("server_healthy", url=server.url, seconds=round(current_time() - began, 1))
+                return
+            await sleep(POLL_S)
+    raise _start_error(server, f"was not healthy after {start_s:.0f} s")
+
+
+def _start_error(server: Server, what: str) -> ServerStartError:
+    lines = server.log.read_text(errors="replace").splitlines()[-LOG_LINES:]
+    tail = "\n".join(lines)
+    return ServerStartError(
+        f"the vLLM server for {server.model} {what}. Its last lines:\n{tail}",
+        url=server.url,
+        log=tail,
+    )
+
+
+async def _stop(process: Process) -> None:
+    """End the server and whatever it started: first kindly, then for certain."""
+    with CancelScope(shield=True):
+        _signal(process, signal.SIGTERM)
+        with move_on_after(STOP_S):
+            await process.wait()
+        _signal(process, signal.SIGKILL)
+        with fail_after(STOP_S):
+            await process.wait()
+        await process.aclose()
+
+
+def _signal(process: Process, number: signal.Signals) -> None:
+    try:
+        os.killpg(process.pid, number)
+    except ProcessLookupError:
+        return

@@ -1,0 +1,70 @@
+"""One turn of the model: its tokens as they were sampled, and what they amount to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from ..harmony import Ended, Message, Repaired, StreamParser
+from ..harmony import Event as ParserEvent
+from .engine import Sampled
+
+
+@dataclass
+class Turn:
+    """One turn, read as it is sampled.
+
+    It is over with its first call or final answer, whatever token closed that: what a model goes
+    on to imagine never reaches the run, and the engine is told to stop.
+    """
+
+    tokens: list[int] = field(default_factory=list[int])
+    """As sampled, up to the end of the call or of the answer."""
+    call: Message | None = None
+    """The call that the turn ended in."""
+    final: Message | None = None
+    """The answer that it ended in."""
+    finish: Literal["stop", "length"] | None = None
+    cached_tokens: int | None = None
+    reasoning_tokens: int = 0
+    repairs: int = 0
+    _parser: StreamParser = field(default_factory=StreamParser)
+    _since: int = 0
+    """Where the message that is being read began."""
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing more is to be read."""
+        return self.finish is not None or self.call is not None or self.final is not None
+
+    def read(self, piece: Sampled) -> list[ParserEvent]:
+        """Take in a piece; returns what it told, as far as it belongs to the turn."""
+        self.tokens.extend(piece.tokens)
+        if piece.cached_tokens is not None:
+            self.cached_tokens = piece.cached_tokens
+        events = self._parser.feed(piece.tokens)
+        if piece.finish is not None:
+            self.finish = piece.finish
+            events += self._parser.finish()
+        for count, event in enumerate(events, start=1):
+            if isinstance(event, Repaired):
+                self.repairs += 1
+            elif isinstance(event, Ended) and self._close(event):
+                del self.tokens[event.at + 1 :]
+                return events[:count]
+        return events
+
+    def _close(self, ended: Ended) -> bool:
+        """Note a whole message; true if the turn is over with it."""
+        message = ended.message
+        cut = ended.end is None and self.finish == "length"
+        if message.role != "assistant" or cut:
+            return False
+        if message.channel == "analysis" and message.recipient is None:
+            self.reasoning_tokens += ended.at + 1 - self._since
+        self._since = ended.at + 1
+        if message.recipient is not None:
+            self.call = message
+        elif message.channel == "final":
+            self.final = message
+        return self.call is not None or self.final is not None
