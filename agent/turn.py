@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
-from ..harmony import Ended, Message, Repaired, StreamParser
+from ..harmony import STOP_TOKENS, Ended, Message, Repaired, StreamParser
 from ..harmony import Event as ParserEvent
 from .engine import Sampled
 
@@ -34,8 +34,13 @@ class Turn:
 
     @property
     def over(self) -> bool:
-        """Whether nothing more is to be read."""
-        return self.finish is not None or self.call is not None or self.final is not None
+        """Whether nothing more is to be read.
+
+        After a stop token the engine still says what the turn cost; after any other it would
+        only go on sampling.
+        """
+        done = self.call is not None or self.final is not None
+        return self.finish is not None or (done and self.tokens[-1] not in STOP_TOKENS)
 
     def read(self, piece: Sampled) -> list[ParserEvent]:
         """Take in a piece; returns what it told, as far as it belongs to the turn."""

@@ -106,7 +106,7 @@ class VLLMEngine:
         """The model's served name and its window in tokens. Asks the server once."""
         if self._known is None:
             async with self._client.use() as client:
-                patience = Patience(self.base_url, FIRST_CONTACT_S)
+                patience = Patience(self.base_url, min(FIRST_CONTACT_S, self._absence_s))
                 while self._known is None:
                     try:
                         self._known = await self._ask_models(client)

@@ -1,12 +1,12 @@
-"""Stand-ins for the world's side of an agent, so that users test theirs without a model."""
+"""A model from a script: for tests of an agent without any model."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import AsyncGenerator, Iterable, Sequence
 
-from ..harmony import STOP_TOKENS, encode, special
-from .engine import Sampled, Sampling
+from ...harmony import STOP_TOKENS, encode, special
+from ..engine import Sampled, Sampling
 
 _IDS = {name: token for token, name in special.NAMES.items()}
 _CONTROL = re.compile(r"(<\|\w+\|>)")

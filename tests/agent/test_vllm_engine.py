@@ -1,0 +1,206 @@
+"""VLLMEngine against a server that misbehaves to order."""
+
+from __future__ import annotations
+
+from contextlib import aclosing
+
+import httpx
+import pytest
+from anyio import create_task_group, fail_after
+
+from ossia.agent import Agent, Sampled, Sampling, VLLMEngine
+from ossia.agent.testing import Reply, harmony_tokens, open_fake_vllm
+from ossia.errors import (
+    ContextLengthError,
+    EngineError,
+    EngineProtocolError,
+    EngineUnavailableError,
+    ModelNotFoundError,
+)
+
+ANSWER = "<|channel|>final<|message|>It is 15846.<|return|>"
+TOKENS = harmony_tokens(ANSWER)
+PROMPT = [1, 2, 3]
+
+
+async def generate(engine: VLLMEngine, **sampling: int) -> list[Sampled]:
+    async with aclosing(engine.generate(PROMPT, Sampling(**sampling))) as pieces:
+        return [piece async for piece in pieces]
+
+
+def tokens_of(pieces: list[Sampled]) -> list[int]:
+    return [token for piece in pieces for token in piece.tokens]
+
+
+async def test_tokens_come_as_they_are_sampled_and_the_cost_comes_last() -> None:
+    async with open_fake_vllm([Reply(turn=ANSWER, cached_tokens=2)]) as server:
+        pieces = await generate(VLLMEngine(server.url))
+    assert tokens_of(pieces) == TOKENS
+    assert (pieces[-1].finish, pieces[-1].cached_tokens) == ("stop", 2)
+    assert all(piece.finish is None for piece in pieces[:-1])
+
+
+async def test_what_is_asked_is_token_ids_for_token_ids() -> None:
+    async with open_fake_vllm([Reply(turn=ANSWER)], window=100) as server:
+        await generate(VLLMEngine(server.url + "/v1/"), seed=7)
+    (asked,) = server.requests
+    assert asked["prompt"] == PROMPT
+    assert asked["model"] == "gpt-oss-fake"
+    assert asked["max_tokens"] == 97, "what the window leaves"
+    assert asked["stop_token_ids"] == [200002, 200012]
+    assert asked["return_token_ids"]
+    assert not asked["skip_special_tokens"]
+    assert asked["seed"] == 7
+
+
+async def test_a_turn_that_reaches_its_limit_says_length() -> None:
+    async with open_fake_vllm([Reply(turn=ANSWER)]) as server:
+        pieces = await generate(VLLMEngine(server.url), max_tokens=4)
+    assert tokens_of(pieces) == TOKENS[:4]
+    assert pieces[-1].finish == "length"
+
+
+@pytest.mark.parametrize("after", range(len(TOKENS) + 1))
+async def test_a_turn_that_breaks_off_is_taken_up_from_the_tokens_received(after: int) -> None:
+    replies = [Reply(turn=TOKENS, drop_after=after), Reply(turn=TOKENS[after:])]
+    async with open_fake_vllm(replies) as server:
+        pieces = await generate(VLLMEngine(server.url), max_tokens=50)
+    assert tokens_of(pieces) == TOKENS
+    assert pieces[-1].finish == "stop"
+    if after < len(TOKENS):
+        first, second = server.requests
+        assert second["prompt"] == first["prompt"] + TOKENS[:after]
+        assert second["max_tokens"] == 50 - after
+
+
+@pytest.mark.parametrize("status", [408, 429, 502, 503, 504])
+async def test_a_server_that_is_busy_is_asked_again(status: int) -> None:
+    replies = [Reply(status=status), Reply(status=status), Reply(turn=ANSWER)]
+    async with open_fake_vllm(replies) as server:
+        assert tokens_of(await generate(VLLMEngine(server.url))) == TOKENS
+    assert len(server.requests) == 3
+
+
+async def test_a_server_that_stays_away_is_given_up_with_the_reason() -> None:
+    async with open_fake_vllm([Reply(status=503)]) as server:
+        engine = VLLMEngine(server.url, absence_s=0)
+        with pytest.raises(EngineUnavailableError, match="HTTP 503"):
+            await generate(engine)
+
+
+async def test_a_server_that_falls_silent_is_left() -> None:
+    replies = [Reply(turn=TOKENS, hang_after=2), Reply(turn=TOKENS[2:])]
+    async with open_fake_vllm(replies) as server:
+        with fail_after(20):
+            pieces = await generate(VLLMEngine(server.url, silence_s=0.2))
+    assert tokens_of(pieces) == TOKENS
+
+
+async def test_nobody_at_the_url_is_said_with_the_way_out() -> None:
+    async with open_fake_vllm([]) as server:
+        url = server.url
+    with pytest.raises(EngineUnavailableError, match="ossia engine") as raised:
+        await generate(VLLMEngine(url, absence_s=0.1))
+    assert raised.value.url == url
+    assert url in str(raised.value)
+
+
+def test_what_is_no_url_is_refused_at_once() -> None:
+    with pytest.raises(EngineError, match="write it like http://127"):
+        VLLMEngine("localhost:8000")
+
+
+async def test_a_wrong_model_is_answered_with_those_there_are() -> None:
+    async with open_fake_vllm([]) as server:
+        with pytest.raises(ModelNotFoundError, match="gpt-oss-fake") as raised:
+            await generate(VLLMEngine(server.url, model="gpt-oss-20b"))
+    assert raised.value.model == "gpt-oss-20b"
+    assert raised.value.known == ("gpt-oss-fake",)
+
+
+async def test_a_prompt_beyond_the_window_is_refused_with_both_numbers() -> None:
+    async with open_fake_vllm([], window=3) as server:
+        with pytest.raises(ContextLengthError) as raised:
+            await generate(VLLMEngine(server.url))
+    assert (raised.value.prompt_tokens, raised.value.window) == (3, 3)
+    assert server.requests == []
+
+
+async def test_a_server_without_token_ids_is_told_apart() -> None:
+    async with open_fake_vllm([Reply(turn=ANSWER, token_ids=False)]) as server:
+        with pytest.raises(EngineProtocolError, match="update the server"):
+            await generate(VLLMEngine(server.url))
+
+
+async def test_broken_json_is_shown_and_not_retried() -> None:
+    async with open_fake_vllm([Reply(turn=ANSWER, line_after=(2, "{oops"))]) as server:
+        with pytest.raises(EngineProtocolError, match="oops"):
+            await generate(VLLMEngine(server.url))
+    assert len(server.requests) == 1
+
+
+async def test_an_error_in_mid_stream_is_told_in_the_server_s_words() -> None:
+    line = '{"error": {"message": "Token id 300000 is out of vocabulary"}}'
+    async with open_fake_vllm([Reply(turn=ANSWER, line_after=(0, line))]) as server:
+        with pytest.raises(EngineError, match="out of vocabulary"):
+            await generate(VLLMEngine(server.url))
+
+
+async def test_a_refusal_is_told_in_the_server_s_words() -> None:
+    async with open_fake_vllm([Reply(status=400, error="top_p must be in (0, 1]")]) as server:
+        with pytest.raises(EngineError, match="top_p must be") as raised:
+            await generate(VLLMEngine(server.url))
+    assert raised.value.status == 400
+
+
+async def test_the_api_key_is_sent_and_never_shown() -> None:
+    async with open_fake_vllm([Reply(status=401)]) as server:
+        engine = VLLMEngine(server.url, api_key="s3cret")
+        with pytest.raises(EngineError, match="pass api_key") as raised:
+            await generate(engine)
+    assert server.headers[-1]["authorization"] == "Bearer s3cret"
+    assert "s3cret" not in repr(engine) + str(raised.value)
+
+
+async def test_leaving_a_turn_closes_the_stream_so_that_the_server_stops() -> None:
+    async with open_fake_vllm([Reply(turn=TOKENS, hang_after=2)]) as server:
+        async with aclosing(VLLMEngine(server.url).generate(PROMPT, Sampling())) as pieces:
+            await anext(pieces)
+        with fail_after(10):
+            await server.left.wait()
+
+
+async def test_cancelling_a_run_closes_the_stream() -> None:
+    async with open_fake_vllm([Reply(turn=TOKENS, hang_after=0)]) as server:
+        async with create_task_group() as group:
+            group.start_soon(Agent(VLLMEngine(server.url)).run, "2 + 3?")
+            with fail_after(10):
+                await server.asked.wait()
+            group.cancel_scope.cancel()
+        with fail_after(10):
+            await server.left.wait()
+
+
+async def test_runs_share_the_connections_of_an_engine_that_is_held_open() -> None:
+    opened: list[httpx.AsyncClient] = []
+
+    def client() -> httpx.AsyncClient:
+        opened.append(httpx.AsyncClient(headers={"X-Team": "blue"}))
+        return opened[-1]
+
+    async with open_fake_vllm([Reply(turn=ANSWER)] * 3) as server:
+        async with VLLMEngine(server.url, client=client) as engine:
+            agent = Agent(engine)
+            async with create_task_group() as group:
+                for _ in range(3):
+                    group.start_soon(agent.run, "2 + 3?")
+        assert len(opened) == 1
+        assert opened[0].is_closed
+    assert server.headers[-1]["x-team"] == "blue"
+
+
+async def test_an_engine_that_is_not_held_opens_and_closes_by_itself() -> None:
+    async with open_fake_vllm([Reply(turn=ANSWER), Reply(turn=ANSWER)]) as server:
+        agent = Agent(VLLMEngine(server.url))
+        for _ in range(2):
+            assert (await agent.run("417 * 38?")).output == "It is 15846."
