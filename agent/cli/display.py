@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.control import strip_control_codes
 from rich.text import Text
 
-from .events import (
+from ..events import (
     AnswerDelta,
     AnswerRejected,
     CallAnswered,
@@ -19,9 +19,15 @@ from .events import (
     TurnDiscarded,
     TurnRepaired,
 )
-from .result import RunResult
+from ..result import RunResult
 
-_STYLES = {"reasoning": "dim italic", "preamble": "", "arguments": "cyan", "answer": "bold"}
+_STREAMED = {
+    ReasoningDelta: "dim italic",
+    PreambleDelta: "",
+    CallArgumentsDelta: "cyan",
+    AnswerDelta: "bold",
+}
+"""What is written piece by piece, and how it looks."""
 MAX_OUTPUT_LINES = 20
 """How much of a tool's answer is shown; the model reads all of it."""
 
@@ -35,24 +41,18 @@ class Display:
 
     def __init__(self, console: Console) -> None:
         self._console = console
-        self._open = ""
-        """The kind of text that the cursor stands behind; empty at the start of a line."""
+        self._open: type[Event] | None = None
+        """The kind of text that the cursor stands behind; None at the start of a line."""
 
     def show(self, event: Event) -> None:
         """Write what an event tells."""
         match event:
-            case ReasoningDelta(text=text):
-                self._stream("reasoning", text)
-            case PreambleDelta(text=text):
-                self._stream("preamble", text)
+            case ReasoningDelta() | PreambleDelta() | CallArgumentsDelta() | AnswerDelta():
+                self._stream(event)
             case CallStarted(recipient=recipient):
                 self._line(f"→ {recipient}", "bold cyan")
-            case CallArgumentsDelta(text=text):
-                self._stream("arguments", text)
             case CallAnswered():
                 self._answered(event)
-            case AnswerDelta(text=text):
-                self._stream("answer", text)
             case AnswerRejected(reason=reason):
                 self._line(f"✗ not accepted, asked again: {reason}", "yellow")
             case TurnDiscarded(reason=reason):
@@ -64,12 +64,14 @@ class Display:
             case _:
                 return
 
-    def _stream(self, kind: str, text: str) -> None:
-        """Write a piece of running text; another kind begins a new line."""
-        if kind != self._open:
+    def _stream(
+        self, event: ReasoningDelta | PreambleDelta | CallArgumentsDelta | AnswerDelta
+    ) -> None:
+        """Write a piece of running text; another kind of text begins a new line."""
+        if type(event) is not self._open:
             self._break()
-            self._open = kind
-        self._print(text, _STYLES[kind], end="")
+            self._open = type(event)
+        self._print(event.text, _STREAMED[type(event)], end="")
 
     def _line(self, text: str, style: str) -> None:
         self._break()
@@ -87,7 +89,7 @@ class Display:
     def _break(self) -> None:
         if self._open:
             self._console.print()
-            self._open = ""
+            self._open = None
 
     def _print(self, text: str, style: str, end: str = "\n") -> None:
         plain = strip_control_codes(text.replace("\x1b", "␛"))

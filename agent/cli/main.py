@@ -1,0 +1,48 @@
+"""`ossia`: its commands, and how it fails."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from typing import Annotated
+
+import structlog
+import typer
+from rich.console import Console
+
+from ...errors import OssiaError
+from . import engine, run
+
+app = typer.Typer(
+    help="Agents on OpenAI's open-weight gpt-oss models, local and private.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("run")(run.run)
+app.command("engine")(engine.engine)
+
+
+@app.callback()
+def settings(
+    *,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log what happens.")] = False,
+) -> None:
+    """Agents on OpenAI's open-weight gpt-oss models, local and private."""
+    structlog.configure(
+        wrapper_class=structlog.make_filtering_bound_logger(
+            logging.INFO if verbose else logging.ERROR
+        ),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
+
+
+def main() -> None:
+    """The `ossia` program. What a user can mend is one message; anything else is a traceback."""
+    try:
+        app()
+    except OssiaError as error:
+        Console(stderr=True).print(f"{type(error).__name__}: {error}", style="red", markup=False)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        sys.exit(130)
