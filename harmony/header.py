@@ -1,20 +1,18 @@
-"""The header of a message: its fields, their limits, and their tokens."""
+"""The header of a message: its fields, and their limits."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import lru_cache
+from typing import NamedTuple
 
 from ..errors import MessageError
 from . import special
-from .messages import ROLES, Role
-from .vocabulary import encode
+from .messages import ROLES, Message, Role
 
-CONSTRAIN_MARK = special.name(special.CONSTRAIN)
+CONSTRAIN_MARK = special.NAMES[special.CONSTRAIN]
+"""How a content type begins that the model promises to keep to: `<|constrain|>json`."""
 
 
-@dataclass(frozen=True, slots=True)
-class Header:
+class Header(NamedTuple):
     """Everything that a message says about itself before its content."""
 
     role: Role
@@ -23,32 +21,32 @@ class Header:
     recipient: str | None = None
     content_type: str | None = None
 
+    @property
+    def is_call(self) -> bool:
+        """Whether the assistant asks a tool."""
+        return self.role == "assistant" and self.recipient is not None
 
-@lru_cache(maxsize=4096)
-def header_tokens(header: Header) -> tuple[int, ...]:
-    """The header from `<|start|>` to `<|message|>`, exactly as openai-harmony encodes it.
 
-    Raises MessageError if a field would not survive the way to the model and back.
-    """
-    check(header)
-    author = header.role if header.name is None else f"{header.role}:{header.name}"
-    if header.role == "tool":
-        author = header.name or ""
-    out = [special.START, *encode(author)]
-    if header.recipient not in {None, "all"}:
-        out += encode(f" to={header.recipient}")
-    if header.channel is not None:
-        out += [special.CHANNEL, *encode(header.channel)]
-    kind = header.content_type
-    if kind is not None and kind.startswith(CONSTRAIN_MARK):
-        out += [*encode(" "), special.CONSTRAIN, *encode(kind.removeprefix(CONSTRAIN_MARK))]
-    elif kind is not None:
-        out += encode(f" {kind}")
-    return (*out, special.MESSAGE)
+def header_of(message: Message) -> Header:
+    """The header of a message."""
+    return Header(
+        message.role, message.name, message.channel, message.recipient, message.content_type
+    )
+
+
+def message_of(header: Header, text: str) -> Message:
+    """The message with that header and content."""
+    role, name, channel, recipient, content_type = header
+    return Message(
+        role, text, name=name, channel=channel, recipient=recipient, content_type=content_type
+    )
 
 
 def check(header: Header) -> None:
-    """Raise MessageError if a field would break the header that it stands in."""
+    """Raise MessageError if a field would break the header that it stands in.
+
+    Names come from users, tools and models: none may add a word to a header, or pass for a role.
+    """
     if header.role == "tool":
         if header.name is None:
             raise MessageError("a tool's message needs the tool's name, functions.search say")
@@ -60,18 +58,16 @@ def check(header: Header) -> None:
     _check_word("channel", header.channel)
     _check_word("recipient", header.recipient)
     kind = header.content_type
-    _check_word("content_type", kind if kind is None else kind.removeprefix(CONSTRAIN_MARK))
+    if kind != CONSTRAIN_MARK:
+        _check_word("content_type", kind and kind.removeprefix(CONSTRAIN_MARK))
 
 
 def _check_word(field: str, word: str | None) -> None:
     if word is None:
         return
-    if not word or word.startswith("to=") or "<|" in word or not _is_one_word(word):
+    one_word = bool(word) and word.isprintable() and " " not in word
+    if not one_word or "<|" in word or word.startswith("to="):
         raise MessageError(
-            f"{field} {word!r} would break the message's header; "
-            "give one word without white space, control characters, `<|` or a leading `to=`"
+            f"{field} {word!r} would break the message's header; give one word "
+            "without white space, control characters, `<|` or a leading `to=`"
         )
-
-
-def _is_one_word(word: str) -> bool:
-    return word.isprintable() and " " not in word

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Literal
 
 from ..errors import MessageError
 from . import special
 from .content import DeveloperContent, SystemContent
-from .header import Header, header_tokens
+from .header import CONSTRAIN_MARK, Header, check, header_of
 from .messages import Message, Part, Role
 from .sections import developer_text, system_text
 from .vocabulary import encode
@@ -53,18 +54,36 @@ def message_tokens(message: Message, *, functions: bool = False) -> list[int]:
 
     functions: whether the conversation offers functions, which a system message mentions.
     """
-    header = Header(
-        message.role, message.name, message.channel, message.recipient, message.content_type
-    )
+    header = header_of(message)
     out = [*header_tokens(header)]
     if isinstance(message.content, str):
         out += encode(message.content)
     else:
         for part in message.parts:
             out += encode(_part_text(part, message.role, functions=functions))
-    is_call = message.role == "assistant" and message.recipient is not None
-    out.append(special.CALL if is_call else special.END)
+    out.append(special.CALL if header.is_call else special.END)
     return out
+
+
+@lru_cache(maxsize=4096)
+def header_tokens(header: Header) -> tuple[int, ...]:
+    """The header from `<|start|>` to `<|message|>`, field by field as openai-harmony encodes it.
+
+    Raises MessageError if a field would not survive the way to the model and back.
+    """
+    check(header)
+    role, name, channel, recipient, kind = header
+    author = role if name is None else f"{role}:{name}"
+    out = [special.START, *encode(name or "" if role == "tool" else author)]
+    if recipient not in {None, "all"}:
+        out += encode(f" to={recipient}")
+    if channel is not None:
+        out += [special.CHANNEL, *encode(channel)]
+    if kind is not None and kind.startswith(CONSTRAIN_MARK):
+        out += [*encode(" "), special.CONSTRAIN, *encode(kind.removeprefix(CONSTRAIN_MARK))]
+    elif kind is not None:
+        out += encode(f" {kind}")
+    return (*out, special.MESSAGE)
 
 
 def offers_functions(messages: Sequence[Message]) -> bool:

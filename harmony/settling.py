@@ -1,0 +1,181 @@
+"""What the words of a header say together, settled field by field."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import cast
+
+from . import special
+from .content import CHANNELS
+from .events import RepairKind
+from .header import CONSTRAIN_MARK, Header
+from .messages import ROLES, Role
+from .words import CONTENT_TYPES, NAME, Word
+
+PSEUDO = frozenset({*ROLES, *CHANNELS, *CONTENT_TYPES, "all", ""})
+"""What no tool is called: a message that is addressed to one of these is no call."""
+
+
+@dataclass
+class Fields:
+    """The words of one header, by the field that they speak for."""
+
+    role: Role | None
+    """The author, where the prompt or a word has named one."""
+    name: str | None = None
+    roles: list[str] = field(default_factory=list[str])
+    """Every role that was said."""
+    author: str | None = None
+    """What stands in the author's place without being a role."""
+    channels: list[str] = field(default_factory=list[str])
+    """Those that stand where a channel belongs."""
+    stray_channels: list[str] = field(default_factory=list[str])
+    recipients: list[str] = field(default_factory=list[str])
+    addressed: bool = False
+    """Whether there was a `to=`."""
+    kinds: list[str] = field(default_factory=list[str])
+    debris: list[str] = field(default_factory=list[str])
+    """Words that speak for nothing."""
+
+    def wants_author(self, mark: int | None) -> bool:
+        """Whether a word after that control token may be the author."""
+        return mark is None and self.role is None and self.author is None
+
+    def take(self, word: Word, mark: int | None, *, first: bool) -> None:
+        """Note a word whose field is plain.
+
+        mark: the control token before the word's stretch.
+        first: whether it is the first word of its stretch.
+        """
+        if word.field == "role":
+            known, _, name = word.value.partition(":")
+            self.roles.append(known)
+            if self.role is None and self.author is None:
+                self.role, self.name = cast("Role", known), name or None
+        elif word.field == "channel":
+            due = first and mark == special.CHANNEL
+            (self.channels if due else self.stray_channels).append(word.value)
+        elif word.field == "content_type":
+            self._take_kind(word.value, mark)
+        elif first and not word.addressed and self.wants_author(mark):
+            self.author = word.value
+        else:
+            self.recipients.append(word.value)
+            self.addressed = self.addressed or word.addressed
+
+    def guess(self, word: Word, mark: int | None, *, first: bool, last: bool) -> bool:
+        """Note an unknown word for the place where it stands; False if that says nothing."""
+        if not NAME.fullmatch(word.value):
+            return False
+        if first and mark == special.CHANNEL:
+            lower = word.value.lower()
+            self.channels.append(lower if lower in CHANNELS else word.value)
+        elif last or (first and mark == special.CONSTRAIN):
+            self._take_kind(word.value, mark)
+        else:
+            return False
+        return True
+
+    def _take_kind(self, word: str, mark: int | None) -> None:
+        self.kinds.append(CONSTRAIN_MARK + word if mark == special.CONSTRAIN else word)
+
+
+def settle(fields: Fields, known: frozenset[str]) -> tuple[Header, list[RepairKind]]:
+    """Make one header of the words, and tell in which fields something had to be decided."""
+    notes: list[RepairKind] = []
+    role = _author(fields, known, notes)
+    if role != "assistant":
+        recipient = fields.recipients[0] if fields.recipients else None
+    else:
+        recipient = _recipient(fields, known, notes)
+    is_call = role == "assistant" and recipient is not None
+    channel = _channel(fields, notes, is_call=is_call)
+    return Header(role, fields.name, channel, recipient, _kind(fields.kinds, notes)), notes
+
+
+def resolve(name: str, known: frozenset[str]) -> tuple[str, str | None]:
+    """The recipient that a name means, and the content type that was glued to it.
+
+    A name that means none of the known ones, or more than one, is left as it is.
+    """
+    if name in known:
+        return name, None
+    for kind in ("", "json", "code"):
+        if name.endswith(kind):
+            key = _key(name.removesuffix(kind))
+            meant = [one for one in known if _key(one) == key]
+            if len(meant) == 1:
+                return meant[0], kind or None
+    return name, None
+
+
+def _key(name: str) -> str:
+    """A tool's own name, whatever its namespace, case and hyphens."""
+    return name.rpartition(".")[2].lower().replace("-", "_")
+
+
+def _author(fields: Fields, known: frozenset[str], notes: list[RepairKind]) -> Role:
+    if fields.role is not None:
+        if not {fields.role} >= set(fields.roles):
+            notes.append("author")
+        return fields.role
+    author = fields.author
+    if author is None or not fields.addressed:
+        notes.append("author")
+    if author is None:
+        return "assistant"
+    if not fields.addressed and resolve(author, known)[0] in known:
+        fields.recipients.insert(0, author)
+        return "assistant"
+    fields.name = author
+    return "tool"
+
+
+def _recipient(fields: Fields, known: frozenset[str], notes: list[RepairKind]) -> str | None:
+    named: dict[str, None] = {}
+    for name in fields.recipients:
+        meant, kind = resolve(name, known)
+        if meant in PSEUDO:
+            kind = meant if meant in CONTENT_TYPES else None
+        else:
+            named[meant] = None
+        if kind:
+            fields.kinds.append(kind)
+        if meant in PSEUDO or meant != name:
+            notes.append("recipient")
+    if len(named) < 2:
+        return next(iter(named), None)
+    notes.append("recipient")
+    sure = [name for name in named if name in known] or _fullest(list(named))
+    if len(sure) == 1:
+        return sure[0]
+    fields.debris += named
+    return None
+
+
+def _fullest(names: Sequence[str]) -> list[str]:
+    """`functions.bash` of `bash` and `functions.bash`: one tool, once with its namespace."""
+    return [name for name in names if all(f".{name}".endswith(f".{other}") for other in names)]
+
+
+def _channel(fields: Fields, notes: list[RepairKind], *, is_call: bool) -> str | None:
+    said = [*fields.channels, *fields.stray_channels]
+    if len(said) > 1 or not set(said) <= set(CHANNELS):
+        notes.append("channel")
+    # Answers are addressed to `final` now and then.
+    aimed = [name for name in fields.recipients if name in CHANNELS]
+    if aimed and not is_call:
+        return aimed[-1]
+    named = [name for name in fields.channels if name in CHANNELS] or fields.channels
+    if not named or (is_call and named[-1] == "final"):
+        others = [name for name in said if name != "final"]
+        named = others or named or fields.stray_channels
+    return named[-1] if named else None
+
+
+def _kind(kinds: Sequence[str], notes: list[RepairKind]) -> str | None:
+    if len(kinds) > 1:
+        notes.append("content_type")
+    plain = [kind for kind in kinds if kind.removeprefix(CONSTRAIN_MARK).lower() in CONTENT_TYPES]
+    return [None, *kinds, *plain][-1]
