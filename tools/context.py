@@ -16,4 +16,4 @@ class RunContext(Generic[Deps]):
     """What the caller of the run handed over for its tools: a database, a user, a client."""
     run_id: str = ""
     step: int = 0
-    """The turn of the model that made the call, counted from 0."""
+    """The turn of the model that made the call, from 1; 0 before the first."""

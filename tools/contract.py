@@ -11,14 +11,25 @@ from .context import RunContext
 
 
 @dataclass(frozen=True, slots=True)
+class Attachment:
+    """A file that a tool made for the model or the user."""
+
+    name: str
+    """A plain file name, without folders."""
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Result:
-    """What a tool gives back for the model to read."""
+    """What a tool gives back for the model to read; a function may return one, too."""
 
     text: str
     failed: bool = False
     """The text tells of a failure; for whoever watches the run, the model only reads the text."""
     files: tuple[str, ...] = ()
     """Files the text names, as the model would open them."""
+    attached: tuple[Attachment, ...] = ()
+    """Files to be kept; the model is told where they are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,19 +41,36 @@ class Answer:
     failed: bool
     seconds: float
     files: tuple[str, ...] = ()
+    """What the call left behind: paths in the sandbox (/mnt/data/...) or, without one, here."""
 
 
 class OpenTool(Protocol):
     """A tool during one run: it may hold state, and answers the run's calls."""
 
     async def answer(self, call: Message, context: RunContext[Any]) -> Result:
-        """Do what the call asks; raise ToolError with what the model should read, if it failed."""
+        """Do what the call asks.
+
+        Raises ToolError or ToolRetry with what the model should read, if it failed; SandboxError
+        if the run cannot go on. Anything else is taken for a mistake in the tool.
+        """
+        ...
+
+
+@runtime_checkable
+class Keeper(Protocol):
+    """An open tool with a place for files that the model can reach."""
+
+    async def keep(self, name: str, data: bytes) -> str:
+        """Store a file; returns its path as the model would open it."""
         ...
 
 
 @runtime_checkable
 class Tool(Protocol):
-    """Something a model can call: a description without state, which many runs may share."""
+    """Something a model can call: a description without state, which many runs may share.
+
+    Subclass it to get the defaults; `namespace` and `open` are what a tool has to say itself.
+    """
 
     @property
     def namespace(self) -> ToolNamespace:
@@ -54,7 +82,7 @@ class Tool(Protocol):
         """Whether its calls wait for the other sequential calls of the run."""
         return False
 
-    def offered(self, context: RunContext[Any]) -> bool:  # noqa: ARG002 - for those who choose
+    def offered(self, context: RunContext[Any]) -> bool:  # noqa: ARG002 - most tools always are
         """Whether the model may call it now."""
         return True
 

@@ -7,6 +7,9 @@ from dataclasses import dataclass, field
 
 import docstring_parser
 
+# docstring_parser takes a section for the summary if nothing stands before it.
+_SUMMARY = "-"
+
 
 @dataclass(frozen=True, slots=True)
 class Doc:
@@ -18,18 +21,21 @@ class Doc:
 
 
 def read_docstring(text: str | None) -> Doc:
-    """Read a docstring in Google, NumPy or Sphinx style; the style is found by itself."""
+    """Read a docstring in Google, NumPy or Sphinx style; the style is found by itself.
+
+    Sections on errors, examples and the like are for programmers, and left out.
+    """
     clean = inspect.cleandoc(text or "")
     try:
-        parsed = docstring_parser.parse(clean)
+        parsed = docstring_parser.parse(f"{_SUMMARY}\n\n{clean}")
     except docstring_parser.ParseError:
         return Doc(clean)
-    parts = [parsed.short_description, parsed.long_description]
+    description = parsed.long_description or ""
     if parsed.returns and parsed.returns.description:
-        parts.append(f"Returns: {parsed.returns.description}")
-    parameters = {
-        parameter.arg_name.lstrip("*"): parameter.description
-        for parameter in parsed.params
-        if parameter.description
-    }
-    return Doc("\n\n".join(part for part in parts if part), parameters)
+        description = f"{description}\n\nReturns: {parsed.returns.description}".strip()
+    parameters: dict[str, str] = {}
+    for found in parsed.params:
+        # NumPy style may describe several at once: `x, y : float`.
+        for name in found.arg_name.split(","):
+            parameters.setdefault(name.strip().lstrip("*"), found.description or "")
+    return Doc(description, parameters)

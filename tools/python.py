@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from anyio import Lock
-
-from ..errors import SandboxDiedError
+from ..errors import ToolDefinitionError
 from ..harmony import Message, ToolNamespace
 from .context import RunContext
 from .contract import OpenTool, Result, Tool
@@ -21,79 +19,74 @@ if TYPE_CHECKING:
 
     OpenSandbox = Callable[[], AbstractAsyncContextManager[Sandbox]]
 
-SILENT = "(the code ran; it printed nothing and its last line has no value)"
+SILENT = "The code ran. It printed nothing, and its last line is no expression with a value."
 
 
 @dataclass(frozen=True)
 class PythonTool(Tool):
-    """Python in a sandbox, a notebook that keeps its state through the run.
+    """Python in a sandbox: a notebook that keeps its state for as long as the run lasts.
 
-    sandbox: opens one, as `open_sandbox` does; each run gets its own. None: `open_sandbox`.
-    timeout_s: seconds one piece of code may take; the model is told of it.
+    Each run gets a sandbox of its own, and the files that other tools return lie in its /mnt/data.
     """
 
     sandbox: OpenSandbox | None = None
+    """Opens a sandbox: `DockerSandbox`, `partial(open_sandbox, memory_mib=4096)`, a pool's way to
+    take one. None: `open_sandbox`, with its defaults."""
     timeout_s: float = PYTHON_TIMEOUT_S
+    """Seconds that one call may take; the model is told of it."""
+
+    def __post_init__(self) -> None:
+        if self.sandbox is not None and not callable(self.sandbox):
+            raise ToolDefinitionError(
+                f"PythonTool opens a sandbox for each run, and {self.sandbox!r} is one already; "
+                "give what opens it: PythonTool(DockerSandbox), or a lambda"
+            )
 
     @property
     def namespace(self) -> ToolNamespace:
         """The trained description; it has no functions, a call is code."""
-        return ToolNamespace("python", python_description(self.timeout_s), ())
+        return ToolNamespace("python", python_description(self.timeout_s))
 
     @asynccontextmanager
     async def open(self) -> AsyncGenerator[OpenTool]:
         """Start a sandbox for one run."""
-        if self.sandbox is None:
-            from ..sandbox import open_sandbox
-
-            opened: OpenSandbox = open_sandbox
-        else:
-            opened = self.sandbox
-        notebook = Notebook(opened, self.timeout_s)
-        await notebook.start()
-        try:
-            yield notebook
-        finally:
-            await notebook.stop()
+        async with (self.sandbox or _default())() as sandbox:
+            yield Notebook(sandbox, self.timeout_s)
 
 
+@dataclass(frozen=True, slots=True)
 class Notebook:
     """The python tool during one run."""
 
-    def __init__(self, opened: OpenSandbox, timeout_s: float) -> None:
-        self._opened = opened
-        self._timeout_s = timeout_s
-        self._stack = AsyncExitStack()
-        self._sandbox: Sandbox
-        self._turn = Lock()
-
-    async def start(self) -> None:
-        """Open a sandbox."""
-        self._sandbox = await self._stack.enter_async_context(self._opened())
-
-    async def stop(self) -> None:
-        """Close the sandbox."""
-        await self._stack.aclose()
+    sandbox: Sandbox
+    timeout_s: float
 
     async def answer(self, call: Message, context: RunContext[Any]) -> Result:  # noqa: ARG002
         """Run the call's code, and show what a notebook would show."""
         source = read_source(call.text)
-        async with self._turn:
-            try:
-                done = await self._sandbox.execute(source, timeout_s=self._timeout_s)
-            except SandboxDiedError:
-                await self.stop()
-                await self.start()
-                return Result("Error: python died; its variables are lost", failed=True)
-        return Result(_shown(done, self._timeout_s), done.error is not None, tuple(done.files))
+        done = await self.sandbox.execute(source, timeout_s=self.timeout_s)
+        return Result(_shown(done), done.error is not None, done.files)
+
+    async def keep(self, name: str, data: bytes) -> str:
+        """Put a file where the code can read it."""
+        await self.sandbox.put(name, data)
+        return f"/mnt/data/{name}"
 
 
-def _shown(done: Execution, timeout_s: float) -> str:
-    parts = [done.stdout, done.result or "", done.stderr]
+def _default() -> OpenSandbox:
+    from ..sandbox import open_sandbox  # heavy, and needed by nobody who brings his own
+
+    return open_sandbox
+
+
+def _shown(done: Execution) -> str:
+    """Everything a notebook would show under a cell, from top to bottom."""
+    parts = [done.stdout, done.stderr, done.result or ""]
     if done.error is not None:
         parts.append(done.error.traceback)
-    if done.timed_out:
-        parts.append(f"Error: timed out after {timeout_s} seconds")
+        # A traceback ends in its exception; of a deadline or a death it knows nothing.
+        if done.timed_out or not done.error.traceback:
+            parts.append(f"{done.error.name}: {done.error.message}")
     if done.files:
-        parts.append("Files: " + ", ".join(done.files))
-    return "\n".join(part.rstrip("\n") for part in parts if part) or SILENT
+        parts.append("Files written: " + ", ".join(done.files))
+    return "\n".join(part.rstrip("\n") for part in parts if part.strip()) or SILENT

@@ -1,162 +1,111 @@
-"""From a function's signature to a JSON Schema, and from JSON to its arguments."""
+"""A function's signature: what the model fills in, and what Python does."""
 
 from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from inspect import Parameter
-from types import GenericAlias
-from typing import Annotated, Any, get_origin, get_type_hints
-
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, create_model
-from pydantic.errors import PydanticInvalidForJsonSchema, PydanticUserError
-from pydantic.fields import FieldInfo
-from pydantic.json_schema import GenerateJsonSchema
+from types import SimpleNamespace
+from typing import Any, get_origin, get_type_hints
 
 from ..errors import ToolDefinitionError
+from .callables import definition, filled_in, name_of
 from .context import RunContext
-
-
-class _Schema(GenerateJsonSchema):
-    """Leave out what only repeats a name, and be silent where a default has no JSON."""
-
-    ignored_warning_kinds = {"skipped-choice", "non-serializable-default"}  # noqa: RUF012
-
-    def field_title_should_be_set(self, schema: Any) -> bool:  # noqa: ARG002 - pydantic's signature
-        return False
 
 
 @dataclass(frozen=True, slots=True)
 class Signature:
     """The parameters of a function that a model can call."""
 
-    takes_context: bool
+    python: inspect.Signature
+    """All of them, but for a method's `self`."""
     parameters: tuple[Parameter, ...]
-    """Without the one that takes the context."""
-    arguments: TypeAdapter[Any]
-    schema: Mapping[str, Any]
+    """Those the model fills in; annotations are types, not strings."""
+    context: str | None
+    """The parameter that takes the run's context."""
+    is_method: bool
+    """Whether `self` or `cls` comes first, and waits to be bound."""
 
-    def read(self, text: str, *, strict: bool) -> tuple[list[Any], dict[str, Any]]:
-        """Validate a call's JSON; returns positional and keyword arguments.
-
-        Raises pydantic's ValidationError if the JSON does not fit the schema.
-        """
-        values = self.arguments.validate_json(text, strict=strict or None)
-        spread = any(one.kind is Parameter.VAR_POSITIONAL for one in self.parameters)
-        positional: list[Any] = []
-        keywords: dict[str, Any] = {}
-        for index, parameter in enumerate(self.parameters):
-            if parameter.kind is Parameter.VAR_KEYWORD:
-                keywords.update(values.model_extra or {})
-                continue
-            value = _value(values, _field(index), parameter)
-            if parameter.kind is Parameter.VAR_POSITIONAL:
-                positional.extend(value)
-            elif parameter.kind is Parameter.KEYWORD_ONLY or not (
-                spread or parameter.kind is Parameter.POSITIONAL_ONLY
-            ):
-                keywords[parameter.name] = value
-            else:
-                positional.append(value)
-        return positional, keywords
+    def bind(
+        self, function: Callable[..., Any], values: Mapping[str, Any], context: RunContext[Any]
+    ) -> Callable[[], Any]:
+        """The call, ready to be made; what is not among the values has Python's own default."""
+        bound = self.python.bind_partial()
+        bound.arguments.update(values)
+        if self.context is not None:
+            bound.arguments[self.context] = context
+        bound.apply_defaults()
+        return functools.partial(function, *bound.args, **bound.kwargs)
 
 
-def read_signature(
-    function: Callable[..., Any], *, bound: bool, descriptions: Mapping[str, str]
-) -> Signature:
-    """Read what a model must know to call the function.
+def read_signature(function: Callable[..., Any]) -> Signature:
+    """Read a function's signature.
 
-    bound: the first parameter (`self`) will be filled by Python.
-    descriptions: of the parameters, by name, for those whose annotation has none.
+    What a partial has filled in is filled in: the model neither sees nor changes it.
 
-    Raises ToolDefinitionError, with the function and the parameter, if JSON cannot carry it.
+    Raises ToolDefinitionError if an annotation names nothing, or RunContext is out of place.
     """
-    hints = _hints(function)
-    parameters = list(inspect.signature(function).parameters.values())[1 if bound else 0 :]
-    takes_context = bool(parameters) and _is_context(hints.get(parameters[0].name))
-    if takes_context:
-        del parameters[0]
-    name = getattr(function, "__name__", type(function).__name__)
-    for parameter in parameters:
-        if _is_context(hints.get(parameter.name)):
-            raise ToolDefinitionError(
-                f"{name}: RunContext belongs to the first parameter, not to {parameter.name!r}"
-            )
-    try:
-        model = _model(name, parameters, hints, descriptions)
-        adapter = TypeAdapter[Any](model)
-        schema = adapter.json_schema(schema_generator=_Schema)
-    except (PydanticInvalidForJsonSchema, PydanticUserError) as error:
-        raise ToolDefinitionError(f"{name}: JSON cannot carry its parameters: {error}") from error
-    schema.pop("title", None)
-    return Signature(takes_context, tuple(parameters), adapter, schema)
-
-
-def _model(
-    name: str,
-    parameters: Sequence[Parameter],
-    hints: Mapping[str, Any],
-    descriptions: Mapping[str, str],
-) -> type[BaseModel]:
-    """A pydantic model with one field a parameter.
-
-    The fields have neutral names and the parameters' names as aliases: a parameter may be called
-    `json` or `_id`, a field may not.
-    """
-    annotated: Any = Annotated  # a hint is a value here, which no type checker follows
-    fields: dict[str, Any] = {}
-    extras: Any = None
-    for index, parameter in enumerate(parameters):
-        hint: Any = hints.get(parameter.name, Any)
-        if parameter.kind is Parameter.VAR_KEYWORD:
-            extras = hint
+    python = inspect.signature(function)
+    first = next(iter(python.parameters.values()), None)
+    is_method = first is not None and first.name in {"self", "cls"} and not _annotated(first)
+    if is_method:
+        python = python.replace(parameters=list(python.parameters.values())[1:])
+    filled = filled_in(function)
+    names = _names(function)
+    parameters: list[Parameter] = []
+    context: str | None = None
+    for index, parameter in enumerate(python.parameters.values()):
+        if parameter.name in filled:
             continue
-        default = parameter.default
-        if parameter.kind is Parameter.VAR_POSITIONAL:
-            hint, default = GenericAlias(list, (hint,)), []
-        described = FieldInfo.from_annotation(hint).description
-        annotation = annotated[
-            hint,
-            Field(
-                alias=parameter.name,
-                description=described or descriptions.get(parameter.name),
-            ),
-        ]
-        fields[_field(index)] = (annotation, ... if default is Parameter.empty else default)
-    config = ConfigDict(extra="forbid" if extras is None else "allow")
-    hints_of_base: dict[str, Any] = {}
-    if extras is not None:
-        hints_of_base["__pydantic_extra__"] = GenericAlias(dict, (str, extras))
-    namespace: dict[str, Any] = {
-        "model_config": config,
-        "__annotations__": hints_of_base,
-        "__module__": __name__,
-    }
-    return create_model(name, __base__=type("Arguments", (BaseModel,), namespace), **fields)
+        if not _is_context(parameter.annotation):
+            parameter = _resolved(parameter, names, name_of(function))  # noqa: PLW2901
+        if not _is_context(parameter.annotation):
+            parameters.append(parameter)
+        elif index == 0:
+            context = parameter.name
+        else:
+            raise ToolDefinitionError(
+                f"{name_of(function)}: {parameter.name!r} is annotated RunContext, "
+                "which only the first parameter may be; move it there"
+            )
+    return Signature(python, tuple(parameters), context, is_method)
 
 
-def _field(index: int) -> str:
-    return f"argument_{index}"
+def _names(function: Callable[..., Any]) -> dict[str, Any]:
+    """What annotations may name: the module's names, and those the function closes over."""
+    inner = definition(function)
+    inner = getattr(inner, "__func__", inner)
+    if not inspect.isfunction(inner):
+        return {}
+    return {**inner.__globals__, **inspect.getclosurevars(inner).nonlocals}
 
 
-def _value(values: BaseModel, field: str, parameter: Parameter) -> Any:
-    """What was given, or Python's own default: pydantic's would be a copy of it."""
-    plain = parameter.default is not Parameter.empty and not isinstance(
-        parameter.default, FieldInfo
-    )
-    if plain and field not in values.model_fields_set:
-        return parameter.default
-    return getattr(values, field)
+def _resolved(parameter: Parameter, names: dict[str, Any], function: str) -> Parameter:
+    """The parameter with its annotation evaluated; one without any takes what comes.
+
+    Each parameter for itself: a return annotation, or the type inside `RunContext[...]`, may be
+    imported for type checkers alone.
+    """
+    if not _annotated(parameter):
+        return parameter.replace(annotation=Any)
+    holder = SimpleNamespace(__annotations__={parameter.name: parameter.annotation})
+    try:
+        hints = get_type_hints(holder, globalns=names, include_extras=True)
+    except NameError as error:
+        raise ToolDefinitionError(
+            f"{function}: the annotation of {parameter.name!r} names {error.name!r}, which its "
+            "module does not know when it runs; define or import it at the module's top level"
+        ) from error
+    return parameter.replace(annotation=hints[parameter.name])
 
 
-def _hints(function: Callable[..., Any]) -> dict[str, Any]:
-    inner = function.func if isinstance(function, functools.partial) else function
-    if not (inspect.isroutine(inner) or inspect.isclass(inner)):
-        inner = type(inner).__call__
-    return get_type_hints(inner, include_extras=True)
+def _annotated(parameter: Parameter) -> bool:
+    return parameter.annotation is not Parameter.empty
 
 
 def _is_context(annotation: Any) -> bool:
+    if isinstance(annotation, str):
+        return annotation.partition("[")[0].rpartition(".")[2] == RunContext.__name__
     return annotation is RunContext or get_origin(annotation) is RunContext

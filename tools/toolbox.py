@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import re
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AsyncExitStack
 from dataclasses import replace
-from difflib import get_close_matches
+from pathlib import Path
 from time import perf_counter
-from types import TracebackType
-from typing import Any, Self
+from types import MethodType, TracebackType
+from typing import Any, Self, cast
 
 import structlog
 from anyio import Lock
@@ -17,58 +18,79 @@ from ..errors import SandboxError, ToolDefinitionError, ToolError
 from ..harmony import Message, ToolDescription, ToolNamespace
 from .context import RunContext
 from .contract import Answer, OpenTool, Result, Tool
-from .function import FUNCTIONS, FunctionTool
+from .decorator import tool
+from .function import FunctionTool
+from .recipients import FUNCTIONS, find_recipient, recipients_of, unknown_tool
+from .shelf import Shelf, keeper_among
 
 log = structlog.get_logger()
+
+_CHANNELS = frozenset({"analysis", "commentary"})
+# A name the model made up goes into a header only if it looks like a tool's.
+_NAME = re.compile(r"[A-Za-z_][\w-]{0,63}\.[\w-]{1,64}", re.ASCII)
+
+MAX_CHARS = 40_000
+"""About 10,000 tokens: what one answer may take of the model's window."""
 
 
 class Toolbox:
     """The tools of one run: entered when it begins, left when it ends.
 
     tools: tools, or plain functions, which are taken as `@tool` would take them.
-    deps: what a call's context carries when `answer` is given none.
+    deps: of the run, for tools that are offered only to some.
+    folder: for files, if no tool has a place for them; None: a temporary one.
+    max_chars: of an answer; of a longer one, the model reads both ends, and where the whole is.
 
-    Raises ToolDefinitionError if two tools claim one name, or a tool cannot be offered.
+    Raises ToolDefinitionError if two tools claim one name, or one cannot be offered.
     """
 
-    def __init__(self, tools: Iterable[Tool | Callable[..., Any]], *, deps: Any = None) -> None:
-        self.tools: tuple[Tool, ...] = tuple(_as_tool(one) for one in tools)
+    def __init__(
+        self,
+        tools: Iterable[Tool | Callable[..., Any]],
+        *,
+        deps: Any = None,
+        folder: Path | None = None,
+        max_chars: int = MAX_CHARS,
+    ) -> None:
+        self.tools: tuple[Tool, ...] = tuple(as_tool(one) for one in tools)
+        """Every tool, offered or not."""
+        self._tools = _by_recipient(self.tools)
         self._context = RunContext(deps)
-        self._tools: dict[str, Tool] = {}
-        for one in self.tools:
-            for recipient in _recipients(one.namespace):
-                if recipient in self._tools:
-                    raise ToolDefinitionError(f"two tools are called {recipient!r}; rename one")
-                self._tools[recipient] = one
-        self._open: dict[int, OpenTool] = {}
-        self._stack = AsyncExitStack()
+        self._folder = folder
+        self._max_chars = max_chars
         self._turn = Lock()
+        self._stack = AsyncExitStack()
+        self._open: dict[int, OpenTool] = {}
+        self._shelf: Shelf | None = None
 
     @property
     def functions(self) -> tuple[ToolDescription, ...]:
         """What the developer message declares."""
         return tuple(
             described
-            for one in self._offered()
-            if one.namespace.name == FUNCTIONS
-            for described in one.namespace.tools
+            for space in self._offered()
+            if space.name == FUNCTIONS
+            for described in space.tools
         )
 
     @property
     def namespaces(self) -> tuple[ToolNamespace, ...]:
-        """What the system message declares: everything but the functions."""
-        return tuple(one.namespace for one in self._offered() if one.namespace.name != FUNCTIONS)
+        """What the system message declares: all that are no functions."""
+        return tuple(space for space in self._offered() if space.name != FUNCTIONS)
 
     @property
     def recipients(self) -> tuple[str, ...]:
         """What a call may be addressed to."""
-        return tuple(to for one in self._offered() for to in _recipients(one.namespace))
+        return tuple(name for space in self._offered() for name in recipients_of(space))
 
     async def __aenter__(self) -> Self:
+        if self._shelf is not None:
+            raise RuntimeError("a Toolbox serves one run: make another for the next")
         async with AsyncExitStack() as stack:
             for one in self.tools:
                 self._open[id(one)] = await stack.enter_async_context(one.open())
             self._stack = stack.pop_all()
+        self._shelf = Shelf(keeper_among(self._open.values()), self._folder, self._max_chars)
         return self
 
     async def __aexit__(
@@ -80,58 +102,112 @@ class Toolbox:
         self._open = {}
         await self._stack.__aexit__(kind, error, traceback)
 
+    async def dispatch(self, call: Message, context: RunContext[Any] | None = None) -> Message:
+        """Turn the model's call into the tool's message; see `answer`."""
+        return (await self.answer(call, context)).message
+
     async def answer(self, call: Message, context: RunContext[Any] | None = None) -> Answer:
-        """Run one call. A failure becomes words for the model; a lost sandbox ends the run."""
+        """Run one call, and tell what became of it.
+
+        context: what tools may know of the run; None: the toolbox's own deps.
+
+        A failed call is an answer like any other. Raises SandboxError if the run has lost what its
+        tools stand on; cancellation and the like pass through.
+        """
+        if self._shelf is None:
+            raise RuntimeError("enter the Toolbox before the first call: async with Toolbox(...)")
         begun = perf_counter()
-        recipient = self._find(call.recipient or "")
+        recipient = find_recipient(call.recipient or "", self._tools)
+        tool = recipient or str(call.recipient)
         try:
             result = await self._result(recipient, call, context or self._context)
-        except ToolError as error:
-            result = Result(f"Error: {error}", failed=True)
+            result = await self._shelf.shelve(result, tool.rpartition(".")[2])
         except SandboxError:
             raise
         except Exception:
-            log.exception("tool_crashed", tool=recipient)
-            result = Result(f"Error: {recipient} failed unexpectedly", failed=True)
+            log.exception("tool_crashed", tool=tool)
+            result = Result(f"Error: {tool} failed for a reason of its own", failed=True)
         seconds = perf_counter() - begun
-        log.info("tool_answered", tool=recipient, seconds=round(seconds, 3), failed=result.failed)
-        message = Message(
-            "tool", result.text, name=recipient, channel=call.channel, recipient="assistant"
+        log.info(
+            "tool_answered",
+            tool=tool,
+            seconds=round(seconds, 3),
+            chars=len(result.text),
+            failed=result.failed,
         )
+        message = _message(result.text, recipient, call)
         return Answer(message, result.failed, seconds, result.files)
 
-    async def dispatch(self, call: Message, context: RunContext[Any] | None = None) -> Message:
-        """Turn the model's call into the tool's message."""
-        return (await self.answer(call, context)).message
+    async def _result(
+        self, recipient: str | None, call: Message, context: RunContext[Any]
+    ) -> Result:
+        """What the tool says, be it of its failure."""
+        try:
+            tool = self._chosen(recipient, call, context)
+            call, opened = replace(call, recipient=recipient), self._open[id(tool)]
+            if not tool.sequential:
+                return await opened.answer(call, context)
+            async with self._turn:
+                return await opened.answer(call, context)
+        except ToolError as error:
+            return Result(f"Error: {error}", failed=True)
 
-    async def _result(self, recipient: str, call: Message, context: RunContext[Any]) -> Result:
-        one = self._tools.get(recipient)
-        if one is None:
-            raise ToolError(self._unknown(recipient))
-        call = replace(call, recipient=recipient)
-        if not one.sequential:
-            return await self._open[id(one)].answer(call, context)
-        async with self._turn:
-            return await self._open[id(one)].answer(call, context)
+    def _chosen(self, recipient: str | None, call: Message, context: RunContext[Any]) -> Tool:
+        if recipient is None:
+            raise ToolError(unknown_tool(call.recipient or "", self.recipients))
+        if not self._tools[recipient].offered(context):
+            raise ToolError(f"{recipient} is not to be had at the moment")
+        return self._tools[recipient]
 
-    def _find(self, recipient: str) -> str:
-        prefixed = f"{FUNCTIONS}.{recipient}"
-        return prefixed if prefixed in self._tools else recipient
-
-    def _unknown(self, recipient: str) -> str:
-        known = self.recipients
-        close = get_close_matches(recipient, known)
-        return f"no tool named {recipient!r}; known: {', '.join(close or known)}"
-
-    def _offered(self) -> list[Tool]:
-        return [one for one in self.tools if one.offered(self._context)]
+    def _offered(self) -> Iterator[ToolNamespace]:
+        return (one.namespace for one in self.tools if one.offered(self._context))
 
 
-def _as_tool(one: Tool | Callable[..., Any]) -> Tool:
-    return one if isinstance(one, Tool) else FunctionTool(one)
+def as_tool(one: Tool | Callable[..., Any]) -> Tool:
+    """A tool as it is, a plain function as `@tool` would have it.
+
+    Raises ToolDefinitionError if it is neither.
+    """
+    # Since Python 3.13 a classmethod of a FunctionTool is no longer bound by it.
+    inner: object = one.__func__ if isinstance(one, MethodType) else one
+    if isinstance(one, MethodType) and isinstance(inner, FunctionTool):
+        return cast("FunctionTool[..., Any]", inner).__get__(one.__self__, None)
+    if isinstance(one, FunctionTool):
+        function = cast("FunctionTool[..., Any]", one)
+        if function.signature.is_method:
+            raise ToolDefinitionError(
+                f"{function.name} is a method without its object; give the bound one, "
+                f"object.{function.name}"
+            )
+        return function
+    if isinstance(one, type) and Tool in one.__mro__:
+        raise ToolDefinitionError(f"{one.__name__} is a class; give a tool: {one.__name__}()")
+    return one if isinstance(one, Tool) else tool(one)
 
 
-def _recipients(namespace: ToolNamespace) -> tuple[str, ...]:
-    if not namespace.tools:
-        return (namespace.name,)
-    return tuple(f"{namespace.name}.{described.name}" for described in namespace.tools)
+def _by_recipient(tools: Iterable[Tool]) -> dict[str, Tool]:
+    """The tools by what calls are addressed to; raises ToolDefinitionError if two share it."""
+    found: dict[str, Tool] = {}
+    spaces: set[str] = {FUNCTIONS}
+    for one in tools:
+        space = one.namespace
+        if space.name in spaces - {FUNCTIONS}:
+            raise ToolDefinitionError(f"two tools have the namespace {space.name!r}; keep one")
+        spaces.add(space.name)
+        for recipient in recipients_of(space):
+            if recipient in found:
+                raise ToolDefinitionError(
+                    f"two tools are called {recipient!r}; name one of them: @tool(name=...)"
+                )
+            found[recipient] = one
+    return found
+
+
+def _message(text: str, recipient: str | None, call: Message) -> Message:
+    """The answer, in the channel of its call if a tool may speak there."""
+    name = recipient or (call.recipient if _NAME.fullmatch(call.recipient or "") else None)
+    functions = (name or FUNCTIONS).partition(".")[0] == FUNCTIONS
+    channel = call.channel
+    if channel not in _CHANNELS:
+        channel = "commentary" if functions else "analysis"
+    return Message("tool", text, name=name or FUNCTIONS, channel=channel, recipient="assistant")

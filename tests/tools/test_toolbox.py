@@ -84,7 +84,8 @@ async def test_invalid_arguments_come_back_as_places_and_reasons() -> None:
         "Error: invalid arguments for functions.add:\n"
         "- a: Field required\n"
         "- b: Input should be a valid integer, unable to parse string as an integer "
-        '(given: "many")'
+        '(given: "many")\n'
+        "Try again; 3 tries left."
     )
 
 
