@@ -46,6 +46,6 @@ setup:
 
 docker: debian python
 image: docker
-model: python
+engine model: python
 $(steps):
 	@.setup/$@
