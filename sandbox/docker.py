@@ -1,0 +1,162 @@
+"""One hardened container a session, through the Docker SDK."""
+
+from __future__ import annotations
+
+import contextlib
+import secrets
+import socket
+from dataclasses import dataclass, field
+from typing import Any
+
+import docker
+from docker.errors import APIError, DockerException, ImageNotFound, NotFound
+from docker.types import LogConfig, Ulimit
+from requests.exceptions import RequestException
+
+from ..errors import SandboxDiedError, SandboxImageError, SandboxUnavailableError
+from .boot import boot_command
+from .channel import Channel, DockerChannel
+from .daemon import call, connect
+from .execution import DATA
+from .image import image_tag
+from .owner import labels
+from .session import KernelSandbox
+
+MIB = 1024 * 1024
+HOME = "/tmp"  # noqa: S108 - inside, and of one sandbox alone
+USER_ID = 1000
+"""Who the code is inside; a user without rights anywhere."""
+
+
+@dataclass(kw_only=True, eq=False)
+class DockerSandbox(KernelSandbox):
+    """A container without network, rights or a writable root, that lives as long as its block."""
+
+    image: str | None = None
+    """Default: the image that `ossia sandbox build` makes."""
+    runtime: str | None = None
+    """The OCI runtime, such as `runsc`; default: the daemon's own."""
+    _client: docker.DockerClient | None = field(default=None, init=False, repr=False)
+    _name: str | None = field(default=None, init=False, repr=False)
+    _docker_channel: DockerChannel | None = field(default=None, init=False, repr=False)
+
+    async def _start(self) -> Channel:
+        if self._client is None:
+            self._client = await connect()
+        client = self._client
+        name = self._name = f"ossia-{secrets.token_hex(8)}"
+        try:
+            channel = await call(lambda: self._create(client, name))
+        except ImageNotFound as error:
+            image = self.image or image_tag()
+            raise SandboxImageError(
+                f"this Docker daemon has no image {image!r}; make it with `ossia sandbox build`"
+            ) from error
+        except (DockerException, RequestException) as error:
+            raise SandboxUnavailableError(f"Docker did not start a container: {error}") from error
+        self._docker_channel = channel
+        return channel
+
+    def _create(self, client: docker.DockerClient, name: str) -> DockerChannel:
+        # The SDK tells the types of some of its arguments and of no result.
+        api: Any = client.api
+        container = api.create_container(
+            self.image or image_tag(),
+            boot_command(),
+            name=name,
+            hostname="sandbox",
+            user=f"{USER_ID}:{USER_ID}",
+            stdin_open=True,
+            environment=environment(self.cpus),
+            working_dir=DATA,
+            labels=labels(),
+            host_config=api.create_host_config(**self._host_config()),
+        )
+        wanted = {"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1}
+        stream = api.attach_socket(container["Id"], params=wanted)
+        api.start(container["Id"])
+        # The SDK wraps the socket in a file object that offers neither send nor select.
+        sock = getattr(stream, "_sock", stream)
+        assert isinstance(sock, socket.socket)
+        return DockerChannel(sock, (getattr(stream, "_response", stream), stream))
+
+    def _host_config(self) -> dict[str, Any]:
+        memory = self.memory_mib * MIB
+        owned = f"uid={USER_ID},gid={USER_ID},mode=0755"
+        return {
+            "network_mode": "none",
+            "read_only": True,
+            "tmpfs": {
+                HOME: f"rw,nosuid,nodev,exec,mode=1777,size={self.tmp_mib}m",
+                DATA: f"rw,nosuid,nodev,exec,{owned},size={self.data_mib}m",
+            },
+            "cap_drop": ["ALL"],
+            "security_opt": ["no-new-privileges:true"],
+            "mem_limit": memory,
+            # The same as memory: no swap on top of it.
+            "memswap_limit": memory,
+            "nano_cpus": int(self.cpus * 1e9),
+            "pids_limit": self.pids,
+            "ulimits": [
+                Ulimit(name="nofile", soft=self.open_files, hard=self.open_files),
+                Ulimit(name="fsize", soft=self.data_mib * MIB, hard=self.data_mib * MIB),
+                Ulimit(name="core", soft=0, hard=0),
+            ],
+            "init": True,
+            "auto_remove": True,
+            "ipc_mode": "private",
+            "runtime": self.runtime,
+            # What passes over the channel is not for the daemon's log files.
+            "log_config": LogConfig(type=LogConfig.types.NONE),
+        }
+
+    async def _stop(self) -> None:
+        client, name = self._client, self._name
+        self._name = None
+        if client is not None and name is not None:
+            await call(lambda: remove(client, name))
+        if client is not None:
+            self._client = None
+            await call(client.close)
+
+    async def _why_dead(self) -> str:
+        said = self._docker_channel.stderr.decode(errors="replace") if self._docker_channel else ""
+        client = self._client
+        try:
+            if client is not None:
+                await call(client.ping)
+        except (DockerException, RequestException):
+            return "the Docker daemon no longer answers"
+        if said:
+            return f"its container ended and said: {said.strip()[-1000:]}"
+        return "its container ended: the code killed its processes, or memory ran out"
+
+
+def environment(cpus: float) -> dict[str, str]:
+    """Return the environment that the code finds."""
+    threads = str(max(1, round(cpus)))
+    return {
+        "HOME": HOME,
+        "PATH": "/usr/local/bin:/usr/bin:/bin",
+        "LANG": "C.UTF-8",
+        "MPLCONFIGDIR": f"{HOME}/matplotlib",
+        "OMP_NUM_THREADS": threads,
+        "OPENBLAS_NUM_THREADS": threads,
+    }
+
+
+def remove(client: docker.DockerClient, name: str) -> None:
+    """Remove a container, running or not; it may be gone already, or going."""
+    try:
+        client.api.remove_container(name, force=True)
+    except NotFound:
+        pass
+    except APIError as error:
+        if error.status_code != 409:
+            raise SandboxDiedError(f"the container {name} was not removed: {error}") from error
+        with contextlib.suppress(NotFound):
+            client.api.wait(name, timeout=10, condition="removed")
+    except (DockerException, RequestException):
+        # The daemon is gone. The container ends with its attached caller, and the
+        # next start removes what is left.
+        pass

@@ -1,0 +1,39 @@
+"""What supervisor and worker are started with: it imports the kernel from a descriptor."""
+
+from __future__ import annotations
+
+PROGRAM = """\
+import importlib, json, os, sys
+from importlib.machinery import ModuleSpec
+def read(fd, size):
+    data = b''
+    while len(data) < size:
+        part = os.read(fd, size - len(data))
+        if not part:
+            sys.exit(0)
+        data += part
+    return data
+class Kernel:
+    def __init__(self, modules):
+        self.modules = modules
+    def find_spec(self, name, path=None, target=None):
+        if name == 'ossia_kernel':
+            return ModuleSpec(name, self, is_package=True)
+        if name.startswith('ossia_kernel.') and name[13:] in self.modules:
+            return ModuleSpec(name, self)
+    def create_module(self, spec):
+        return None
+    def exec_module(self, module):
+        name = module.__name__[13:]
+        exec(compile(self.modules.get(name, ''), '<ossia ' + name + '>', 'exec'), module.__dict__)
+source = int(sys.argv[1])
+blob = read(source, int(read(source, 12)))
+sys.meta_path.append(Kernel(json.loads(blob)['modules']))
+importlib.import_module('ossia_kernel.' + sys.argv[2]).main(blob)
+"""
+"""Its arguments: a descriptor that holds a blob (see `packed`), and the module to call."""
+
+
+def packed(blob: bytes) -> bytes:
+    """Return a blob as `PROGRAM` reads it: its length in twelve digits, and itself."""
+    return f"{len(blob):012d}".encode() + blob

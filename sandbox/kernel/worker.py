@@ -1,0 +1,138 @@
+"""The worker: runs one cell after the other, and reports how each ended."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import fcntl
+import io
+import json
+import os
+import resource
+import signal
+import socket
+import sys
+from types import FrameType
+from typing import NoReturn
+
+from .figures import install_backend, save_figures
+from .shell import Failure, Shell
+from .shorten import shorten
+
+_PR_SET_PDEATHSIG = 1
+_PACKET = 60 * 1024
+_SPARE_FD = 500
+
+
+def main(blob: bytes) -> NoReturn:
+    """Serve the supervisor until it goes away."""
+    control = socket.socket(fileno=int(sys.argv[3]))
+    control.set_inheritable(False)
+    os.close(int(sys.argv[1]))
+    sys.argv = [""]
+    options = json.loads(blob)["options"]
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    _limit(options["rlimits"])
+    spare = [fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, _SPARE_FD) for fd in (0, 1, 2)]
+    signal.signal(signal.SIGINT, _ignore)
+    install_backend(options["data"])
+    shell = _open_shell()
+    me = os.getpid()
+    while True:
+        packet, descriptors, _, _ = socket.recv_fds(control, _PACKET, 1)
+        if not packet:
+            os._exit(0)
+        with open(descriptors[0], "rb") as file:
+            code = file.read().decode()
+        request = json.loads(packet[16:])
+        _restore(spare)
+        report = _run(shell, code, request, options["data"])
+        if os.getpid() != me:
+            # The cell forked, and this is the child: it has nothing to report.
+            os._exit(0)
+        _send(control, packet[:16], json.dumps(report).encode())
+
+
+def _open_shell() -> Shell:
+    try:
+        from .notebook import NotebookShell
+    except ImportError:
+        from .plain import PlainShell
+
+        return PlainShell()
+    return NotebookShell()
+
+
+def _run(shell: Shell, code: str, request: dict[str, int], data: str) -> dict[str, object]:
+    result: str | None = None
+    failure: Failure | None = None
+    try:
+        try:
+            # Python's own handler leaves no frame of ours in the traceback.
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+            result, failure = shell.run(code)
+            save_figures(data)
+        finally:
+            signal.signal(signal.SIGINT, _ignore)
+    except BaseException as error:  # noqa: BLE001 - whatever a cell raises is its result
+        failure = Failure(type(error).__name__, _words(error), "")
+    _flush()
+    cap, number = request["result_bytes"], request["number"]
+    report: dict[str, object] = {"result": None, "error": None}
+    if failure is not None:
+        report["error"] = {
+            "name": shorten(failure.name, 200),
+            "message": shorten(failure.message, cap // 4),
+            "traceback": shorten(failure.traceback, cap),
+        }
+    elif result is not None:
+        report["result"] = shorten(result, cap, f"{data}/cell-{number}-result.txt")
+    return report
+
+
+def _words(error: BaseException) -> str:
+    try:
+        return str(error)
+    except BaseException:  # noqa: BLE001 - an exception may raise when asked for its words
+        return "its message cannot be shown"
+
+
+def _ignore(_signal: int, _frame: FrameType | None) -> None:
+    """Let an interrupt pass that comes between two cells."""
+
+
+def _restore(spare: list[int]) -> None:
+    """Put back the descriptors and streams that the last cell may have closed."""
+    for fd, kept in enumerate(spare):
+        with contextlib.suppress(OSError):
+            os.dup2(kept, fd)
+    for name, fd in (("stdout", 1), ("stderr", 2)):
+        stream = getattr(sys, name, None)
+        if stream is None or getattr(stream, "closed", False):
+            raw = io.FileIO(fd, "wb", closefd=False)
+            setattr(sys, name, io.TextIOWrapper(raw, encoding="utf-8", write_through=True))
+
+
+def _flush() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(Exception):
+            stream.flush()
+    ctypes.CDLL(None).fflush(None)
+
+
+def _send(control: socket.socket, nonce: bytes, report: bytes) -> None:
+    while len(report) > _PACKET:
+        control.send(nonce + b"+" + report[:_PACKET])
+        report = report[_PACKET:]
+    control.send(nonce + b"." + report)
+
+
+def _limit(limits: dict[str, int]) -> None:
+    for name, value in limits.items():
+        number = getattr(resource, f"RLIMIT_{name.upper()}")
+        _, hard = resource.getrlimit(number)
+        if hard == resource.RLIM_INFINITY or value < hard:
+            resource.setrlimit(number, (value, value))
+    # The first to go where memory runs out: the worker, not its supervisor.
+    with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w") as file:
+        file.write("1000")

@@ -1,0 +1,20 @@
+"""Paths of a sandbox's files, as callers write them."""
+
+from __future__ import annotations
+
+from pathlib import PurePosixPath
+
+from ..errors import SandboxPathError
+from .execution import DATA
+
+
+def inside(path: str) -> str:
+    """Return a path relative to /mnt/data.
+
+    Raises SandboxPathError for one that leads elsewhere, or names no file.
+    """
+    pure = PurePosixPath(DATA, path)
+    bad = "\0" in path or ".." in pure.parts or not pure.is_relative_to(DATA)
+    if bad or pure == PurePosixPath(DATA):
+        raise SandboxPathError(f"{path!r} is no path of a file below {DATA}")
+    return str(pure.relative_to(DATA))
