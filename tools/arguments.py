@@ -4,29 +4,33 @@ from __future__ import annotations
 
 import json
 import re
+from contextlib import suppress
 
 from pydantic import ValidationError
 
-_FENCE = re.compile(r"\s*```[\w+-]*[ \t]*\n(.*?)\n?[ \t]*```\s*", re.DOTALL)
+# A fence with another inside is prose with several blocks: nobody can tell which is meant.
+_FENCE = re.compile(
+    r"\s*```[\w+-]*[ \t]*\n((?:(?!^[ \t]*```).)*?)\n?[ \t]*```\s*", re.DOTALL | re.MULTILINE
+)
 _SHOWN_ERRORS = 8
 _SHOWN_INPUT = 60
 
 
-def unfence(text: str) -> str:
-    """The text inside a Markdown code fence, if the fence is all there is; else the text."""
+def unwrapped(text: str) -> str:
+    """The text inside a Markdown fence or a JSON string, if that is all there is; else the text."""
     fenced = _FENCE.fullmatch(text)
-    return fenced[1] if fenced else text
+    if fenced:
+        return fenced[1]
+    if text.lstrip().startswith('"{'):
+        with suppress(ValueError):
+            return str(json.loads(text))
+    return text
 
 
 def arguments_json(text: str) -> str:
-    """The JSON of a call's arguments, out of its fence or string; nothing is no arguments."""
-    body = unfence(text).strip()
-    if body.startswith('"'):
-        try:
-            body = json.loads(body)
-        except ValueError:
-            return body
-    return "{}" if body in ("", "null") else body
+    """The JSON of a call's arguments, out of its wrapping; nothing is no arguments."""
+    body = unwrapped(text).strip()
+    return "{}" if body in {"", "null"} else body
 
 
 def invalid_arguments(recipient: str, error: ValidationError) -> str:

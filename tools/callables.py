@@ -17,10 +17,9 @@ def name_of(function: Callable[..., Any]) -> str:
 def docstring_of(function: Callable[..., Any]) -> str | None:
     """The docstring that tells what a call does."""
     inner = _inside(function)
-    if inspect.isclass(inner):
+    if inspect.isclass(inner) or inspect.isroutine(inner):
         return inspect.getdoc(inner)
-    written = inspect.getdoc(definition(function))
-    return written if written or inspect.isroutine(inner) else inspect.getdoc(_class(inner))
+    return definition(function).__doc__ or inspect.getdoc(_class(inner))
 
 
 def definition(function: Callable[..., Any]) -> Callable[..., Any]:

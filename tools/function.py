@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from types import MethodType
-from typing import Any, Concatenate, Generic, ParamSpec, TypeVar, overload
+from typing import Any, Concatenate, Generic, ParamSpec, TypeVar, cast, overload
 
 from anyio import move_on_after, to_thread
 from pydantic import ValidationError
@@ -27,6 +27,7 @@ from .schema import Arguments
 from .signature import Signature, read_signature
 
 P = ParamSpec("P")
+Q = ParamSpec("Q")
 R = TypeVar("R")
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,63}")
@@ -48,6 +49,8 @@ class FunctionTool(Tool, Generic[P, R]):
 
         Raises ToolDefinitionError if it cannot be offered to a model.
         """
+        if isinstance(function, FunctionTool):
+            return cls.of(cast("Callable[P, R]", function.function), options)
         name = options.name or name_of(function)
         _check(function, name)
         doc = read_docstring(docstring_of(function))
@@ -66,8 +69,11 @@ class FunctionTool(Tool, Generic[P, R]):
 
     @overload
     def __get__(
-        self: FunctionTool[Concatenate[Any, P], R], instance: object, owner: type[Any] | None = None
-    ) -> FunctionTool[P, R]: ...
+        self: FunctionTool[Concatenate[Any, Q], R], instance: object, owner: type[Any] | None = None
+    ) -> FunctionTool[Q, R]: ...
+
+    @overload
+    def __get__(self, instance: object, owner: type[Any] | None = None) -> FunctionTool[P, R]: ...
 
     def __get__(self, instance: object, owner: type[Any] | None = None) -> FunctionTool[..., R]:
         if instance is None or not self.signature.is_method:

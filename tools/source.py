@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 
-from .arguments import unfence
+from .arguments import unwrapped
 
 _FIELDS = ("code", "script")
 
 
 def read_source(text: str) -> str:
     """The Python source in a call: raw, fenced, or the `code` or `script` of a JSON object."""
-    source = unfence(text)
+    source = unwrapped(text)
     if not source.lstrip().startswith("{"):
         return source
     try:
@@ -20,5 +20,5 @@ def read_source(text: str) -> str:
         return source
     for name in _FIELDS:
         if isinstance(fields.get(name), str):
-            return unfence(fields[name])
+            return unwrapped(fields[name])
     return source

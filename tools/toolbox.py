@@ -61,6 +61,7 @@ class Toolbox:
         self._turn = Lock()
         self._stack = AsyncExitStack()
         self._open: dict[int, OpenTool] = {}
+        self._entered = False
         self._shelf: Shelf | None = None
 
     @property
@@ -91,6 +92,7 @@ class Toolbox:
                 self._open[id(one)] = await stack.enter_async_context(one.open())
             self._stack = stack.pop_all()
         self._shelf = Shelf(keeper_among(self._open.values()), self._folder, self._max_chars)
+        self._entered = True
         return self
 
     async def __aexit__(
@@ -99,7 +101,7 @@ class Toolbox:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._open = {}
+        self._entered = False
         await self._stack.__aexit__(kind, error, traceback)
 
     async def dispatch(self, call: Message, context: RunContext[Any] | None = None) -> Message:
@@ -114,8 +116,8 @@ class Toolbox:
         A failed call is an answer like any other. Raises SandboxError if the run has lost what its
         tools stand on; cancellation and the like pass through.
         """
-        if self._shelf is None:
-            raise RuntimeError("enter the Toolbox before the first call: async with Toolbox(...)")
+        if self._shelf is None or not self._entered:
+            raise RuntimeError("enter the Toolbox to call its tools: async with Toolbox(...)")
         begun = perf_counter()
         recipient = find_recipient(call.recipient or "", self._tools)
         tool = recipient or str(call.recipient)

@@ -1,16 +1,30 @@
-"""From the model's call to the tool's message."""
+"""The tools of one run, from entering to leaving."""
 
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import anyio
 import pytest
 
-from ossia.harmony import Message, ToolDescription
-from ossia.tools import RunContext, Toolbox, ToolDefinitionError, ToolError, ToolRetry, tool
+from ossia.errors import SandboxDiedError
+from ossia.harmony import Message, ToolDescription, ToolNamespace
+from ossia.tools import (
+    OpenTool,
+    Result,
+    RunContext,
+    Tool,
+    Toolbox,
+    ToolDefinitionError,
+    ToolError,
+    tool,
+)
 
 
-def call(recipient: str, arguments: str, channel: str = "commentary") -> Message:
+def call(recipient: str, arguments: str = "{}", channel: str = "commentary") -> Message:
     return Message("assistant", arguments, channel=channel, recipient=recipient)
 
 
-@tool
 def add(a: int, b: int = 1) -> int:
     """Add two numbers.
 
@@ -21,10 +35,37 @@ def add(a: int, b: int = 1) -> int:
     return a + b
 
 
-@tool(name="greet")
-async def greeting(context: RunContext[str], name: str) -> str:
-    """Greet somebody."""
-    return f"{context.deps}, {name}!"
+class Diary:
+    """A tool that writes down when it is entered, called and left."""
+
+    def __init__(self, name: str, events: list[str]) -> None:
+        self.name = name
+        self.events = events
+
+    async def answer(self, call: Message, context: RunContext[Any]) -> Result:
+        self.events.append(f"{self.name} reads {call.text} from {call.recipient}")
+        return Result(f"{self.name} has it")
+
+
+class DiaryTool(Tool):
+    def __init__(self, name: str, events: list[str], fails: type[Exception] | None = None) -> None:
+        self.name = name
+        self.events = events
+        self.fails = fails
+
+    @property
+    def namespace(self) -> ToolNamespace:
+        return ToolNamespace(self.name, "Keeps a diary.")
+
+    @asynccontextmanager
+    async def open(self) -> AsyncGenerator[OpenTool]:
+        if self.fails:
+            raise self.fails(self.name)
+        self.events.append(f"{self.name} enters")
+        try:
+            yield Diary(self.name, self.events)
+        finally:
+            self.events.append(f"{self.name} leaves")
 
 
 async def test_a_call_becomes_the_tools_message() -> None:
@@ -33,25 +74,13 @@ async def test_a_call_becomes_the_tools_message() -> None:
     assert answer.message == Message(
         "tool", "5", name="functions.add", channel="commentary", recipient="assistant"
     )
-    assert not answer.failed
+    assert (answer.failed, answer.files) == (False, ())
+    assert answer.seconds >= 0
 
 
-async def test_a_default_is_pythons_own() -> None:
-    async with Toolbox([add]) as tools:
-        assert (await tools.dispatch(call("functions.add", '{"a": 2}'))).content == "3"
-
-
-async def test_the_context_reaches_the_first_parameter() -> None:
-    async with Toolbox([greeting], deps="Ciao") as tools:
-        own = await tools.dispatch(call("functions.greet", '{"name": "Ada"}'))
-        given = await tools.dispatch(
-            call("functions.greet", '{"name": "Ada"}'), RunContext("Salve", "run", 2)
-        )
-    assert (own.content, given.content) == ("Ciao, Ada!", "Salve, Ada!")
-
-
-def test_a_function_is_described_by_its_signature_and_docstring() -> None:
-    assert Toolbox([add]).functions == (
+def test_functions_and_namespaces_are_declared_apart() -> None:
+    tools = Toolbox([add, DiaryTool("diary", [])])
+    assert tools.functions == (
         ToolDescription(
             "add",
             "Add two numbers.",
@@ -66,42 +95,147 @@ def test_a_function_is_described_by_its_signature_and_docstring() -> None:
             },
         ),
     )
+    assert tools.namespaces == (ToolNamespace("diary", "Keeps a diary."),)
+    assert tools.recipients == ("functions.add", "diary")
 
 
-async def test_a_plain_function_is_taken_as_a_tool() -> None:
-    def double(x: int) -> int:
-        return 2 * x
-
-    async with Toolbox([double]) as tools:
-        assert (await tools.dispatch(call("functions.double", '{"x": 4}'))).content == "8"
-
-
-async def test_invalid_arguments_come_back_as_places_and_reasons() -> None:
-    async with Toolbox([add]) as tools:
-        answer = await tools.answer(call("functions.add", '{"b": "many"}'))
-    assert answer.failed
-    assert answer.message.content == (
-        "Error: invalid arguments for functions.add:\n"
-        "- a: Field required\n"
-        "- b: Input should be a valid integer, unable to parse string as an integer "
-        '(given: "many")\n'
-        "Try again; 3 tries left."
-    )
+async def test_tools_are_entered_and_left_once_a_run() -> None:
+    events: list[str] = []
+    both = [DiaryTool("one", events), DiaryTool("two", events)]
+    async with Toolbox(both) as tools:
+        for text in ("a", "b"):
+            message = await tools.dispatch(call("one", text, "analysis"))
+            assert (message.name, message.channel) == ("one", "analysis")
+    assert events == [
+        "one enters",
+        "two enters",
+        "one reads a from one",
+        "one reads b from one",
+        "two leaves",
+        "one leaves",
+    ]
 
 
-@pytest.mark.parametrize("error", [ToolError, ToolRetry])
-async def test_a_failure_is_told_in_the_tools_own_words(error: type[ToolError]) -> None:
-    def divide(a: float, b: float) -> float:
-        if not b:
-            raise error(f"cannot divide {a} by {b}")
-        return a / b
+async def test_tools_are_left_when_the_run_fails() -> None:
+    events: list[str] = []
+    with pytest.raises(ZeroDivisionError):
+        async with Toolbox([DiaryTool("one", events)]):
+            raise ZeroDivisionError
+    assert events == ["one enters", "one leaves"]
 
-    async with Toolbox([divide]) as tools:
-        answer = await tools.answer(call("functions.divide", '{"a": 1, "b": 0}'))
-    assert answer.failed
-    assert answer.message.text.startswith("Error: cannot divide 1.0 by 0.0")
+
+async def test_tools_are_left_when_a_later_one_cannot_be_entered() -> None:
+    events: list[str] = []
+    box = Toolbox([DiaryTool("one", events), DiaryTool("two", events, ConnectionError)])
+    with pytest.raises(ConnectionError, match="two"):
+        await box.__aenter__()
+    assert events == ["one enters", "one leaves"]
+
+
+async def test_a_tool_serves_many_runs_at_once() -> None:
+    events: list[str] = []
+    diary = DiaryTool("one", events)
+    async with Toolbox([diary]), Toolbox([diary]):
+        pass
+    assert events == ["one enters", "one enters", "one leaves", "one leaves"]
+
+
+async def test_a_toolbox_answers_only_while_it_is_entered() -> None:
+    box = Toolbox([add])
+    with pytest.raises(RuntimeError, match="enter the Toolbox"):
+        await box.answer(call("functions.add"))
+    async with box:
+        pass
+    with pytest.raises(RuntimeError, match="enter the Toolbox"):
+        await box.answer(call("functions.add"))
+    with pytest.raises(RuntimeError, match="serves one run"):
+        await box.__aenter__()
 
 
 def test_two_tools_of_one_name_are_refused() -> None:
-    with pytest.raises(ToolDefinitionError, match=r"functions\.add"):
-        Toolbox([add, add])
+    with pytest.raises(ToolDefinitionError, match=r"two tools are called 'functions\.add'"):
+        Toolbox([add, tool(lambda: 1, name="add")])
+    with pytest.raises(ToolDefinitionError, match="two tools have the namespace 'diary'"):
+        Toolbox([DiaryTool("diary", []), DiaryTool("diary", [])])
+
+
+async def test_a_lost_sandbox_ends_the_run() -> None:
+    def run() -> None:
+        raise SandboxDiedError("gone")
+
+    async with Toolbox([run]) as tools:
+        with pytest.raises(SandboxDiedError, match="gone"):
+            await tools.answer(call("functions.run"))
+
+
+async def test_calls_run_side_by_side() -> None:
+    here, there = anyio.Event(), anyio.Event()
+
+    async def ping() -> None:
+        here.set()
+        await there.wait()
+
+    async def pong() -> None:
+        there.set()
+        await here.wait()
+
+    with anyio.fail_after(10):
+        async with Toolbox([ping, pong]) as tools, anyio.create_task_group() as group:
+            group.start_soon(tools.answer, call("functions.ping"))
+            group.start_soon(tools.answer, call("functions.pong"))
+
+
+async def test_sequential_calls_wait_for_each_other() -> None:
+    running: list[str] = []
+    most = 0
+
+    async def work(name: str) -> None:
+        nonlocal most
+        running.append(name)
+        most = max(most, len(running))
+        for _ in range(5):
+            await anyio.lowlevel.checkpoint()
+        running.remove(name)
+
+    one, two = (tool(work, name=name, sequential=True) for name in ("one", "two"))
+    async with Toolbox([one, two]) as tools, anyio.create_task_group() as group:
+        for name in ("one", "two", "one"):
+            group.start_soon(tools.answer, call(f"functions.{name}", f'{{"name": "{name}"}}'))
+    assert (most, running) == (1, [])
+
+
+async def test_a_dynamic_tool_is_offered_only_while_it_may_be() -> None:
+    @tool(when=lambda context: context.deps["admin"] and context.step < 3)
+    def drop(table: str) -> str:
+        return f"dropped {table}"
+
+    assert Toolbox([add, drop], deps={"admin": False}).recipients == ("functions.add",)
+    async with Toolbox([add, drop], deps={"admin": True}) as tools:
+        assert [one.name for one in tools.functions] == ["add", "drop"]
+        arguments = '{"table": "users"}'
+        done = await tools.answer(call("functions.drop", arguments))
+        late = await tools.answer(
+            call("functions.drop", arguments), RunContext({"admin": True}, step=3)
+        )
+    assert done.message.text == "dropped users"
+    assert (late.failed, late.message.text) == (
+        True,
+        "Error: functions.drop is not to be had at the moment",
+    )
+
+
+async def test_a_hidden_tool_is_not_named_to_the_model() -> None:
+    hidden = tool(add, name="secret_add", when=lambda _: False)
+    async with Toolbox([add, hidden]) as tools:
+        message = await tools.dispatch(call("functions.secret_ad"))
+    assert "secret_add" not in message.text
+
+
+async def test_a_long_failure_is_cut_like_any_other_text() -> None:
+    def fetch() -> None:
+        raise ToolError("x" * 10_000)
+
+    async with Toolbox([fetch], max_chars=100) as tools:
+        answer = await tools.answer(call("functions.fetch"))
+    assert len(answer.message.text) < 300
+    assert answer.failed

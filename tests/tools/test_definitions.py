@@ -1,0 +1,283 @@
+"""What can be a tool, and what is said of what cannot."""
+
+import enum
+import functools
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from typing import TYPE_CHECKING, Annotated, Any
+
+import pytest
+from pydantic import Field
+
+from ossia.tools import (
+    Answer,
+    FunctionTool,
+    PythonTool,
+    RunContext,
+    Toolbox,
+    ToolDefinitionError,
+    tool,
+)
+
+if TYPE_CHECKING:
+    Database = int
+
+Ask = Callable[..., Awaitable[Answer]]
+
+
+class Shop:
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    @tool
+    def price(self, item: str) -> str:
+        """What it costs."""
+        return f"{self.name}: {item}"
+
+    @tool(name="stock")
+    async def in_stock(self, context: RunContext[int], item: str) -> str:
+        return f"{self.name}: {context.deps} {item}"
+
+    @classmethod
+    @tool
+    def opened(cls, day: str) -> str:
+        return f"{cls.__name__} {day}"
+
+    @staticmethod
+    @tool
+    def currency() -> str:
+        return "EUR"
+
+    @tool
+    @staticmethod
+    def tax() -> str:
+        return "22%"
+
+    def plain(self, item: str) -> str:
+        """Say it."""
+        return f"{self.name}! {item}"
+
+
+async def test_methods_are_tools_of_their_object(ask: Ask) -> None:
+    shop = Shop("Rossi")
+    assert shop.price("pane") == "Rossi: pane"
+    assert shop.price.namespace.tools[0].description == "What it costs."
+    assert (await ask(shop.price, '{"item": "pane"}')).message.text == "Rossi: pane"
+    context = RunContext(3)
+    assert (await ask(shop.in_stock, '{"item": "pane"}', context)).message.text == "Rossi: 3 pane"
+    assert (await ask(Shop.opened, '{"day": "Monday"}')).message.text == "Shop Monday"
+    assert (await ask(shop.currency)).message.text == "EUR"
+    assert (await ask(shop.tax)).message.text == "22%"
+    assert (await ask(shop.plain, '{"item": "pane"}')).message.text == "Rossi! pane"
+
+
+def test_a_method_without_its_object_is_refused() -> None:
+    with pytest.raises(ToolDefinitionError, match=r"price is a method without its object"):
+        Toolbox([Shop.price])
+
+
+def test_a_tool_may_be_offered_anew_with_other_options() -> None:
+    again = tool(Shop("Rossi").price, name="cost", timeout_s=1)
+    assert (again.name, again("pane")) == ("cost", "Rossi: pane")
+
+
+class Greeter:
+    """Greets people."""
+
+    def __call__(self, name: str) -> str:
+        return f"Ciao, {name}"
+
+
+class AsyncGreeter:
+    async def __call__(self, name: str) -> str:
+        """Greet slowly."""
+        return f"Ciao, {name}"
+
+
+async def test_objects_that_can_be_called_are_tools(ask: Ask) -> None:
+    for greeter, description in ((Greeter(), "Greets people."), (AsyncGreeter(), "Greet slowly.")):
+        made = tool(greeter, name="greet")
+        assert made.namespace.tools[0].description == description
+        assert (await ask(made, '{"name": "Ada"}')).message.text == "Ciao, Ada"
+
+
+async def test_what_a_partial_has_filled_in_is_no_affair_of_the_model(ask: Ask) -> None:
+    def search(query: str, key: str, limit: int = 10) -> str:
+        """Search."""
+        return f"{query} {key} {limit}"
+
+    made = tool(functools.partial(search, key="hunter2"))
+    assert "hunter2" not in str(made.namespace)
+    assert (made.name, made.namespace.tools[0].description) == ("search", "Search.")
+    assert (await ask(made, '{"query": "q"}')).message.text == "q hunter2 10"
+    assert (await ask(made, '{"query": "q", "key": "mine"}')).failed
+
+
+async def test_a_wrapped_function_is_seen_through(ask: Ask) -> None:
+    def logged(function: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(function)
+        def wrapper(*args: Any, **kwargs: Any) -> Any:
+            return function(*args, **kwargs)
+
+        return wrapper
+
+    @tool
+    @logged
+    async def double(n: int) -> int:
+        """Twice."""
+        return 2 * n
+
+    assert double.arguments.schema["required"] == ["n"]
+    assert (await ask(double, '{"n": 2}')).message.text == "4"
+
+
+async def test_annotations_for_type_checkers_alone_do_no_harm(ask: Ask) -> None:
+    def count(context: "RunContext[Database]", n: "int") -> "Database":
+        return n + 1
+
+    assert (await ask(count, '{"n": 2}')).message.text == "3"
+
+
+async def test_annotations_may_name_what_the_function_closes_over(ask: Ask) -> None:
+    class Small(enum.Enum):
+        ONE = 1
+        TWO = 2
+
+    def pick(n: "Small") -> int:
+        return Small(n).value
+
+    assert (await ask(pick, '{"n": 2}')).message.text == "2"
+    assert (await ask(pick, '{"n": 4}')).failed
+
+
+def rows() -> Iterator[int]:
+    yield 1
+
+
+async def arows() -> AsyncIterator[int]:
+    yield 1
+
+
+def misplaced(n: int, context: RunContext[None]) -> None: ...
+
+
+def unknown(n: int) -> None: ...
+
+
+unknown.__annotations__["n"] = "Nowhere"
+
+
+@pytest.mark.parametrize(
+    ("definition", "said"),
+    [
+        (lambda: tool(rows), "rows yields, and a model reads one answer; return a list"),
+        (lambda: tool(arows), "arows yields"),
+        (lambda: tool(misplaced), "'context' is annotated RunContext, which only the first"),
+        (lambda: tool(unknown), "the annotation of 'n' names 'Nowhere'"),
+        (lambda: tool(lambda: 1), r"'<lambda>' is no name for a tool.*@tool\(name=\.\.\.\)"),
+        (lambda: tool(rows, name="a b"), "'a b' is no name"),
+        (lambda: tool(classmethod(lambda cls: 1)), "@classmethod goes above @tool"),  # type: ignore[call-overload]
+        (lambda: Toolbox([3]), "3 is neither a tool nor a function"),  # type: ignore[list-item]
+        (lambda: Toolbox([PythonTool]), r"give a tool: PythonTool\(\)"),
+        (lambda: Toolbox([PythonTool(), PythonTool()]), "two tools have the namespace 'python'"),
+        (lambda: Toolbox([misplaced]), "first parameter"),
+        (lambda: PythonTool(3), "opens a sandbox for each run"),  # type: ignore[arg-type]
+    ],
+)
+def test_what_cannot_be_a_tool_is_refused_with_the_way_out(
+    definition: Callable[[], object], said: str
+) -> None:
+    with pytest.raises(ToolDefinitionError, match=said):
+        definition()
+
+
+GOOGLE = """Book a room.
+
+    The first free one is taken.
+
+    Args:
+        city: Where,
+            by name.
+        *guests: Who comes.
+        nights (int): How long.
+
+    Returns:
+        The room's number.
+
+    Raises:
+        ValueError: never mind.
+    """
+NUMPY = """Book a room.
+
+    The first free one is taken.
+
+    Parameters
+    ----------
+    city : str
+        Where,
+        by name.
+    *guests : str
+        Who comes.
+    nights : int, optional
+        How long.
+
+    Returns
+    -------
+    int
+        The room's number.
+    """
+SPHINX = """Book a room.
+
+    The first free one is taken.
+
+    :param city: Where,
+        by name.
+    :param guests: Who comes.
+    :param int nights: How long.
+    :returns: The room's number.
+    :raises ValueError: never mind.
+    """
+
+
+@pytest.mark.parametrize("doc", [GOOGLE, NUMPY, SPHINX], ids=["google", "numpy", "sphinx"])
+def test_docstrings_of_three_styles_say_the_same(doc: str) -> None:
+    def book(city: str, *guests: str, nights: int = 1) -> int:
+        return 0
+
+    book.__doc__ = doc
+    described = tool(book).namespace.tools[0]
+    assert described.description == (
+        "Book a room.\n\nThe first free one is taken.\n\nReturns: The room's number."
+    )
+    parameters: Any = described.parameters
+    assert {name: one["description"] for name, one in parameters["properties"].items()} == {
+        "city": "Where,\nby name.",
+        "guests": "Who comes.",
+        "nights": "How long.",
+    }
+
+
+def test_a_docstring_may_describe_parameters_alone_or_two_at_once() -> None:
+    def f(x: float, y: float) -> None:
+        """
+        Parameters
+        ----------
+        x, y : float
+            Both.
+        """
+
+    made: FunctionTool[..., Any] = tool(f)
+    assert made.namespace.tools[0].description == ""
+    described = made.arguments.schema["properties"]
+    assert [described[name]["description"] for name in "xy"] == ["Both.", "Both."]
+
+
+def test_a_field_says_it_better_than_the_docstring() -> None:
+    def f(x: Annotated[int, Field(description="The field.")]) -> None:
+        """Do it.
+
+        Args:
+            x: The docstring.
+        """
+
+    assert tool(f).arguments.schema["properties"]["x"]["description"] == "The field."
+    assert tool(f, description="Other.").namespace.tools[0].description == "Other."

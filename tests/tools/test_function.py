@@ -1,0 +1,261 @@
+"""How functions run, and how they fail."""
+
+import contextvars
+import threading
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import anyio
+import pytest
+from structlog.testing import capture_logs
+
+from ossia.harmony import Message
+from ossia.tools import Answer, RunContext, Toolbox, ToolError, ToolRetry, tool
+
+Ask = Callable[..., Awaitable[Answer]]
+
+spot = contextvars.ContextVar("spot", default="")
+
+
+def call(recipient: str, arguments: str = "{}") -> Message:
+    return Message("assistant", arguments, channel="commentary", recipient=recipient)
+
+
+async def test_a_plain_function_runs_in_a_thread_with_the_callers_context(ask: Ask) -> None:
+    seen: list[Any] = []
+
+    def look() -> None:
+        seen.extend([threading.current_thread(), spot.get()])
+
+    spot.set("here")
+    await ask(look)
+    assert seen[0] is not threading.current_thread()
+    assert seen[1] == "here"
+
+
+async def test_an_async_function_runs_in_the_event_loop(ask: Ask) -> None:
+    async def look() -> bool:
+        await anyio.lowlevel.checkpoint()
+        return threading.current_thread() is threading.main_thread()
+
+    assert (await ask(look)).message.text == "true"
+
+
+async def test_what_a_plain_function_leaves_to_await_is_awaited(ask: Ask) -> None:
+    async def later() -> str:
+        return "done"
+
+    def start() -> Any:
+        return later()
+
+    assert (await ask(start)).message.text == "done"
+
+
+async def test_an_async_function_is_cancelled_at_its_deadline(ask: Ask) -> None:
+    ended: list[str] = []
+
+    @tool(timeout_s=0.01)
+    async def wait() -> None:
+        try:
+            await anyio.sleep_forever()
+        finally:
+            ended.append("cancelled")
+
+    answer = await ask(wait)
+    assert answer.failed
+    assert answer.message.text == "Error: functions.wait did not answer within 0.01 seconds"
+    assert ended == ["cancelled"]
+
+
+async def test_a_plain_function_is_left_alone_at_its_deadline(ask: Ask) -> None:
+    release, released = threading.Event(), threading.Event()
+
+    # Long enough that the thread has begun: one that has not is never begun.
+    @tool(timeout_s=0.5)
+    def wait() -> None:
+        release.wait()
+        released.set()
+
+    answer = await ask(wait)
+    assert "did not answer within 0.5 seconds" in answer.message.text
+    assert not released.is_set()
+    release.set()
+    assert await anyio.to_thread.run_sync(released.wait, 10)
+
+
+async def test_a_timeout_of_the_functions_own_is_no_deadline(ask: Ask) -> None:
+    async def fetch() -> None:
+        raise TimeoutError("the server at 10.0.0.7 did not answer")
+
+    answer = await ask(fetch)
+    assert answer.message.text == "Error: functions.fetch failed for a reason of its own"
+
+
+async def test_a_cancelled_run_cancels_its_call() -> None:
+    running = anyio.Event()
+
+    async def wait() -> None:
+        running.set()
+        await anyio.sleep_forever()
+
+    answers: list[Answer] = []
+    async with Toolbox([wait]) as tools, anyio.create_task_group() as group:
+
+        async def ask() -> None:
+            answers.append(await tools.answer(call("functions.wait")))
+
+        group.start_soon(ask)
+        with anyio.fail_after(10):
+            await running.wait()
+        group.cancel_scope.cancel()
+    assert answers == []
+
+
+@pytest.mark.parametrize("signal", [KeyboardInterrupt, SystemExit])
+@pytest.mark.parametrize("threaded", [True, False])
+async def test_what_ends_the_program_passes_through(
+    ask: Ask, signal: type[BaseException], threaded: bool
+) -> None:
+    def stop() -> None:
+        raise signal
+
+    async def stop_async() -> None:
+        raise signal
+
+    with pytest.raises(signal):
+        await ask(stop if threaded else stop_async)
+
+
+async def test_a_crash_is_logged_whole_and_told_without_what_is_inside(ask: Ask) -> None:
+    def read() -> None:
+        raise ConnectionError("no route to db.internal, password hunter2")
+
+    with capture_logs() as logs:
+        answer = await ask(read)
+    assert answer.failed
+    assert answer.message.text == "Error: functions.read failed for a reason of its own"
+    crashes = [log for log in logs if log["event"] == "tool_crashed"]
+    assert [(log["tool"], log["exc_info"]) for log in crashes] == [("functions.read", True)]
+
+
+@pytest.mark.parametrize("error", [StopIteration, StopAsyncIteration])
+async def test_errors_with_a_meaning_in_python_are_crashes_like_others(
+    ask: Ask, error: type[Exception]
+) -> None:
+    def stop() -> None:
+        raise error
+
+    assert (await ask(stop)).failed
+
+
+async def test_a_failure_inside_a_task_group_is_told_as_it_is(ask: Ask) -> None:
+    async def search() -> None:
+        async def one() -> None:
+            raise ToolError("the index is closed on Sundays")
+
+        async with anyio.create_task_group() as group:
+            group.start_soon(one)
+
+    assert (await ask(search)).message.text == "Error: the index is closed on Sundays"
+
+
+async def test_a_failure_beside_a_crash_in_a_task_group_is_a_crash(ask: Ask) -> None:
+    async def search() -> None:
+        raise ExceptionGroup("both", [ToolError("closed"), ValueError("a bug")])
+
+    assert "a reason of its own" in (await ask(search)).message.text
+
+
+async def test_tries_are_counted_in_a_row_and_run_out() -> None:
+    @tool(retries=1)
+    def pick(n: int) -> str:
+        if n < 3:
+            raise ToolRetry(f"{n} is too small")
+        return "right"
+
+    async with Toolbox([pick]) as tools:
+        texts = [
+            (await tools.dispatch(call("functions.pick", f'{{"n": {n}}}'))).text
+            for n in ("1", "3", '"one"', "2", "3")
+        ]
+    assert texts == [
+        "Error: 1 is too small\nTry again; 1 try left.",
+        "right",
+        "Error: invalid arguments for functions.pick:\n"
+        "- n: Input should be a valid integer, unable to parse string as an integer "
+        '(given: "one")\nTry again; 1 try left.',
+        "Error: 2 is too small\nThat was the last try. Go on without this tool.",
+        "right",
+    ]
+
+
+async def test_runs_count_their_tries_apart() -> None:
+    @tool(retries=0)
+    def never() -> None:
+        raise ToolRetry("no")
+
+    for _ in range(2):
+        async with Toolbox([never]) as tools:
+            answer = await tools.answer(call("functions.never"))
+            assert answer.message.text == (
+                "Error: no\nThat was the last try. Go on without this tool."
+            )
+
+
+async def test_strict_takes_no_number_in_a_string(ask: Ask) -> None:
+    def double(n: int) -> int:
+        return 2 * n
+
+    assert (await ask(double, '{"n": "4"}')).message.text == "8"
+    assert (await ask(tool(double, strict=True), '{"n": "4"}')).failed
+    assert (await ask(tool(double, strict=True), '{"n": 4}')).message.text == "8"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    ['{"n": 4}', ' {"n": 4}\n', '```json\n{"n": 4}\n```', '"{\\"n\\": 4}"', '```\n{"n": 4}```'],
+)
+async def test_arguments_are_found_in_their_wrapping(ask: Ask, arguments: str) -> None:
+    def double(n: int) -> int:
+        return 2 * n
+
+    assert (await ask(double, arguments)).message.text == "8"
+
+
+@pytest.mark.parametrize("arguments", ["", "  ", "{}", "null", "```json\n```"])
+async def test_nothing_is_no_arguments(ask: Ask, arguments: str) -> None:
+    def ping() -> str:
+        return "pong"
+
+    assert (await ask(ping, arguments)).message.text == "pong"
+
+
+async def test_broken_arguments_are_told_shortly(ask: Ask) -> None:
+    def f(items: list[int], **more: bool) -> None: ...
+
+    torn = await ask(f, '{"items": [1, 2')
+    assert torn.message.text == (
+        "Error: invalid arguments for functions.f:\n"
+        "- the arguments: Invalid JSON: EOF while parsing a list at line 1 column 15 "
+        '(given: "{\\"items\\": [1, 2")\nTry again; 3 tries left.'
+    )
+    wrong = await ask(f, '{"items": [' + ", ".join(['"x"'] * 500) + "]}")
+    assert wrong.message.text.count("\n- items.") == 8
+    assert "- and 492 more" in wrong.message.text
+    long = await ask(f, '{"items": "' + 1000 * "x" + '"}')
+    assert len(long.message.text) < 300
+
+
+async def test_the_context_is_the_calls_own(ask: Ask) -> None:
+    def where(context: RunContext[dict[str, int]]) -> str:
+        return f"{context.run_id}/{context.step}: {context.deps['a']}"
+
+    assert (await ask(where, "{}", RunContext({"a": 1}, "r", 3))).message.text == "r/3: 1"
+
+
+def test_a_tool_is_called_like_its_function() -> None:
+    @tool(timeout_s=1)
+    def add(a: int, b: int = 1) -> int:
+        return a + b
+
+    assert add(2) == add(1, b=2) == 3
