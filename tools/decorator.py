@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any, ParamSpec, TypeVar, Unpack, overload
+from types import MethodType
+from typing import Any, ParamSpec, TypeVar, Unpack, cast, overload
 
+from ..errors import ToolDefinitionError
+from .contract import Tool
 from .function import FunctionTool
 from .options import Options, ToolOptions
 
@@ -55,3 +58,25 @@ def tool(function: Callable[..., Any] | None = None, /, **options: Unpack[ToolOp
     if function is not None:
         return FunctionTool[..., Any].of(function, chosen)
     return partial(FunctionTool[..., Any].of, options=chosen)
+
+
+def as_tool(one: Tool | Callable[..., Any]) -> Tool:
+    """A tool as it is, a plain function as `@tool` would have it.
+
+    Raises ToolDefinitionError if it is neither.
+    """
+    # Since Python 3.13 a classmethod of a FunctionTool is no longer bound by it.
+    inner: object = one.__func__ if isinstance(one, MethodType) else one
+    if isinstance(one, MethodType) and isinstance(inner, FunctionTool):
+        return cast("FunctionTool[..., Any]", inner).__get__(one.__self__, None)
+    if isinstance(one, FunctionTool):
+        function = cast("FunctionTool[..., Any]", one)
+        if function.signature.is_method:
+            raise ToolDefinitionError(
+                f"{function.name} is a method without its object; give the bound one, "
+                f"object.{function.name}"
+            )
+        return function
+    if isinstance(one, type) and Tool in one.__mro__:
+        raise ToolDefinitionError(f"{one.__name__} is a class; give a tool: {one.__name__}()")
+    return one if isinstance(one, Tool) else tool(one)

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypedDict
 
+from ..errors import ToolDefinitionError
+from .callables import is_async
 from .context import RunContext
 
 When = Callable[[RunContext[Any]], bool]
@@ -41,3 +43,11 @@ class Options:
     """Whether its calls wait for the other sequential calls of the run."""
     when: When | None = None
     """The tool is offered only while this holds; None: always."""
+
+    def __post_init__(self) -> None:
+        if self.timeout_s is not None and self.timeout_s <= 0:
+            raise ToolDefinitionError(f"timeout_s is {self.timeout_s}; give seconds, or None")
+        if self.retries < 0:
+            raise ToolDefinitionError(f"retries is {self.retries}; give 0 for no second try")
+        if self.when is not None and is_async(self.when):
+            raise ToolDefinitionError("`when` is async, and a prompt cannot wait; give a plain one")

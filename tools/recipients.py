@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 
+from ..errors import ToolDefinitionError
 from ..harmony import ToolNamespace
+from .contract import Tool
 
 FUNCTIONS = "functions"
 
@@ -21,6 +23,24 @@ def recipients_of(namespace: ToolNamespace) -> tuple[str, ...]:
     if not namespace.tools:
         return (namespace.name,)
     return tuple(f"{namespace.name}.{tool.name}" for tool in namespace.tools)
+
+
+def by_recipient(tools: Iterable[Tool]) -> dict[str, Tool]:
+    """The tools by what calls are addressed to; raises ToolDefinitionError if two share it."""
+    found: dict[str, Tool] = {}
+    spaces: set[str] = {FUNCTIONS}
+    for one in tools:
+        space = one.namespace
+        if space.name in spaces - {FUNCTIONS}:
+            raise ToolDefinitionError(f"two tools have the namespace {space.name!r}; keep one")
+        spaces.add(space.name)
+        for recipient in recipients_of(space):
+            if recipient in found:
+                raise ToolDefinitionError(
+                    f"two tools are called {recipient!r}; name one of them: @tool(name=...)"
+                )
+            found[recipient] = one
+    return found
 
 
 def find_recipient(written: str, known: Iterable[str]) -> str | None:

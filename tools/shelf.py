@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
 from collections.abc import Iterable
 from dataclasses import replace
@@ -15,6 +16,9 @@ from ..errors import SandboxError
 from .contract import Attachment, Keeper, Result
 
 log = structlog.get_logger()
+
+_UNSAFE = re.compile(r"[^\w.-]")
+_NAME_CHARS = 100
 
 
 class Shelf:
@@ -61,7 +65,7 @@ class Shelf:
         return f"{text[:head]}\n{note}\n{text[-tail:]}"
 
     async def _keep(self, file: Attachment) -> str:
-        name = PurePath(file.name)
+        name = PurePath(_UNSAFE.sub("_", file.name)[-_NAME_CHARS:])
         numbered = f"{name.stem}-{next(self._numbers)}{name.suffix}"
         if self._keeper is not None:
             try:

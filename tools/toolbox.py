@@ -8,19 +8,18 @@ from contextlib import AsyncExitStack
 from dataclasses import replace
 from pathlib import Path
 from time import perf_counter
-from types import MethodType, TracebackType
-from typing import Any, Self, cast
+from types import TracebackType
+from typing import Any, Self
 
 import structlog
 from anyio import Lock
 
-from ..errors import SandboxError, ToolDefinitionError, ToolError
+from ..errors import SandboxError, ToolError
 from ..harmony import Message, ToolDescription, ToolNamespace
 from .context import RunContext
 from .contract import Answer, OpenTool, Result, Tool
-from .decorator import tool
-from .function import FunctionTool
-from .recipients import FUNCTIONS, find_recipient, recipients_of, unknown_tool
+from .decorator import as_tool
+from .recipients import FUNCTIONS, by_recipient, find_recipient, recipients_of, unknown_tool
 from .shelf import Shelf, keeper_among
 
 log = structlog.get_logger()
@@ -54,7 +53,7 @@ class Toolbox:
     ) -> None:
         self.tools: tuple[Tool, ...] = tuple(as_tool(one) for one in tools)
         """Every tool, offered or not."""
-        self._tools = _by_recipient(self.tools)
+        self._tools = by_recipient(self.tools)
         self._context = RunContext(deps)
         self._folder = folder
         self._max_chars = max_chars
@@ -128,7 +127,7 @@ class Toolbox:
             raise
         except Exception:
             log.exception("tool_crashed", tool=tool)
-            result = Result(f"Error: {tool} failed for a reason of its own", failed=True)
+            result = Result(f"Error: {tool} failed unexpectedly", failed=True)
         seconds = perf_counter() - begun
         log.info(
             "tool_answered",
@@ -158,51 +157,11 @@ class Toolbox:
         if recipient is None:
             raise ToolError(unknown_tool(call.recipient or "", self.recipients))
         if not self._tools[recipient].offered(context):
-            raise ToolError(f"{recipient} is not to be had at the moment")
+            raise ToolError(f"{recipient} is not available now")
         return self._tools[recipient]
 
     def _offered(self) -> Iterator[ToolNamespace]:
         return (one.namespace for one in self.tools if one.offered(self._context))
-
-
-def as_tool(one: Tool | Callable[..., Any]) -> Tool:
-    """A tool as it is, a plain function as `@tool` would have it.
-
-    Raises ToolDefinitionError if it is neither.
-    """
-    # Since Python 3.13 a classmethod of a FunctionTool is no longer bound by it.
-    inner: object = one.__func__ if isinstance(one, MethodType) else one
-    if isinstance(one, MethodType) and isinstance(inner, FunctionTool):
-        return cast("FunctionTool[..., Any]", inner).__get__(one.__self__, None)
-    if isinstance(one, FunctionTool):
-        function = cast("FunctionTool[..., Any]", one)
-        if function.signature.is_method:
-            raise ToolDefinitionError(
-                f"{function.name} is a method without its object; give the bound one, "
-                f"object.{function.name}"
-            )
-        return function
-    if isinstance(one, type) and Tool in one.__mro__:
-        raise ToolDefinitionError(f"{one.__name__} is a class; give a tool: {one.__name__}()")
-    return one if isinstance(one, Tool) else tool(one)
-
-
-def _by_recipient(tools: Iterable[Tool]) -> dict[str, Tool]:
-    """The tools by what calls are addressed to; raises ToolDefinitionError if two share it."""
-    found: dict[str, Tool] = {}
-    spaces: set[str] = {FUNCTIONS}
-    for one in tools:
-        space = one.namespace
-        if space.name in spaces - {FUNCTIONS}:
-            raise ToolDefinitionError(f"two tools have the namespace {space.name!r}; keep one")
-        spaces.add(space.name)
-        for recipient in recipients_of(space):
-            if recipient in found:
-                raise ToolDefinitionError(
-                    f"two tools are called {recipient!r}; name one of them: @tool(name=...)"
-                )
-            found[recipient] = one
-    return found
 
 
 def _message(text: str, recipient: str | None, call: Message) -> Message:

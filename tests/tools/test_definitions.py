@@ -157,6 +157,10 @@ async def arows() -> AsyncIterator[int]:
     yield 1
 
 
+async def arun(context: RunContext[None]) -> bool:
+    return False
+
+
 def misplaced(n: int, context: RunContext[None]) -> None: ...
 
 
@@ -179,6 +183,9 @@ unknown.__annotations__["n"] = "Nowhere"
         (lambda: Toolbox([3]), "3 is neither a tool nor a function"),  # type: ignore[list-item]
         (lambda: Toolbox([PythonTool]), r"give a tool: PythonTool\(\)"),
         (lambda: Toolbox([PythonTool(), PythonTool()]), "two tools have the namespace 'python'"),
+        (lambda: tool(misplaced, timeout_s=0), "timeout_s is 0"),
+        (lambda: tool(misplaced, retries=-1), "retries is -1"),
+        (lambda: tool(misplaced, when=arun), "`when` is async"),  # type: ignore[arg-type]
         (lambda: Toolbox([misplaced]), "first parameter"),
         (lambda: PythonTool(3), "opens a sandbox for each run"),  # type: ignore[arg-type]
     ],

@@ -108,7 +108,9 @@ async def test_a_function_may_name_its_files(tmp_path: Path) -> None:
     assert path.read_text() == "a\nb\n"
 
 
-@pytest.mark.parametrize("name", ["../../etc/cron.d/x", "/etc/passwd", "a/b.txt", "..", ""])
+@pytest.mark.parametrize(
+    "name", ["../../etc/cron.d/x", "/etc/passwd", "a/b.txt", "..", "", "\0\n", "x" * 999]
+)
 async def test_a_file_stays_in_its_folder_whatever_its_name(tmp_path: Path, name: str) -> None:
     def leak() -> Result:
         return Result("", attached=(Attachment(name, b"x"),))

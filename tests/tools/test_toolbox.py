@@ -220,7 +220,7 @@ async def test_a_dynamic_tool_is_offered_only_while_it_may_be() -> None:
     assert done.message.text == "dropped users"
     assert (late.failed, late.message.text) == (
         True,
-        "Error: functions.drop is not to be had at the moment",
+        "Error: functions.drop is not available now",
     )
 
 
