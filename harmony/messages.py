@@ -32,6 +32,18 @@ class Message:
     """Who is addressed: the tool in a call, `assistant` in its answer."""
     content_type: str | None = field(default=None, kw_only=True)
     """`<|constrain|>json` as the model writes it, or a bare word such as `code`."""
+    _rendered: tuple[bool, list[int]] | None = field(
+        default=None, init=False, repr=False, compare=False
+    )
+
+    def recall(self, *, functions: bool) -> list[int] | None:
+        """For the renderer: the tokens that it has made of this message before."""
+        known = self._rendered
+        return known[1] if known and known[0] == functions else None
+
+    def remember(self, tokens: list[int], *, functions: bool) -> None:
+        """For the renderer: keep the tokens, since the message never changes."""
+        object.__setattr__(self, "_rendered", (functions, tokens))
 
     @property
     def text(self) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import Literal
 
@@ -33,15 +33,28 @@ def render(
     Raises MessageError if a message's header would not survive.
     Source: OpenAI harmony format; token-identical to openai-harmony 0.0.8.
     """
-    functions = offers_functions(messages)
-    dropped = dropped_before(messages, reasoning)
     out: list[int] = []
-    for at, message in enumerate(messages):
-        if at >= dropped or message.channel != "analysis":
-            out += message_tokens(message, functions=functions)
+    for tokens in _rendered(messages, reasoning):
+        out += tokens
     if next_role is not None:
         out += opening(next_role)
     return out
+
+
+def count(
+    messages: Sequence[Message], *, next_role: Role | None = None, reasoning: Reasoning = "auto"
+) -> int:
+    """How many tokens `render` makes of it. Rendering afterwards costs no second encoding."""
+    size = sum(map(len, _rendered(messages, reasoning)))
+    return size if next_role is None else size + len(opening(next_role))
+
+
+def _rendered(messages: Sequence[Message], reasoning: Reasoning) -> Iterator[list[int]]:
+    functions = offers_functions(messages)
+    dropped = dropped_before(messages, reasoning)
+    for at, message in enumerate(messages):
+        if at >= dropped or message.channel != "analysis":
+            yield message_tokens(message, functions=functions)
 
 
 def opening(role: Role) -> list[int]:
@@ -50,10 +63,12 @@ def opening(role: Role) -> list[int]:
 
 
 def message_tokens(message: Message, *, functions: bool = False) -> list[int]:
-    """Tokens of one message, from `<|start|>` to its end.
+    """Tokens of one message, from `<|start|>` to its end; made once, and not to be changed.
 
     functions: whether the conversation offers functions, which a system message mentions.
     """
+    if known := message.recall(functions=functions):
+        return known
     header = header_of(message)
     out = [*header_tokens(header)]
     if isinstance(message.content, str):
@@ -62,6 +77,7 @@ def message_tokens(message: Message, *, functions: bool = False) -> list[int]:
         for part in message.parts:
             out += encode(_part_text(part, message.role, functions=functions))
     out.append(special.CALL if header.is_call else special.END)
+    message.remember(out, functions=functions)
     return out
 
 

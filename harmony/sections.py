@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterable
 
 from .content import DeveloperContent, ResponseFormat, SystemContent, ToolDescription, ToolNamespace
-from .typescript import typescript
+from .typescript import declarations, typescript
 
 
 def system_text(content: SystemContent, *, functions: bool) -> str:
@@ -65,21 +65,36 @@ def _namespace(space: ToolNamespace) -> str:
     about = _lines(space.description or "")
     if not space.tools:
         return "\n".join(head + about)
+    declared: dict[str, str] = {}
     return "\n".join(
         [
             *head,
             *(f"// {line}" for line in about),
             f"namespace {space.name} {{\n",
-            *map(_function, space.tools),
+            *(_function(tool, declared) for tool in space.tools),
             f"}} // namespace {space.name}",
         ]
     )
 
 
-def _function(tool: ToolDescription) -> str:
-    takes = "" if tool.parameters is None else f"_: {typescript(tool.parameters)}"
-    comments = [f"// {line}" for line in _lines(tool.description)]
-    return "\n".join([*comments, f"type {tool.name} = ({takes}) => any;\n"])
+def _function(tool: ToolDescription, declared: dict[str, str]) -> str:
+    """The declaration of a function, after those of the recursive types that it needs.
+
+    declared: the types that the namespace has declared before; it is added to.
+    """
+    lines: list[str] = []
+    takes = ""
+    if tool.parameters is not None:
+        prefix = ""
+        types = declarations(tool.parameters)
+        if any(declared.get(name, text) != text for name, text in types.items()):
+            prefix = f"{tool.name}_"
+            types = declarations(tool.parameters, prefix=prefix)
+        lines += (f"type {name} = {types[name]};\n" for name in types if name not in declared)
+        declared |= types
+        takes = f"_: {typescript(tool.parameters, prefix=prefix)}"
+    lines += (f"// {line}" for line in _lines(tool.description))
+    return "\n".join([*lines, f"type {tool.name} = ({takes}) => any;\n"])
 
 
 def _response_format(one: ResponseFormat) -> str:

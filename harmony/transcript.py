@@ -2,62 +2,158 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from . import special
+from .content import Json
+from .entries import Entry, rendered, sampled
 from .messages import Message, Role
-from .parser import parse
-from .render import message_tokens, offers_functions, opening
+from .render import offers_functions, opening
 
 
 @dataclass(frozen=True, slots=True)
-class _Entry:
-    messages: tuple[Message, ...]
-    tokens: list[int]
+class _Link:
+    """An entry, and what was said before it. Links never change: forks share them."""
+
+    before: _Link | None
+    entry: Entry
+    size: int
+    """How many tokens there are up to here."""
+    is_settled: bool
+    """Whether the reasoning up to here has been dropped."""
 
 
 class Transcript:
-    """Messages, and their tokens as the model sees them; sampled tokens stay as sampled."""
+    """Messages, and their tokens as the model sees them.
+
+    Appending costs what is appended. Sampled tokens stay as they were sampled, so that the prompt
+    of a step begins with the prompt of the step before, and an engine's prefix cache holds. Only
+    where a user speaks after a final answer, the reasoning that led there leaves the tokens, and
+    stays in `messages`; what stood before it keeps its place.
+
+    Sampled tokens aside, the tokens are those of `render(messages, reasoning="finished")`.
+    """
+
+    __slots__ = ("_functions", "_last")
 
     def __init__(self, messages: Iterable[Message] = ()) -> None:
-        self._entries: list[_Entry] = []
-        start = tuple(messages)
-        self._functions = offers_functions(start)
-        for message in start:
+        self._last: _Link | None = None
+        self._functions = False
+        for message in messages:
             self.append(message)
 
     @property
     def messages(self) -> list[Message]:
-        """Everything that was said, in order."""
-        return [message for entry in self._entries for message in entry.messages]
+        """Everything that was said, in order, dropped reasoning included."""
+        return [message for link in self._links() for message in link.entry.messages]
 
     @property
     def tokens(self) -> list[int]:
-        """What the model has before it."""
-        return [token for entry in self._entries for token in entry.tokens]
+        """What was said, in tokens, shape (n,); at the end, as it was sampled."""
+        out = self._history()
+        if self._last:
+            entry = self._last.entry
+            out[len(out) - len(entry.due) :] = entry.end
+        return out
 
-    def append(self, message: Message) -> None:
-        """Add a message of a user, a tool or the program."""
-        tokens = message_tokens(message, functions=self._functions)
-        self._entries.append(_Entry((message,), tokens))
+    @property
+    def count(self) -> int:
+        """How many tokens `prompt()` has, at no cost."""
+        return (self._last.size if self._last else 0) + len(opening("assistant"))
 
     def prompt(self, role: Role = "assistant") -> list[int]:
-        """The tokens, and the opening of the next message: ready for sampling."""
-        return self.tokens + opening(role)
+        """The tokens, and the opening of the next message, shape (n,): ready for sampling.
 
-    def append_sampled(self, tokens: Sequence[int]) -> list[Message]:
-        """Add what the model sampled after `prompt()`, exactly; returns its messages."""
-        said = parse(tokens)
-        kept = opening("assistant") + list(tokens)
-        if kept[-1] == special.RETURN:
-            kept[-1] = special.END
-        self._entries.append(_Entry(tuple(said), kept))
-        return said
+        Sampled messages are ended as history ends them: `<|return|>` becomes `<|end|>`, and what
+        was cut is closed.
+        """
+        return self._history() + opening(role)
+
+    def append(self, message: Message) -> None:
+        """Add a message of a user, a tool or the program.
+
+        Raises MessageError if its header would not survive rendering.
+        """
+        entry = rendered(message, functions=self._functions)
+        if not self._functions and offers_functions((message,)):
+            # A system message speaks of functions too, and was rendered without.
+            self._functions = True
+            before = [link.entry.retold() for link in self._links()]
+            self._last = None
+            for one in before:
+                self._push(one)
+        if message.role == "user":
+            self._settle()
+        self._push(entry)
+
+    def append_sampled(
+        self, tokens: Sequence[int], *, recipients: Collection[str] = ()
+    ) -> list[Message]:
+        """Add what the model sampled after `prompt()`, exactly, and return its messages.
+
+        tokens: shape (n,), without the opening. If they end in the middle of a header, that
+        header is left out.
+        recipients: those that exist; they settle doubtful headers, as in `StreamParser`.
+        """
+        entries = sampled(tokens, frozenset(recipients))
+        for entry in entries:
+            self._push(entry)
+        return [message for entry in entries for message in entry.messages]
 
     def fork(self) -> Transcript:
-        """A copy that grows by itself."""
+        """A copy that grows by itself, made in no time: what was said is shared."""
         twin = Transcript()
-        twin._entries = list(self._entries)
+        twin._last = self._last
         twin._functions = self._functions
         return twin
+
+    def to_dict(self) -> Json:
+        """JSON of messages and tokens, from which the transcript can go on."""
+        return {"entries": [link.entry.to_dict() for link in self._links()]}
+
+    @classmethod
+    def from_dict(cls, raw: Mapping[str, Any]) -> Transcript:
+        """Read what `to_dict` wrote."""
+        transcript = cls()
+        for entry in map(Entry.from_dict, raw["entries"]):
+            transcript._push(entry)
+        transcript._functions = offers_functions(transcript.messages)
+        return transcript
+
+    def _links(self) -> list[_Link]:
+        """All links, the first one first."""
+        links: list[_Link] = []
+        link = self._last
+        while link:
+            links.append(link)
+            link = link.before
+        return links[::-1]
+
+    def _history(self) -> list[int]:
+        """All tokens, every message ended as history ends it."""
+        out: list[int] = []
+        for link in self._links():
+            out += link.entry.tokens
+            out += link.entry.due
+        return out
+
+    def _push(self, entry: Entry, *, is_settled: bool = False) -> None:
+        size = self._last.size if self._last else 0
+        self._last = _Link(self._last, entry, size + entry.size, is_settled)
+
+    def _settle(self) -> None:
+        """Drop the reasoning of the turns that ended in a final message."""
+        loose: list[Entry] = []
+        link = self._last
+        while link and not link.is_settled:
+            loose.append(link.entry)
+            link = link.before
+        loose.reverse()
+        finals = [at for at, entry in enumerate(loose) if entry.is_final]
+        if not finals:
+            return
+        self._last = link
+        for at, entry in enumerate(loose):
+            told = entry.without_reasoning() if at <= finals[-1] else entry
+            self._push(told, is_settled=at == finals[-1])

@@ -1,0 +1,37 @@
+"""JSON values as openai-harmony writes them into comments and literal types."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+from .definitions import listing, mapping
+
+_EXPONENT = re.compile(r"(-?)(\d)(?:\.(\d+))?e([+-]\d+)")
+
+
+def literal(value: Any) -> str:
+    """A value as compact JSON, numbers as Rust's serde_json prints them."""
+    if isinstance(value, bool) or value is None or isinstance(value, str):
+        return json.dumps(value, ensure_ascii=False)
+    if isinstance(value, dict):
+        items = (f"{literal(key)}:{literal(one)}" for key, one in mapping(value).items())
+        return "{" + ",".join(items) + "}"
+    if isinstance(value, list | tuple):
+        return "[" + ",".join(map(literal, listing(value))) + "]"
+    if isinstance(value, int) and -(2**63) <= value < 2**64:
+        return str(value)
+    return _number(float(value))
+
+
+def _number(value: float) -> str:
+    text = json.dumps(value)
+    parts = _EXPONENT.fullmatch(text)
+    if not parts:
+        return text
+    sign, whole, digits, exponent = parts.groups(default="")
+    if exponent == "-05":
+        return f"{sign}0.0000{whole}{digits}"
+    point = f".{digits}" if digits else ""
+    return f"{sign}{whole}{point}e{int(exponent)}"
