@@ -6,12 +6,17 @@ import os
 import select
 import shutil
 import subprocess
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import AsyncGenerator, Callable, Generator, Mapping
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    # What needs them imports them when it runs: the tests of the lower folders load nothing heavy.
+    from ossia.agent import Server
 
 CHILD_END_S = 5.0
 """How long a process that a test started may outlive it, in all."""
@@ -23,8 +28,7 @@ def anyio_backend() -> str:
     return "asyncio"
 
 
-# What a marker asks of the machine. Each answers why it cannot be had here, or None. They import what
-# they ask inside, so that the tests of the lower folders load nothing heavy.
+# What a marker asks of the machine. Each answers why it cannot be had here, or None.
 
 
 @cache
@@ -131,11 +135,14 @@ def no_process_left_behind() -> Generator[None]:
 
 def children() -> dict[int, str]:
     """Process ids and names of our direct children, of all our threads."""
-    found: dict[int, str] = {}
+    pids: set[int] = set()
     for listing in Path("/proc/self/task").glob("*/children"):
-        for pid in map(int, listing.read_text().split()):
-            with suppress(FileNotFoundError, ProcessLookupError):
-                found[pid] = Path(f"/proc/{pid}/comm").read_text().strip()
+        with suppress(FileNotFoundError, ProcessLookupError):  # threads end, too
+            pids.update(map(int, listing.read_text().split()))
+    found: dict[int, str] = {}
+    for pid in pids:
+        with suppress(FileNotFoundError, ProcessLookupError):
+            found[pid] = Path(f"/proc/{pid}/comm").read_text().strip()
     return found
 
 
@@ -152,4 +159,11 @@ def lives(pid: int) -> bool:
         os.close(handle)
 
 
-# Fixtures that many folders share, each one a session: a server of the tiny model goes here.
+@pytest.fixture(scope="session")
+async def tiny_server() -> AsyncGenerator[Server]:
+    """A vLLM server of the tiny model; one serves the whole session, since it batches."""
+    from examples.tiny_gpt_oss import checkpoint
+    from ossia.agent import open_server
+
+    async with open_server(checkpoint()) as server:
+        yield server

@@ -1,0 +1,45 @@
+"""The public names. Whoever adds one adds it here: it is then promised to users."""
+
+from __future__ import annotations
+
+import ast
+
+import pytest
+
+from tests.house.sources import sources
+
+FACES = {
+    "ossia.harmony": """
+        Delta DeveloperContent Ended Event Header Message Reasoning ReasoningEffort Repaired
+        ResponseFormat Role STOP_TOKENS Started StreamParser SystemContent ToolDescription
+        ToolNamespace Transcript conversation_from_json conversation_to_json decode encode parse
+        render special turn_grammar typescript write_ranks
+    """,
+    "ossia.sandbox": """
+        BubblewrapSandbox DockerSandbox Execution ExecutionError Sandbox SandboxFile SandboxOptions
+        SandboxPool UnsafeLocalSandbox build_image build_tree get_folder image_tag open_sandbox
+        prune put_folder
+    """,
+    "ossia.tools": """
+        Answer Attachment FunctionTool Keeper OpenTool Options PythonTool Result RunContext Tool
+        Toolbox ToolDefinitionError ToolError ToolRetry tool
+    """,
+    "ossia.agent": """
+        Agent AnswerDelta AnswerRejected CallAnswered CallArgumentsDelta CallStarted Citation Engine
+        Event Limits PreambleDelta ReasoningDelta RunFinished RunResult Sampled Sampling Server
+        StepFinished StepStarted TurnDiscarded TurnRepaired Usage VLLMEngine open_server
+    """,
+    "ossia.agent.testing": """
+        FakeVLLM Reply ScriptedEngine harmony_tokens open_fake_vllm
+    """,
+}
+
+
+@pytest.mark.parametrize("root", FACES)
+def test_a_root_hands_on_its_public_names_and_nothing_else(root: str) -> None:
+    docstring, *lines = sources()[root].tree.body
+    assert isinstance(docstring, ast.Expr)
+    aliases = [alias for line in lines if isinstance(line, ast.ImportFrom) for alias in line.names]
+    assert len(aliases) == len(lines), "a root holds one import a line, and no code"
+    assert [alias.name for alias in aliases if alias.asname != alias.name] == []
+    assert sorted(alias.name for alias in aliases) == sorted(FACES[root].split())
