@@ -24,9 +24,11 @@ from .messages import conversation_to_json as conversation_to_json
 from .parser import StreamParser as StreamParser
 from .parser import parse as parse
 from .render import Reasoning as Reasoning
+from .render import count as count
 from .render import render as render
 from .special import STOP_TOKENS as STOP_TOKENS
 from .transcript import Transcript as Transcript
+from .turn_grammar import turn_grammar as turn_grammar
 from .typescript import typescript as typescript
 from .vocabulary import decode as decode
 from .vocabulary import encode as encode

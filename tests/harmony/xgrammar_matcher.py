@@ -1,0 +1,56 @@
+"""A program for the engine's interpreter: what xgrammar makes of turns, token by token.
+
+Reads a JSON list of {"tag": structural tag, "turns": [[id, ...], ...]} from standard input, and
+writes for each turn the index of the first token that the grammar forbids, its length if the turn
+could not end there, or null if it is a whole turn.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from importlib import import_module
+from typing import Any
+
+from ossia.harmony import special
+from ossia.harmony.vocabulary import vocabulary
+
+# Any: the library is there in the engine's interpreter alone.
+xgrammar: Any = import_module("xgrammar")
+STOP = (special.RETURN, special.CALL, special.ENDOFTEXT)
+
+
+def refused_at(grammar: Any, turn: list[int]) -> int | None:
+    """As a server does it: the mask decides, then the token is accepted."""
+    matcher = xgrammar.GrammarMatcher(grammar)
+    mask = xgrammar.allocate_token_bitmask(1, special.SIZE)
+    for at, token in enumerate(turn):
+        matcher.fill_next_token_bitmask(mask)
+        if not allows(mask, token):
+            return at
+        assert matcher.accept_token(token), (at, token)
+    matcher.fill_next_token_bitmask(mask)
+    return None if allows(mask, special.RETURN) else len(turn)
+
+
+def allows(mask: Any, token: int) -> bool:
+    return bool(int(mask[0][token // 32]) >> (token % 32) & 1)
+
+
+def main() -> None:
+    info = xgrammar.TokenizerInfo(
+        vocabulary().bytes_of,
+        vocab_type=xgrammar.VocabType.RAW,
+        vocab_size=special.SIZE,
+        stop_token_ids=list(STOP),
+    )
+    compiler = xgrammar.GrammarCompiler(info)
+    answers: list[list[int | None]] = []
+    for case in json.load(sys.stdin):
+        grammar = compiler.compile_structural_tag(json.dumps(case["tag"]))
+        answers.append([refused_at(grammar, turn) for turn in case["turns"]])
+    json.dump(answers, sys.stdout)
+
+
+if __name__ == "__main__":
+    main()
