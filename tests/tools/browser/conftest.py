@@ -1,0 +1,42 @@
+"""The reference browser, from its wheel: it asks for Python 3.12, and its modules run on 3.11."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import os
+import shutil
+import subprocess
+import sys
+import warnings
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ossia.harmony import write_ranks
+
+WHEEL = "gpt_oss-0.0.9-py3-none-any.whl"
+RANKS_URL = "https://openaipublic.blob.core.windows.net/encodings/o200k_base.tiktoken"
+
+
+@pytest.fixture(scope="session")
+def reference_browser(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """The module of the reference's browser tool; it has no types."""
+    folder = pytestconfig.cache.mkdir("reference-browser") if pytestconfig.cache else None
+    wheel = Path(folder or tmp_path_factory.mktemp("wheel")) / WHEEL
+    if not wheel.exists():
+        command = [sys.executable, "-m", "pip", "download", "gpt-oss==0.0.9", "--no-deps"]
+        command += ["--python-version=3.12", "--only-binary=:all:", f"--dest={wheel.parent}"]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode:
+            pytest.skip(f"the reference's wheel cannot be fetched: {done.stderr.strip()[-200:]}")
+    # tiktoken looks for its download under the hash of the address.
+    ranks = write_ranks(tmp_path_factory.mktemp("ranks"))
+    name = hashlib.sha1(RANKS_URL.encode(), usedforsecurity=False).hexdigest()
+    shutil.copy(ranks, ranks.parent / name)
+    os.environ["TIKTOKEN_CACHE_DIR"] = str(ranks.parent)
+    sys.path.append(str(wheel))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return importlib.import_module("gpt_oss.tools.simple_browser.simple_browser_tool")

@@ -1,0 +1,1 @@
+"""The browser tool that gpt-oss was trained with."""
