@@ -6,7 +6,6 @@ from codecs import utf_8_decode
 from collections.abc import Sequence
 from typing import Any
 
-from .special import SIZE
 from .vocabulary import vocabulary
 
 # `assistant`, and the names of the channels. Where content ends in them and a header's control
@@ -70,7 +69,7 @@ def token_bytes(tokens: Sequence[int]) -> bytes:
         return vocabulary().encoding.decode_bytes(tokens)
     except (KeyError, OverflowError):
         known = vocabulary().bytes_of
-        return b"".join(known[one] if 0 <= one < SIZE else b"\xef\xbf\xbd" for one in tokens)
+        return b"".join(known[one] if 0 <= one < len(known) else b"\xef\xbf\xbd" for one in tokens)
 
 
 def _head_size(tokens: Sequence[int]) -> int:

@@ -76,7 +76,7 @@ def read_header(tokens: tuple[int, ...], role: Role | None) -> Header:
             kind = CONSTRAIN_MARK + "".join(words[:1])
             words = words[1:]
         else:
-            if not words:
+            if not words or piece.text[0].isspace() or words[0].startswith("to="):
                 raise HarmonyError("<|channel|> names no channel")
             channel = words.pop(0)
             later, kind = _read_tail(words)

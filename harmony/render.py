@@ -18,7 +18,11 @@ Reasoning = Literal["auto", "finished", "keep"]
 
 
 def render(
-    messages: Sequence[Message], *, next_role: Role | None = None, reasoning: Reasoning = "auto"
+    messages: Sequence[Message],
+    *,
+    next_role: Role | None = None,
+    reasoning: Reasoning = "auto",
+    training: bool = False,
 ) -> list[int]:
     """Tokens of a whole conversation.
 
@@ -29,6 +33,8 @@ def render(
         "finished": it is dropped in every turn that ended in a final message and was
         followed by a user's.
         "keep": all stays.
+    training: end a final message of the assistant, if it is the last, in `<|return|>`, as it
+        would have been sampled.
 
     Raises MessageError if a message's header would not survive.
     Source: OpenAI harmony format; token-identical to openai-harmony 0.0.8.
@@ -36,6 +42,9 @@ def render(
     out: list[int] = []
     for tokens in _rendered(messages, reasoning):
         out += tokens
+    last = messages[-1] if messages else None
+    if training and last and (last.role, last.channel) == ("assistant", "final"):
+        out[-1] = special.RETURN
     if next_role is not None:
         out += opening(next_role)
     return out

@@ -25,7 +25,7 @@ CALL: Final = 200012
 FIRST: Final = 199998
 """Ids from here on are special; below are the ranks of ordinary text."""
 SIZE: Final = 201088
-"""How many ids the vocabulary has; every id is below."""
+"""How many ids the model has; every id that it samples or takes is below."""
 
 STOP_TOKENS: Final = (RETURN, CALL)
 """Where sampling stops."""
@@ -46,10 +46,11 @@ _NAMED = {
 def name(token: int) -> str:
     """How a special token is written, `<|start|>` say.
 
-    token: an id in [FIRST, SIZE). Ids that harmony does not use are `<|reserved_N|>`.
+    token: an id in [FIRST, SIZE]. Ids that harmony does not use are `<|reserved_N|>`.
     """
     return f"<|{_NAMED.get(token) or f'reserved_{token}'}|>"
 
 
-NAMES: Final = {token: name(token) for token in range(FIRST, SIZE)}
+# openai-harmony knows one reserved token more than the model has ids.
+NAMES: Final = {token: name(token) for token in range(FIRST, SIZE + 1)}
 """Every special token's id, and how it is written."""

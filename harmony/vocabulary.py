@@ -13,7 +13,7 @@ from pathlib import Path
 import tiktoken
 
 from ..errors import HarmonyError
-from .special import FIRST, NAMES, SIZE
+from .special import FIRST, NAMES
 
 RANKS_FILE = "o200k_base.tiktoken"
 """The name under which vLLM and openai-harmony look for the ranks in TIKTOKEN_ENCODINGS_BASE."""
@@ -57,7 +57,7 @@ class Vocabulary:
         # The hash vouches for it: line i holds the token of rank i.
         tokens = list(map(a2b_base64, _ranks().split()[::2]))
         self.bytes_of = [*tokens, *(name.encode() for name in NAMES.values())]
-        """What each id stands for, shape (SIZE,); special tokens as they are written."""
+        """What each id stands for, in order; special tokens as they are written."""
         self.encoding = tiktoken.Encoding(
             "o200k_harmony",
             pat_str=_PATTERN,
@@ -90,16 +90,18 @@ def encode(text: str) -> list[int]:
 def decode(tokens: Sequence[int]) -> str:
     """The text of token ids; special tokens as they are written, broken UTF-8 as U+FFFD.
 
-    Raises HarmonyError, with the index in `at`, if an id is outside [0, SIZE).
+    Raises HarmonyError, with the index in `at`, if an id is not in the vocabulary.
     """
-    for at, token in enumerate(tokens):
-        if not 0 <= token < SIZE:
-            raise HarmonyError(
-                f"token {token} at {at} is not in the vocabulary: ids are 0 to {SIZE - 1}",
-                at=at,
-                token=token,
-            )
-    return vocabulary().encoding.decode(tokens)
+    try:
+        return vocabulary().encoding.decode(tokens)
+    except (KeyError, OverflowError) as error:
+        size = len(vocabulary().bytes_of)
+        at = next(at for at, token in enumerate(tokens) if not 0 <= token < size)
+        raise HarmonyError(
+            f"token {tokens[at]} at {at} is not in the vocabulary: ids are 0 to {size - 1}",
+            at=at,
+            token=tokens[at],
+        ) from error
 
 
 def write_ranks(folder: Path) -> Path:

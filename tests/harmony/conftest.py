@@ -5,12 +5,13 @@ from __future__ import annotations
 import importlib
 import json
 import os
+import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
 
-from ossia.harmony import Message, conversation_to_json, write_ranks
+from ossia.harmony import Message, conversation_to_json, encode, special, write_ranks
 
 
 @pytest.fixture(scope="session")
@@ -57,3 +58,18 @@ def reference_parse(openai_harmony: Any, reference: Any) -> Callable[..., list[M
         return [Message.from_dict(json.loads(message.to_json())) for message in found]
 
     return parse
+
+
+@pytest.fixture(scope="session")
+def spell() -> Callable[[str], list[int]]:
+    """Tokens of text in which the format's special tokens are written out."""
+    ids = {name: token for token, name in special.NAMES.items() if "reserved" not in name}
+    cut = re.compile("(" + "|".join(map(re.escape, ids)) + ")")
+
+    def tokens(text: str) -> list[int]:
+        out: list[int] = []
+        for part in cut.split(text):
+            out += [ids[part]] if part in ids else encode(part)
+        return out
+
+    return tokens
