@@ -42,7 +42,7 @@ clean: ## remove what was made in this checkout; the engine and the image stay
 # The steps, the slow ones side by side. A Python that is too old is told before any of them begins.
 setup:
 	@.setup/find-python >/dev/null
-	@$(MAKE) --no-print-directory -j4 $(steps)
+	@$(MAKE) --no-print-directory -j4 engine image model
 
 docker: debian python
 image: docker
