@@ -23,7 +23,7 @@ from .grammar import Piece, pieces_of, read_header
 from .header import CONSTRAIN_MARK, Header
 from .messages import ROLES, Role
 from .settling import PSEUDO, Fields, settle
-from .words import NAME, Word, words_of
+from .words import CONTENT_TYPES, NAME, Word, words_of
 
 Note = tuple[RepairKind, str]
 """A repair, and the words of the header that called for it."""
@@ -33,7 +33,10 @@ Close = Ending | Literal["message", "start", "cut"]
 
 _SPELLED = re.compile(r"<\|(channel|constrain)\|>")
 _MESSAGE = special.NAMES[special.MESSAGE]
-_FLAT = re.compile(r"(?:^\s*|assistant)(?=(?:analysis|commentary|final)(?:[^a-z\s]|json| ?to=))")
+_FLAT = re.compile(
+    r"^\s*(?=(?:analysis|commentary|final)(?:[^a-z\s]|json| ?to=))"
+    r"|assistant(?=(?:analysis|commentary|final)(?:[^a-z]|json|to=))"
+)
 
 
 class Mended(NamedTuple):
@@ -81,15 +84,21 @@ def is_wrapped_source(text: str) -> bool:
 
 def _makes_sense(header: Header, known: frozenset[str]) -> bool:
     """Whether a header that follows the grammar also says what can be meant."""
-    kind = (header.content_type or "json").removeprefix(CONSTRAIN_MARK)
-    if header.channel not in {None, *CHANNELS} or not _is_kind(kind):
+    if header.channel not in {None, *CHANNELS}:
         return False
+    kind = header.content_type
     if header.is_call:
-        return header.recipient not in PSEUDO and (not known or header.recipient in known)
-    return kind not in known and "." not in kind
+        name = header.recipient or ""
+        sure = name not in PSEUDO and (name in known or (not known and NAME.fullmatch(name)))
+        return bool(sure) and _is_kind(kind)
+    if kind and kind.startswith(CONSTRAIN_MARK):
+        return _is_kind(kind)
+    # A lone word may as well be a tool's name, or two words glued.
+    return kind is None or kind.lower() in CONTENT_TYPES
 
 
-def _is_kind(word: str) -> bool:
+def _is_kind(kind: str | None) -> bool:
+    word = (kind or "").removeprefix(CONSTRAIN_MARK)
     return not word or (word not in {*ROLES, *CHANNELS} and bool(NAME.fullmatch(word)))
 
 
@@ -129,7 +138,6 @@ class _Reading:
     """What has been made of a header so far."""
 
     fields: Fields
-    known: frozenset[str]
     close: Close
     messages: list[tuple[Header, str]] = field(default_factory=list[tuple[Header, str]])
     notes: list[Note] = field(default_factory=list[Note])
@@ -140,7 +148,7 @@ class _Reading:
 
     def settle(self) -> Header:
         """Make a header of the fields; words that fit none are set aside."""
-        header, kinds = settle(self.fields, self.known)
+        header, kinds = settle(self.fields)
         text = " ".join(self.fields.debris)
         if any(char.isalnum() for char in text):
             self.messages.append(_aside(text))
@@ -171,13 +179,13 @@ class _Reading:
             self.notes.append(("recipient", header.recipient or ""))
             header = header._replace(recipient=None)
         self.messages.append((header, text))
-        self.fields = Fields(header.role, header.name)
+        self.fields = Fields(header.role, self.fields.known, header.name)
 
 
 def _mend(
     pieces: Sequence[Piece], role: Role | None, known: frozenset[str], close: Close
 ) -> Mended:
-    reading = _Reading(Fields(role), known, close)
+    reading = _Reading(Fields(role, known), close)
     pieces = list(chain.from_iterable(_unspelled(piece, reading.kinds) for piece in pieces))
     for piece in pieces[:-1]:
         _read(piece, reading, last=False)
@@ -207,7 +215,7 @@ def _read(piece: Piece, reading: _Reading, *, last: bool) -> bool:
     reading.words += special.NAMES.get(mark or 0, "")
     open_end = last and reading.close != "message"
     first = True
-    for word, following in _pairs(words_of(piece.text, reading.known)):
+    for word, following in _pairs(words_of(piece.text, fields.known)):
         author = first and fields.wants_author(mark)
         if open_end and not (following and following.addressed):
             # An answer may begin where its author should stand.

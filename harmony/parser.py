@@ -162,6 +162,7 @@ class StreamParser:
             self._stray(token, events)
         elif token == special.START:
             self._break_off([], events)
+            self._state = "between"
             self._start(events)
         elif token == special.CHANNEL or (token == special.MESSAGE and self._decoder.held):
             head, self._decoder.held = self._decoder.held, []
@@ -197,7 +198,10 @@ class StreamParser:
     def _close_header(self, close: Close, events: list[Event]) -> None:
         """A header is over that never came to its `<|message|>`."""
         if self._head:
-            mended = mend_body(self._head, self._implied(events), self._known, close)
+            role = self._role if self._state == "header" else self._whose or "assistant"
+            mended = mend_body(self._head, role, self._known, close)
+            if self._state == "between" and mended.messages and close != "start":
+                self._repair("missing_start", "", events)
             self._tell(mended, _ENDINGS.get(close), events)
         self._state, self._role, self._head = "between", None, []
 

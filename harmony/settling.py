@@ -23,6 +23,8 @@ class Fields:
 
     role: Role | None
     """The author, where the prompt or a word has named one."""
+    known: frozenset[str]
+    """Recipients that exist, as far as they are known."""
     name: str | None = None
     roles: list[str] = field(default_factory=list[str])
     """Every role that was said."""
@@ -65,10 +67,17 @@ class Fields:
             self.addressed = self.addressed or word.addressed
 
     def guess(self, word: Word, mark: int | None, *, first: bool, last: bool) -> bool:
-        """Note an unknown word for the place where it stands; False if that says nothing."""
+        """Note an unknown word for the place where it stands; False if that says nothing.
+
+        last: whether it is the last word of the whole header.
+        """
         if not NAME.fullmatch(word.value):
             return False
-        if first and mark == special.CHANNEL:
+        meant, kind = resolve(word.value, self.known)
+        if meant in self.known:
+            self.recipients.append(meant)
+            self.kinds += [kind] if kind else []
+        elif first and mark == special.CHANNEL:
             lower = word.value.lower()
             self.channels.append(lower if lower in CHANNELS else word.value)
         elif last or (first and mark == special.CONSTRAIN):
@@ -81,14 +90,14 @@ class Fields:
         self.kinds.append(CONSTRAIN_MARK + word if mark == special.CONSTRAIN else word)
 
 
-def settle(fields: Fields, known: frozenset[str]) -> tuple[Header, list[RepairKind]]:
+def settle(fields: Fields) -> tuple[Header, list[RepairKind]]:
     """Make one header of the words, and tell in which fields something had to be decided."""
     notes: list[RepairKind] = []
-    role = _author(fields, known, notes)
+    role = _author(fields, notes)
     if role != "assistant":
         recipient = fields.recipients[0] if fields.recipients else None
     else:
-        recipient = _recipient(fields, known, notes)
+        recipient = _recipient(fields, notes)
     is_call = role == "assistant" and recipient is not None
     channel = _channel(fields, notes, is_call=is_call)
     return Header(role, fields.name, channel, recipient, _kind(fields.kinds, notes)), notes
@@ -115,7 +124,7 @@ def _key(name: str) -> str:
     return name.rpartition(".")[2].lower().replace("-", "_")
 
 
-def _author(fields: Fields, known: frozenset[str], notes: list[RepairKind]) -> Role:
+def _author(fields: Fields, notes: list[RepairKind]) -> Role:
     if fields.role is not None:
         if not {fields.role} >= set(fields.roles):
             notes.append("author")
@@ -123,19 +132,20 @@ def _author(fields: Fields, known: frozenset[str], notes: list[RepairKind]) -> R
     author = fields.author
     if author is None or not fields.addressed:
         notes.append("author")
-    if author is None:
+    if author is None or (not fields.addressed and "final" in fields.channels):
+        # Nobody else gives final answers.
         return "assistant"
-    if not fields.addressed and resolve(author, known)[0] in known:
+    if not fields.addressed and resolve(author, fields.known)[0] in fields.known:
         fields.recipients.insert(0, author)
         return "assistant"
     fields.name = author
     return "tool"
 
 
-def _recipient(fields: Fields, known: frozenset[str], notes: list[RepairKind]) -> str | None:
+def _recipient(fields: Fields, notes: list[RepairKind]) -> str | None:
     named: dict[str, None] = {}
     for name in fields.recipients:
-        meant, kind = resolve(name, known)
+        meant, kind = resolve(name, fields.known)
         if meant in PSEUDO:
             kind = meant if meant in CONTENT_TYPES else None
         else:
@@ -147,10 +157,10 @@ def _recipient(fields: Fields, known: frozenset[str], notes: list[RepairKind]) -
     if len(named) < 2:
         return next(iter(named), None)
     notes.append("recipient")
-    sure = [name for name in named if name in known] or _fullest(list(named))
+    sure = [name for name in named if name in fields.known] or _fullest(list(named))
     if len(sure) == 1:
         return sure[0]
-    fields.debris += named
+    fields.debris += fields.recipients
     return None
 
 

@@ -10,7 +10,7 @@ from .content import CHANNELS
 from .messages import ROLES
 
 CONTENT_TYPES = frozenset({"json", "code", "text", "xml", "yaml", "markdown", "html"})
-NAME = re.compile(r"[A-Za-z_][\w.:/+-]*")
+NAME = re.compile(r"[^\W\d][\w.:/+-]*")
 """What the name of a channel, a tool or a content type looks like."""
 
 Field = Literal["role", "channel", "recipient", "content_type", "unknown"]

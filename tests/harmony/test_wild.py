@@ -1,0 +1,116 @@
+"""Malformed completions: those of public reports (`wild.jsonl`), and relatives of ours."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ossia.harmony import Message, Repaired, StreamParser, parse
+
+Spell = Callable[[str], list[int]]
+Case = dict[str, Any]
+
+
+def read(name: str) -> list[Case]:
+    text = Path(__file__).with_name(name).read_text(encoding="utf-8")
+    return [json.loads(line) for line in text.split("\n") if line]
+
+
+CASES = read("wild.jsonl")
+VARIANTS = read("variants.jsonl")
+
+
+def kind(content_type: str | None) -> str | None:
+    return content_type and content_type.removeprefix("<|constrain|>").lower()
+
+
+def calls(messages: list[Message]) -> list[list[str]]:
+    """Recipient and arguments of each call; one that is repeated at once counts once."""
+    found: list[list[str]] = []
+    for message in messages:
+        if message.role == "assistant" and message.recipient:
+            call = [message.recipient, message.text]
+            if found[-1:] != [call]:
+                found.append(call)
+    return found
+
+
+def fields(message: Message) -> dict[str, Any]:
+    return {
+        "role": message.role,
+        "channel": message.channel,
+        "recipient": message.recipient,
+        "content_type": kind(message.content_type),
+        "content": message.text,
+    }
+
+
+@pytest.mark.parametrize("case", CASES, ids=[case["id"] for case in CASES])
+def test_a_real_completion_is_recovered(case: Case, spell: Spell) -> None:
+    expect = case["expect"]
+    messages = parse(spell(case["text"]))
+    if expect["calls"] is not None:
+        assert calls(messages) == expect["calls"]
+    for text in expect["keep"]:
+        assert any(text in message.text for message in messages), text
+    if expect["exact"]:
+        due = [{**one, "content_type": kind(one["content_type"])} for one in expect["messages"]]
+        assert [fields(message) for message in messages] == due
+
+
+@pytest.mark.parametrize("case", CASES, ids=[case["id"] for case in CASES])
+def test_it_makes_no_difference_how_a_real_completion_is_cut(case: Case, spell: Spell) -> None:
+    tokens = spell(case["text"])
+    parser = StreamParser()
+    for token in tokens:
+        parser.feed(token)
+    parser.finish()
+    assert parser.messages == parse(tokens)
+
+
+@pytest.mark.parametrize(
+    "case", [case for case in CASES if case["kind"] == "wellformed"], ids=lambda case: case["id"]
+)
+def test_what_is_well_formed_needs_no_repair(case: Case, spell: Spell) -> None:
+    parser = StreamParser()
+    events = parser.feed(spell(case["text"])) + parser.finish()
+    assert not [event for event in events if isinstance(event, Repaired)]
+    assert parse(spell(case["text"]), strict=True) == parser.messages
+
+
+def test_known_recipients_settle_what_is_doubtful(spell: Spell) -> None:
+    for case in CASES:
+        if "calls_with_tools" in case["expect"]:
+            known = [f"functions.{name}" for name in case["expect"]["tools"]]
+            messages = parse(spell(case["text"]), recipients=known)
+            assert calls(messages) == case["expect"]["calls_with_tools"]
+
+
+def as_message(raw: Case) -> Message:
+    fields = {key: raw.get(key) for key in ("name", "channel", "recipient", "content_type")}
+    return Message(raw.get("role", "assistant"), raw["text"], **fields)
+
+
+@pytest.mark.parametrize("case", VARIANTS, ids=[case["text"][:60] for case in VARIANTS])
+def test_a_relative_is_mended_and_every_repair_is_told(case: Case, spell: Spell) -> None:
+    parser = StreamParser(recipients=case.get("recipients", ()))
+    events = parser.feed(spell(case["text"])) + parser.finish()
+    assert parser.messages == [as_message(one) for one in case["messages"]]
+    assert [event.kind for event in events if isinstance(event, Repaired)] == case["repairs"]
+
+
+def test_most_of_what_the_reference_refuses_is_read(
+    spell: Spell, reference_parse: Callable[..., list[Message]]
+) -> None:
+    refused = 0
+    for case in [*CASES, *VARIANTS]:
+        try:
+            reference_parse(spell(case["text"]), strict=False)
+        except Exception:  # noqa: BLE001 - whatever the reference raises
+            refused += 1
+            assert parse(spell(case["text"])) or "cut" in case.get("family", "")
+    assert refused > 40
