@@ -39,6 +39,10 @@ class Agent(Generic[OutputT]):
     output_type: type[OutputT] = field(default=str, kw_only=True)  # type: ignore[assignment]
     """What the answer is to be: `str`, or any type that pydantic knows, asked for as JSON."""
     reasoning: ReasoningEffort = field(default="medium", kw_only=True)
+    reasoning_budget: int | None = field(default=None, kw_only=True)
+    """Tokens of reasoning in a turn; held to by the grammar, so only where the engine obeys it."""
+    grammar: bool = field(default=True, kw_only=True)
+    """Hold every turn to its grammar: a malformed one cannot be sampled then."""
     limits: Limits = field(default=Limits(), kw_only=True)
     sampling: Sampling = field(default=Sampling(), kw_only=True)
     output_retries: int = field(default=2, kw_only=True)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Sequence
-from dataclasses import dataclass
-from typing import Literal, Protocol
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,6 +17,9 @@ class Sampling:
     top_p: float = 1.0
     seed: int | None = None
     """Makes a turn repeatable, as far as the engine can."""
+    grammar: Mapping[str, Any] | None = field(default=None, repr=False)
+    """What the turn is held to, as `harmony.turn_grammar` writes it; the loop sets it. An engine
+    that knows no grammars ignores it: what it samples is parsed and validated all the same."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, aclosing
-from typing import TYPE_CHECKING, Generic, TypeVar, cast
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 from uuid import uuid4
 
 import structlog
@@ -12,7 +13,7 @@ from anyio import current_time
 from structlog.contextvars import bound_contextvars
 
 from ..errors import OutputError, TurnError
-from ..harmony import Message, Transcript
+from ..harmony import Message, Transcript, turn_grammar
 from ..tools import RunContext, Toolbox
 from .events import (
     AnswerRejected,
@@ -64,7 +65,7 @@ class Run(Generic[OutputT]):
                 self._meter.begin_step()
                 prompt, turn = transcript.prompt(), Turn()
                 yield StepStarted(**self._stamp, prompt_tokens=len(prompt))
-                async with aclosing(self._sample(prompt, turn)) as told:
+                async with aclosing(self._sample(prompt, turn, self._grammar(toolbox))) as told:
                     async for event in told:
                         yield event
                 if turn.call is not None:
@@ -88,10 +89,23 @@ class Run(Generic[OutputT]):
         toolbox = Toolbox(self._agent.tools)
         return await self._meter.within(stack.enter_async_context(toolbox))
 
-    async def _sample(self, prompt: list[int], turn: Turn) -> AsyncGenerator[Event]:
+    def _grammar(self, toolbox: Toolbox) -> dict[str, Any] | None:
+        """What the next turn is held to: the tools that are offered now, the type of the answer."""
+        if not self._agent.grammar:
+            return None
+        return turn_grammar(
+            functions=toolbox.functions,
+            namespaces=toolbox.namespaces,
+            output_schema=self._format.schema,
+            reasoning_budget=self._agent.reasoning_budget,
+        )
+
+    async def _sample(
+        self, prompt: list[int], turn: Turn, grammar: dict[str, Any] | None
+    ) -> AsyncGenerator[Event]:
         """Have the engine write one turn, and read it as it comes."""
         began = current_time()
-        sampling = self._meter.ration(self._agent.sampling)
+        sampling = self._meter.ration(replace(self._agent.sampling, grammar=grammar))
         async with aclosing(self._agent.engine.generate(prompt, sampling)) as pieces:
             while not turn.over:
                 piece = await self._meter.within(anext(pieces, None))

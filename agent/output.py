@@ -24,15 +24,14 @@ class OutputFormat(Generic[OutputT]):
     def __init__(self, output_type: type[OutputT]) -> None:
         self._adapter: TypeAdapter[OutputT] = TypeAdapter(output_type)
         self._free = output_type is str
+        self.schema = None if self._free else self._adapter.json_schema()
+        """JSON Schema of the answer; None for free text."""
         self._name = getattr(output_type, "__name__", "answer")
 
     @property
     def response_formats(self) -> tuple[ResponseFormat, ...]:
         """What the developer message says of the type; nothing for `str`."""
-        if self._free:
-            return ()
-        schema = self._adapter.json_schema()
-        return (ResponseFormat(self._name, schema),)
+        return () if self.schema is None else (ResponseFormat(self._name, self.schema),)
 
     def parse(self, text: str) -> OutputT:
         """The answer as the asked type. Raises ValueError with words the model can act on."""

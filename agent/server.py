@@ -142,7 +142,9 @@ def _arguments(checkpoint: str | Path, name: str, port: int) -> list[str]:
         "--enable-prefix-caching",
         "--enable-prompt-tokens-details",
     ]  # fmt: skip
-    return arguments if _has_gpu() else [*arguments, "--enforce-eager"]
+    # On a CPU: no graphs to capture, and one process, which starts in two thirds of the time.
+    on_cpu = ["--enforce-eager", "--distributed-executor-backend", "uni"]
+    return arguments if _has_gpu() else [*arguments, *on_cpu]
 
 
 def _environment(checkpoint: str | Path) -> Mapping[str, str]:
@@ -155,6 +157,7 @@ def _environment(checkpoint: str | Path) -> Mapping[str, str]:
     if Path(checkpoint).is_dir():
         environment.setdefault("HF_HUB_OFFLINE", "1")
     if not _has_gpu():
+        environment.setdefault("VLLM_ENABLE_V1_MULTIPROCESSING", "0")
         environment.setdefault("VLLM_CPU_KVCACHE_SPACE", "1")
     return environment
 

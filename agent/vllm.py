@@ -4,22 +4,29 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
+from dataclasses import replace
 from http import HTTPStatus
 from types import TracebackType
 from typing import Any, Literal, Self
 from urllib.parse import urlsplit
 
 import httpx
+import structlog
 from pydantic import ValidationError
 
 from ..errors import ContextLengthError, EngineError, EngineProtocolError
-from ..harmony import STOP_TOKENS
+from ..harmony import STOP_TOKENS, decode
+from ..harmony.render import opening
+from ..harmony.turn_grammar import CANARY_SONG, canary_grammar
 from .connection import BrokenError, Patience, SharedClient
 from .engine import Sampled, Sampling
 from .wire import TRANSIENT, Models, read_line, refusal, request_body
 
+log = structlog.get_logger()
+
 FIRST_CONTACT_S = 3.0
 """How long to knock at a URL that has never answered: it is more often wrong than slow."""
+CANARY = Sampling(temperature=0.0, max_tokens=8, grammar=canary_grammar())
 UNKNOWN_WINDOW = 131_072
 """The window of gpt-oss, for a server that does not name the one it serves."""
 
@@ -60,6 +67,7 @@ class VLLMEngine:
         self._absence_s = absence_s
         self._client = SharedClient(client or self._default_client)
         self._known: tuple[str, int] | None = None
+        self._obeys: bool | None = None
 
     def __repr__(self) -> str:
         return f"VLLMEngine({self.base_url!r}, model={self.model!r})"
@@ -82,6 +90,13 @@ class VLLMEngine:
         Raises EngineUnavailableError, ModelNotFoundError, ContextLengthError,
         EngineProtocolError, or EngineError with the server's own words.
         """
+        if sampling.grammar is not None and not await self.obeys_grammars():
+            sampling = replace(sampling, grammar=None)
+        async with aclosing(self._turn(prompt, sampling)) as pieces:
+            async for piece in pieces:
+                yield piece
+
+    async def _turn(self, prompt: Sequence[int], sampling: Sampling) -> AsyncGenerator[Sampled]:
         model, window = await self.served()
         budget = self._budget(len(prompt), window, sampling.max_tokens)
         tape = list(prompt)
@@ -100,7 +115,35 @@ class VLLMEngine:
                                 return
                 except BrokenError as broken:
                     await patience.wait(broken)
+                    if len(tape) > len(prompt):
+                        # A grammar begins where a turn begins; the rest of this one goes without.
+                        sampling = replace(sampling, grammar=None)
             yield ended
+
+    async def obeys_grammars(self) -> bool:
+        """Whether the server holds a turn to its grammar: some ignore it in silence, some refuse.
+
+        Tried once, with a grammar that admits one short nonsense alone.
+        """
+        if self._obeys is None:
+            song = await self._sing()
+            self._obeys = song == CANARY_SONG
+            if not self._obeys:
+                log.warning("grammar_not_obeyed", url=self.base_url, answer=song[:200])
+        return self._obeys
+
+    async def _sing(self) -> str:
+        """What the server samples under the canary's grammar, or why it refused to."""
+        tokens: list[int] = []
+        try:
+            async with aclosing(self._turn(opening("assistant"), CANARY)) as pieces:
+                async for piece in pieces:
+                    tokens += piece.tokens
+        except EngineError as error:
+            if error.status != HTTPStatus.BAD_REQUEST:
+                raise
+            return str(error)
+        return decode([token for token in tokens if token not in STOP_TOKENS])
 
     async def served(self) -> tuple[str, int]:
         """The model's served name and its window in tokens. Asks the server once."""

@@ -5,6 +5,7 @@ Source: vLLM's OpenAI-compatible server, `return_token_ids`; checked against 0.3
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any
@@ -103,6 +104,8 @@ def request_body(
     }
     if sampling.seed is not None:
         body["seed"] = sampling.seed
+    if sampling.grammar is not None:
+        body["structured_outputs"] = {"structural_tag": json.dumps(sampling.grammar)}
     return body
 
 

@@ -65,7 +65,10 @@ def turn_grammar(
             + "".join(f", {name}" for name in ("required" if known else "", *known) if name)
         )
     said = _sequence(_optional(_message("commentary", _text())), _or(actions))
-    turn = _reasoned(said, reasoning_budget)
+    return _tag(_reasoned(said, reasoning_budget))
+
+
+def _tag(turn: Format) -> Format:
     return {"type": "structural_tag", "format": _or([_PREFACE, turn])}
 
 
@@ -195,3 +198,12 @@ _PREFACE = _sequence(
         ),
     )
 )
+
+CANARY_SONG = "<|channel|>canary<|message|>"
+"""What `canary_grammar` admits, as text."""
+
+
+def canary_grammar() -> Format:
+    """A grammar that admits one short nonsense alone, to see whether a server obeys grammars."""
+    song = _sequence(_token(special.CHANNEL), _word("canary"), _token(special.MESSAGE))
+    return _tag(song)

@@ -7,13 +7,14 @@ from collections.abc import AsyncGenerator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 import anyio
 import h11
 from anyio.abc import SocketAttribute, SocketStream
 
 from ...harmony import STOP_TOKENS
+from ...harmony.turn_grammar import CANARY_SONG, canary_grammar
 from .scripted import harmony_tokens
 
 
@@ -42,6 +43,18 @@ class Reply:
         return harmony_tokens(self.turn) if isinstance(self.turn, str) else list(self.turn)
 
 
+Grammars = Literal["obeyed", "ignored", "refused"]
+"""What the server does about grammars, as far as a client can try it out. What the script says is
+sampled either way."""
+
+_CANARY = {"structural_tag": json.dumps(canary_grammar())}
+_CANARY_REPLIES: dict[Grammars, Reply] = {
+    "obeyed": Reply(turn=f"{CANARY_SONG}<|return|>"),
+    "ignored": Reply(turn="<|channel|>final<|message|>Hello!<|return|>"),
+    "refused": Reply(status=400, error="structural_tag is not supported"),
+}
+
+
 class FakeVLLM:
     """The server: its URL, and everything that it was asked.
 
@@ -49,7 +62,9 @@ class FakeVLLM:
         engine = VLLMEngine(fake.url)
     """
 
-    def __init__(self, replies: Iterable[Reply], *, model: str, window: int) -> None:
+    def __init__(
+        self, replies: Iterable[Reply], *, model: str, window: int, grammars: Grammars
+    ) -> None:
         self.url = ""
         self.requests: list[dict[str, Any]] = []
         """The JSON of each request for a completion."""
@@ -62,6 +77,7 @@ class FakeVLLM:
         self._replies = iter(replies)
         self._model = model
         self._window = window
+        self._canary = _CANARY_REPLIES[grammars]
 
     async def serve(self, stream: SocketStream) -> None:
         """Answer one connection until the client or the script ends it."""
@@ -77,10 +93,14 @@ class FakeVLLM:
 
     async def _complete(self, http: _Connection, asked: dict[str, Any]) -> bool:
         """Play the next reply; False if the connection is to be closed."""
-        self.requests.append(asked)
-        self.asked.set()
-        reply = next(self._replies, None)
-        assert reply is not None, f"the script has no reply number {len(self.requests)}"
+        if asked.get("structured_outputs") == _CANARY:
+            reply = self._canary
+        else:
+            self.requests.append(asked)
+            self.asked.set()
+            said = next(self._replies, None)
+            assert said is not None, f"the script has no reply number {len(self.requests)}"
+            reply = said
         if reply.status != 200:
             await http.answer(reply.status, {"error": {"message": reply.error}})
             return True
@@ -120,10 +140,15 @@ class FakeVLLM:
 
 @asynccontextmanager
 async def open_fake_vllm(
-    replies: Iterable[Reply], *, model: str = "gpt-oss-fake", window: int = 8192, port: int = 0
+    replies: Iterable[Reply],
+    *,
+    model: str = "gpt-oss-fake",
+    window: int = 8192,
+    port: int = 0,
+    grammars: Grammars = "obeyed",
 ) -> AsyncGenerator[FakeVLLM]:
     """Serve a script on loopback until the block ends. A script that is used up fails the test."""
-    fake = FakeVLLM(replies, model=model, window=window)
+    fake = FakeVLLM(replies, model=model, window=window, grammars=grammars)
     listener = await anyio.create_tcp_listener(local_host="127.0.0.1", local_port=port)
     async with listener:
         port = listener.extra(SocketAttribute.local_port)  # noqa: S610 - anyio's, not Django's

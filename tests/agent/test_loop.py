@@ -29,8 +29,8 @@ from ossia.agent import (
 )
 from ossia.agent.testing import ScriptedEngine, harmony_tokens
 from ossia.errors import EngineError, LimitExceeded, OutputError, TurnError
-from ossia.harmony import decode, parse
-from ossia.tools import RunContext, ToolError
+from ossia.harmony import decode, parse, turn_grammar
+from ossia.tools import RunContext, Toolbox, ToolError
 
 ASK = (
     "<|channel|>analysis<|message|>I need the sum.<|end|>"
@@ -151,6 +151,20 @@ async def test_the_answer_is_of_the_asked_type() -> None:
     result = await Agent(engine, output_type=Sum).run("2 + 3?")
     assert result.output == Sum(parts=[2, 3], total=5)
     assert "# Response Formats" in decode(engine.prompts[0])
+
+
+async def test_every_turn_is_held_to_the_tools_and_the_type_of_the_run() -> None:
+    engine = ScriptedEngine([ASK, GOOD, ANSWER])
+    await Agent(engine, tools=[add], output_type=Sum, reasoning_budget=50).run("2 + 3?")
+    (described,) = Toolbox([add]).functions
+    wanted = turn_grammar(
+        functions=[described],
+        output_schema=TypeAdapter(Sum).json_schema(),
+        reasoning_budget=50,
+    )
+    assert [sampling.grammar for sampling in engine.samplings] == [wanted, wanted]
+    await Agent(engine, tools=[add], grammar=False).run("2 + 3?")
+    assert engine.samplings[-1].grammar is None
 
 
 async def test_an_answer_in_a_code_fence_is_read() -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from contextlib import aclosing
+from typing import Literal
 
 import httpx
 import pytest
 from anyio import create_task_group, fail_after
+from structlog.testing import capture_logs
 
 from ossia.agent import Agent, Sampled, Sampling, VLLMEngine
 from ossia.agent.testing import Reply, harmony_tokens, open_fake_vllm
@@ -17,14 +20,15 @@ from ossia.errors import (
     EngineUnavailableError,
     ModelNotFoundError,
 )
+from ossia.harmony import turn_grammar
 
 ANSWER = "<|channel|>final<|message|>It is 15846.<|return|>"
 TOKENS = harmony_tokens(ANSWER)
 PROMPT = [1, 2, 3]
 
 
-async def generate(engine: VLLMEngine, **sampling: int) -> list[Sampled]:
-    async with aclosing(engine.generate(PROMPT, Sampling(**sampling))) as pieces:
+async def generate(engine: VLLMEngine, sampling: Sampling = Sampling()) -> list[Sampled]:  # noqa: B008
+    async with aclosing(engine.generate(PROMPT, sampling)) as pieces:
         return [piece async for piece in pieces]
 
 
@@ -42,7 +46,7 @@ async def test_tokens_come_as_they_are_sampled_and_the_cost_comes_last() -> None
 
 async def test_what_is_asked_is_token_ids_for_token_ids() -> None:
     async with open_fake_vllm([Reply(turn=ANSWER)], window=100) as server:
-        await generate(VLLMEngine(server.url + "/v1/"), seed=7)
+        await generate(VLLMEngine(server.url + "/v1/"), Sampling(seed=7))
     (asked,) = server.requests
     assert asked["prompt"] == PROMPT
     assert asked["model"] == "gpt-oss-fake"
@@ -55,7 +59,7 @@ async def test_what_is_asked_is_token_ids_for_token_ids() -> None:
 
 async def test_a_turn_that_reaches_its_limit_says_length() -> None:
     async with open_fake_vllm([Reply(turn=ANSWER)]) as server:
-        pieces = await generate(VLLMEngine(server.url), max_tokens=4)
+        pieces = await generate(VLLMEngine(server.url), Sampling(max_tokens=4))
     assert tokens_of(pieces) == TOKENS[:4]
     assert pieces[-1].finish == "length"
 
@@ -64,7 +68,7 @@ async def test_a_turn_that_reaches_its_limit_says_length() -> None:
 async def test_a_turn_that_breaks_off_is_taken_up_from_the_tokens_received(after: int) -> None:
     replies = [Reply(turn=TOKENS, drop_after=after), Reply(turn=TOKENS[after:])]
     async with open_fake_vllm(replies) as server:
-        pieces = await generate(VLLMEngine(server.url), max_tokens=50)
+        pieces = await generate(VLLMEngine(server.url), Sampling(max_tokens=50))
     assert tokens_of(pieces) == TOKENS
     assert pieces[-1].finish == "stop"
     if after < len(TOKENS):
@@ -204,3 +208,44 @@ async def test_an_engine_that_is_not_held_opens_and_closes_by_itself() -> None:
         agent = Agent(VLLMEngine(server.url))
         for _ in range(2):
             assert (await agent.run("417 * 38?")).output == "It is 15846."
+
+
+GRAMMAR = turn_grammar()
+
+
+@pytest.mark.parametrize("grammars", ["ignored", "refused"])
+async def test_a_server_that_does_not_obey_grammars_is_found_out_once_and_used_without(
+    grammars: Literal["ignored", "refused"],
+) -> None:
+    replies = [Reply(turn=ANSWER), Reply(turn=ANSWER)]
+    async with open_fake_vllm(replies, grammars=grammars) as server:
+        engine = VLLMEngine(server.url)
+        with capture_logs() as logs:
+            for _ in replies:
+                assert (await Agent(engine).run("417 * 38?")).output == "It is 15846."
+    assert [entry["event"] for entry in logs] == ["grammar_not_obeyed"]
+    assert not any("structured_outputs" in asked for asked in server.requests)
+
+
+async def test_a_server_that_obeys_is_sent_the_grammar_of_the_turn() -> None:
+    async with open_fake_vllm([Reply(turn=ANSWER)]) as server:
+        await Agent(VLLMEngine(server.url)).run("417 * 38?")
+    (asked,) = server.requests
+    assert json.loads(asked["structured_outputs"]["structural_tag"]) == GRAMMAR
+
+
+async def test_the_rest_of_a_broken_turn_goes_without_a_grammar() -> None:
+    """A grammar begins where a turn begins; what is left is parsed leniently."""
+    replies = [Reply(turn=TOKENS, drop_after=4), Reply(turn=TOKENS[4:])]
+    async with open_fake_vllm(replies) as server:
+        assert (await Agent(VLLMEngine(server.url)).run("417 * 38?")).output == "It is 15846."
+    first, second = server.requests
+    assert "structured_outputs" in first
+    assert "structured_outputs" not in second
+
+
+async def test_a_server_that_is_away_is_not_taken_for_one_that_disobeys() -> None:
+    async with open_fake_vllm([]) as server:
+        url = server.url
+    with pytest.raises(EngineUnavailableError):
+        await VLLMEngine(url, absence_s=0.1).obeys_grammars()
