@@ -13,8 +13,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from platformdirs import user_cache_path
-
 from ossia.harmony import special, write_ranks
 
 from .safetensors import Tensor, read, write
@@ -46,6 +44,9 @@ def checkpoint() -> Path:
     It stands in the user's cache, named by what it was made from. Whoever dies half-way leaves no
     checkpoint behind, and of two who make it at once, one wins.
     """
+    # Here, for training imports this package too, in an environment that has torch and little else.
+    from platformdirs import user_cache_path
+
     digest = sha256(WEIGHTS.read_bytes() + bytes([VERSION])).hexdigest()[:12]
     folder = user_cache_path("ossia") / "models" / f"tiny-gpt-oss-{digest}"
     if folder.exists():
