@@ -133,9 +133,8 @@ class _Types:
         if "properties" in schema:
             parts = [*parts, {"type": "object", **schema, "allOf": None, "description": None}]
         said = [self._commented(part, indent) for part in parts]
-        return _joined(
-            " & ", [_grouped(one, _Union) for one in said if one != "any"], _Intersection
-        )
+        said = [_grouped(one, _Union) for one in said if one != "any"]
+        return _joined(" & ", said, _Intersection) or "any"
 
     def _string(self, schema: Schema, indent: str) -> str:
         del indent

@@ -1,0 +1,228 @@
+"""What holds for every message, every way to cut a stream, and every stream of tokens."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from itertools import groupby
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ossia.errors import HarmonyError
+from ossia.harmony import (
+    Delta,
+    Ended,
+    Event,
+    Message,
+    Repaired,
+    Started,
+    StreamParser,
+    decode,
+    encode,
+    parse,
+    render,
+    special,
+)
+from ossia.harmony.vocabulary import vocabulary
+
+CONTROL = [
+    special.START,
+    special.END,
+    special.MESSAGE,
+    special.CHANNEL,
+    special.CONSTRAIN,
+    special.CALL,
+    special.RETURN,
+]
+ODD = [special.ENDOFTEXT, special.STARTOFTEXT, 200013, 201087, 201088, 2**32 - 1, -1]
+BROKEN = [9552, 132990, 222]  # pieces of characters
+PHRASES = [
+    encode(text)
+    for text in (
+        *("assistant", "analysis", "commentary", "final", "user", "system", "tool", "comment"),
+        *(" to=functions.f", " to=python", "to=", " to=assistant", "to=final", "functions.f"),
+        *(" json", "json", " code", "code", '{"a": 1}', "{", "Hello", " world", "??", "naïve"),
+        *("<|channel|>", "<|message|>x", "\n", " ", "assistantfinal", "analysisWe", "'s", "."),
+    )
+]
+# What a header may say twice, or in other words, without a word about it.
+FORMAT = Counter("assistant" * 40 + "to=" * 40)
+
+TEXT = st.one_of(
+    st.text(st.characters(exclude_categories=["Cs"])),
+    st.lists(st.sampled_from(["<|start|>", "<|end|>", "final", " ", "analysis", "é"])).map("".join),
+)
+WORD = st.text("abz09_-./é", min_size=1).map("x".__add__)
+
+
+def stream(chance: random.Random) -> list[int]:
+    """Tokens as a model in trouble might sample them."""
+    out: list[int] = []
+    for _ in range(chance.randrange(1, 24)):
+        kind = chance.random()
+        if kind < 0.45:
+            out.append(chance.choice(CONTROL))
+        elif kind < 0.85:
+            out += chance.choice(PHRASES)
+        elif kind < 0.93:
+            out.append(chance.randrange(special.FIRST))
+        else:
+            out.append(chance.choice(ODD + BROKEN))
+    return out
+
+
+def read(
+    tokens: Sequence[int], role: Any, known: Iterable[str]
+) -> tuple[StreamParser, list[Event]]:
+    parser = StreamParser(role, recipients=[*known])
+    return parser, parser.feed(tokens) + parser.finish()
+
+
+def joined(events: list[Event]) -> list[Event]:
+    """The events, all deltas of a message as one: what no cut of the stream may change."""
+    out: list[Event] = []
+    for event in events:
+        if isinstance(event, Delta):
+            before = out[-1]
+            text = event.text
+            if isinstance(before, Delta):
+                text = before.text + text
+                out.pop()
+            out.append(Delta(0, event.header, text))
+        else:
+            out.append(event)
+    return out
+
+
+def check_nothing_is_lost(tokens: list[int], parser: StreamParser, events: list[Event]) -> None:
+    """Every letter of an ordinary token is in a message, its header, or a repair."""
+    fed = Counter[str]()
+    for ordinary, run in groupby(tokens, lambda token: 0 <= token < special.FIRST):
+        fed.update(decode([*run]) if ordinary else "")
+    kept = Counter(FORMAT)
+    for message in parser.messages:
+        kept.update(message.text)
+        for word in (message.role, message.name, message.channel, message.recipient):
+            kept.update(word or "")
+        kept.update(message.content_type or "")
+    for event in events:
+        if isinstance(event, Repaired):
+            kept.update(event.detail)
+    lost = {char for char in fed - kept if char.isalnum() and char != "\ufffd"}
+    assert not lost, (lost, tokens)
+
+
+def check_events(parser: StreamParser, events: list[Event]) -> None:
+    """Each message begins, grows and ends, in that order, and its deltas are its text."""
+    texts: list[str] = []
+    begun = False
+    for event in events:
+        if isinstance(event, Started):
+            assert not begun
+            begun = True
+            texts.append("")
+        elif isinstance(event, Delta):
+            assert begun
+            assert event.text
+            texts[-1] += event.text
+        elif isinstance(event, Ended):
+            assert begun
+            begun = False
+    assert not begun
+    assert texts == [message.text for message in parser.messages]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("part", range(4))
+def test_any_stream_is_read_to_its_end_and_nothing_is_lost(part: int) -> None:
+    for seed in range(part * 25_000, (part + 1) * 25_000):
+        chance = random.Random(seed)
+        tokens = stream(chance)
+        role = chance.choice(["assistant", "assistant", "assistant", None, "user"])
+        known = chance.choice([(), ("functions.f",), ("functions.f", "python")])
+        parser, events = read(tokens, role, known)
+        check_events(parser, events)
+        check_nothing_is_lost(tokens, parser, events)
+
+
+def test_it_makes_no_difference_how_a_stream_is_cut() -> None:
+    for seed in range(2_000):
+        chance = random.Random(seed)
+        tokens = stream(chance)
+        _, due = read(tokens, "assistant", ())
+        parser = StreamParser()
+        events: list[Event] = []
+        at = 0
+        while at < len(tokens):
+            size = chance.randrange(1, 4)
+            events += parser.feed(tokens[at] if size == 1 else tokens[at : at + size])
+            at += size
+        events += parser.finish()
+        assert joined(events) == joined(due), seed
+
+
+def test_strict_mode_raises_nothing_but_its_own_error() -> None:
+    accepted = 0
+    for seed in range(4_000):
+        tokens = stream(random.Random(seed))
+        try:
+            found = parse(tokens, strict=True)
+        except HarmonyError:
+            continue
+        accepted += 1
+        texts = {message.text for message in parse(tokens)}
+        assert texts >= {message.text for message in found}
+    assert accepted
+
+
+@settings(deadline=None)
+@given(
+    content=TEXT,
+    channel=st.sampled_from(["analysis", "commentary", "final", None]),
+    recipient=st.one_of(st.none(), WORD),
+    content_type=st.sampled_from([None, "json", "code", "<|constrain|>json"]),
+    role=st.sampled_from(["assistant", "user", "developer", "system", "tool"]),
+    name=st.one_of(st.none(), WORD),
+)
+def test_what_is_rendered_is_read_back(
+    content: str,
+    channel: str | None,
+    recipient: str | None,
+    content_type: str | None,
+    role: Any,
+    name: str | None,
+) -> None:
+    if role == "tool":
+        name, recipient = name or "functions.f", recipient or "assistant"
+    message = Message(
+        role,
+        content,
+        name=name,
+        channel=channel,
+        recipient=recipient,
+        content_type=content_type,
+    )
+    tokens = render([message])
+    assert parse(tokens, role=None) == [message]
+    assert parse(tokens, role=None, strict=True) == [message]
+    parser = StreamParser(None)
+    events = [event for token in tokens for event in parser.feed(token)]
+    assert not [event for event in events if isinstance(event, Repaired)]
+
+
+@settings(deadline=None)
+@given(data=st.binary())
+def test_broken_characters_are_replaced_as_python_replaces_them(data: bytes) -> None:
+    tokens = [vocabulary().encoding.encode_single_token(bytes([byte])) for byte in data]
+    begin = [special.CHANNEL, *encode("final"), special.MESSAGE]
+    parser = StreamParser()
+    for token in [*begin, *tokens]:
+        parser.feed(token)
+    parser.finish()
+    due = data.decode("utf-8", "replace")
+    assert [message.text for message in parser.messages] == [due]
+    assert parse([*begin, *tokens])[0].text == due

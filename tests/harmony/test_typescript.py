@@ -1,0 +1,305 @@
+"""JSON Schema as TypeScript: what pydantic writes, and whether TypeScript can read it."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from enum import Enum, IntEnum
+from typing import Annotated, Any, Literal, cast
+
+import pytest
+import tree_sitter_typescript
+from pydantic import BaseModel, Field
+from tree_sitter import Language, Parser
+
+from ossia.harmony import (
+    DeveloperContent,
+    Message,
+    ToolDescription,
+    ToolNamespace,
+    decode,
+    render,
+    typescript,
+)
+from ossia.harmony.typescript import declarations
+
+Schema = dict[str, Any]
+TYPESCRIPT = Parser(Language(tree_sitter_typescript.language_typescript()))
+
+
+def is_typescript(text: str) -> bool:
+    return not TYPESCRIPT.parse(text.encode()).root_node.has_error
+
+
+class Color(Enum):
+    RED = "red"
+    BLUE = "blue"
+
+
+class Size(IntEnum):
+    SMALL = 1
+    LARGE = 2
+
+
+class Address(BaseModel):
+    """Where somebody lives."""
+
+    street: str = Field(description="Street and number")
+    zip: str | None = None
+
+
+class Cat(BaseModel):
+    kind: Literal["cat"]
+
+
+class Dog(BaseModel):
+    kind: Literal["dog"]
+    name: str
+
+
+class Node(BaseModel):
+    value: int
+    children: list[Node] = []
+
+
+class Person(BaseModel):
+    name: str
+    age: int | None = None
+    home: Address
+    second: Address | None = Field(None, description="A second home")
+    pet: Annotated[Cat | Dog, Field(discriminator="kind")]
+    mixed: list[int | str] = []
+    color: Color = Color.RED
+    size: Size = Size.LARGE
+    level: Literal["low", 1] | None = "low"
+    scores: dict[str, float] = {}
+    by_color: dict[Color, int] = {}
+    anything: dict[str, Any] = {}
+    point: tuple[int, str]
+    many: tuple[int, ...] = ()
+    tree: Node
+
+
+def untitled(schema: Any) -> Any:
+    """The schema without the titles that pydantic makes up."""
+    if isinstance(schema, list):
+        several: list[Any] = schema
+        return [untitled(one) for one in several]
+    if not isinstance(schema, dict):
+        return schema
+    return {
+        key: untitled(value)
+        for key, value in cast("Schema", schema).items()
+        if not (key == "title" and isinstance(value, str))
+    }
+
+
+PERSON = """{
+name: string,
+age?: number | null, // default: null
+home: {
+    // Where somebody lives.
+
+    // Street and number
+    street: string,
+    zip?: string | null, // default: null
+    },
+// A second home
+second?: {
+    // Where somebody lives.
+
+    // Street and number
+    street: string,
+    zip?: string | null, // default: null
+    } | null, // default: null
+pet:
+ | {
+   kind: "cat",
+   }
+ | {
+   kind: "dog",
+   name: string,
+   }
+,
+mixed?: (number | string)[], // default: []
+color?: "red" | "blue", // default: "red"
+size?: 1 | 2, // default: 2
+level?: "low" | 1 | null, // default: "low"
+scores?: Record<string, number>, // default: {}
+by_color?: Record<"red" | "blue", number>, // default: {}
+anything?: Record<string, any>, // default: {}
+point: [number, string],
+many?: number[], // default: []
+tree: {
+    value: number,
+    children?: Node[], // default: []
+    },
+}"""
+
+
+def test_everyday_models_come_out_as_a_person_would_write_them() -> None:
+    schema = untitled(Person.model_json_schema())
+    assert typescript(schema) == PERSON
+    assert is_typescript(f"type Person = {PERSON};")
+
+
+def test_recursive_definitions_are_named_and_declared_once() -> None:
+    schema = untitled(Node.model_json_schema())
+    node = "{\nvalue: number,\nchildren?: Node[], // default: []\n}"
+    assert typescript(schema) == node
+    assert declarations(schema) == {"Node": node}
+    tools = (ToolDescription("a", "A.", schema), ToolDescription("b", "B.", schema))
+    space = ToolNamespace("functions", None, tools)
+    text = decode(render([Message("developer", DeveloperContent(tools=(space,)))]))
+    assert text.count(f"type Node = {node};") == 1
+    assert is_typescript(text[text.index("namespace") : text.index("<|end|>")])
+
+
+def test_definitions_of_one_name_are_told_apart() -> None:
+    other = untitled(Node.model_json_schema())
+    other["$defs"]["Node"]["properties"]["value"] = {"type": "string"}
+    tools = (
+        ToolDescription("a", "A.", untitled(Node.model_json_schema())),
+        ToolDescription("b", "B.", other),
+    )
+    space = ToolNamespace("functions", None, tools)
+    text = decode(render([Message("developer", DeveloperContent(tools=(space,)))]))
+    assert "type Node = {\nvalue: number," in text
+    assert "type b_Node = {\nvalue: string,\nchildren?: b_Node[]," in text
+
+
+def test_a_schema_may_refer_to_itself_as_a_whole() -> None:
+    schema = {"type": "object", "properties": {"next": {"$ref": "#"}}}
+    assert typescript(schema) == "{\nnext?: Self,\n}"
+    assert declarations(schema) == {"Self": "{\nnext?: Self,\n}"}
+
+
+@pytest.mark.parametrize(
+    ("schema", "due"),
+    [
+        ({}, "any"),
+        ({"const": "x"}, '"x"'),
+        ({"const": None}, "null"),
+        ({"type": "string", "const": "x"}, '"x"'),
+        ({"type": "integer", "enum": [1, 2]}, "1 | 2"),
+        ({"enum": ["a", 1, None, True]}, '"a" | 1 | null | true'),
+        ({"type": "null"}, "null"),
+        ({"anyOf": [{"type": "string"}, {"type": "null"}]}, "string | null"),
+        ({"anyOf": [{"type": "integer"}, {"type": "number"}]}, "number"),
+        ({"allOf": [{"type": "string"}]}, "string"),
+        (
+            {"allOf": [{"anyOf": [{"type": "string"}, {"type": "number"}]}, {"const": 1}]},
+            "(string | number) & 1",
+        ),
+        (
+            {"type": "array", "prefixItems": [{"type": "string"}, {"type": "null"}]},
+            "[string, null]",
+        ),
+        (
+            {
+                "type": "array",
+                "prefixItems": [{"type": "string"}],
+                "items": {"anyOf": [{"type": "string"}, {"type": "null"}]},
+            },
+            "[string, ...(string | null)[]]",
+        ),
+        ({"type": "array", "items": {"enum": [1, 2]}}, "(1 | 2)[]"),
+        ({"type": "object", "additionalProperties": {"type": "integer"}}, "Record<string, number>"),
+        ({"type": "object", "additionalProperties": True}, "Record<string, any>"),
+        ({"type": "object", "additionalProperties": False}, "{\n}"),
+        ({"patternProperties": {"^x": {"type": "string"}}}, "Record<string, string>"),
+        (
+            {
+                "type": "object",
+                "properties": {"a": {"type": "string"}},
+                "additionalProperties": {"type": "number"},
+            },
+            "{\na?: string,\n} & Record<string, number>",
+        ),
+        ({"$ref": "#/$defs/Gone"}, "any"),
+        ({"$ref": "https://example.com/schema"}, "any"),
+        (
+            {"anyOf": [{"type": "string", "description": "A name"}, {"type": "null"}]},
+            "string /* A name */ | null",
+        ),
+        ({"type": "array", "items": False}, "never[]"),
+        ({"properties": {"a": True}}, "{\na?: any,\n}"),
+    ],
+)
+def test_where_the_reference_gives_up(schema: Schema, due: str) -> None:
+    assert typescript(schema) == due
+    assert is_typescript(f"type T = {due};")
+
+
+def test_where_the_reference_speaks_it_is_followed(
+    reference_render: Callable[..., list[int]],
+) -> None:
+    schema = {
+        "type": "object",
+        "properties": {
+            "several": {"type": "array", "items": {"type": "string", "enum": ["a", "b"]}},
+            "flags": {"type": "array", "items": {"type": ["string", "null"]}},
+        },
+    }
+    space = ToolNamespace("functions", None, (ToolDescription("f", "F.", schema),))
+    messages = [Message("developer", DeveloperContent(tools=(space,)))]
+    assert render(messages) == reference_render(messages)
+    assert 'several?: "a" | "b"[],' in decode(render(messages))
+
+
+class Maker:
+    """Makes schemas that use everything, always the same from one seed."""
+
+    def __init__(self, seed: int) -> None:
+        self._random = random.Random(seed)
+
+    def whole(self) -> Schema:
+        names = ["Alpha", "Beta", "Gamma"]
+        return self.schema() | {"$defs": {name: self.schema() for name in names}}
+
+    def schema(self, depth: int = 0) -> Schema:
+        leaves = [self._plain, self._plain, self._values, self._reference]
+        make = self._random.choice(leaves if depth > 3 else [*leaves, *[self._nested] * 5])
+        schema = make(depth)
+        if self._random.random() < 0.3:
+            schema["description"] = self._random.choice(["Says it.", "All */ of // it", "ü “x”"])
+        if self._random.random() < 0.2:
+            schema["default"] = self._random.choice([1, "x", None, [], {"a": [1.5]}])
+        return schema
+
+    def _few(self, depth: int) -> list[Schema]:
+        return [self.schema(depth + 1) for _ in range(self._random.randrange(1, 4))]
+
+    def _plain(self, _: int) -> Schema:
+        kinds = ["string", "number", "integer", "boolean", "null", ["string", "null"]]
+        return {"type": self._random.choice(kinds)}
+
+    def _values(self, _: int) -> Schema:
+        enums = [["a"], [1, 2], ["a", None, 2.5], [True]]
+        return self._random.choice([{"enum": self._random.choice(enums)}, {"const": "x"}])
+
+    def _reference(self, _: int) -> Schema:
+        return {"$ref": f"#/$defs/{self._random.choice(['Alpha', 'Beta', 'Gamma', 'Gone'])}"}
+
+    def _nested(self, depth: int) -> Schema:
+        several = self._few(depth)
+        names = self._random.sample(["city", "zipCode", "last_name", "$id"], len(several))
+        return self._random.choice(
+            [
+                {"type": "object", "properties": dict(zip(names, several, strict=True))},
+                {"type": "object", "additionalProperties": several[0]},
+                {"type": "array", "items": several[0]},
+                {"type": "array", "prefixItems": several},
+                {"anyOf": several},
+                {"allOf": several},
+                {"type": "object", "properties": {"either": {"oneOf": several}}},
+            ]
+        )
+
+
+def test_a_typescript_parser_reads_whatever_comes_out() -> None:
+    for seed in range(500):
+        schema = Maker(seed).whole()
+        types = {**declarations(schema), "Whole": typescript(schema)}
+        text = "\n".join(f"type {name} = {one};" for name, one in types.items())
+        assert is_typescript(text), f"{seed}\n{text}"
