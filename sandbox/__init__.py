@@ -6,9 +6,13 @@ from .execution import Execution as Execution
 from .execution import ExecutionError as ExecutionError
 from .execution import Sandbox as Sandbox
 from .execution import SandboxFile as SandboxFile
+from .folders import get_folder as get_folder
+from .folders import put_folder as put_folder
 from .image import build_image as build_image
 from .image import build_tree as build_tree
 from .image import image_tag as image_tag
 from .local import UnsafeLocalSandbox as UnsafeLocalSandbox
 from .opening import SandboxOptions as SandboxOptions
 from .opening import open_sandbox as open_sandbox
+from .pool import SandboxPool as SandboxPool
+from .reaper import prune as prune

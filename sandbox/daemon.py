@@ -60,6 +60,11 @@ def _connect() -> docker.DockerClient:
     return client
 
 
+def is_local(client: docker.DockerClient) -> bool:
+    """True for a daemon behind a socket file: it sees this machine's files."""
+    return client.api.base_url.startswith(("http+docker", "http+unix"))
+
+
 def _context() -> Any:
     """Return the context in force, or None for the default one."""
     name = os.environ.get("DOCKER_CONTEXT")

@@ -31,11 +31,11 @@ PACKAGES = (
 LEFT_OUT = (
     r".*-dev|gcc|gcc-\d+|g\+\+.*|cpp.*|binutils.*|libbinutils|libgcc-\d+.*|libstdc\+\+-\d+.*"
     r"|lib[alt]san\d|libubsan\d|python3-(tk|pythran|pil\.imagetk)|blt|tk.*|libt(cl|k)\d.*|x11-.*"
-    r"|libx(ft|ss|render|ext|11-).*|perl.*|libperl.*|unicode-data|usrmerge|debconf|dpkg"
+    r"|libx(ft|ss|render|ext|11-).*|libjs-.*|perl.*|libperl.*|unicode-data|usrmerge|debconf|dpkg"
 )
 """Packages that Debian's depend on to be built against or configured, not to be used."""
 NOT_UNPACKED = ("usr/share/doc", "usr/share/man", "usr/share/locale", "usr/share/info")
-EDITION = 1
+EDITION = 2
 """Raised where the recipe changes in a way that the names above do not show."""
 
 
@@ -172,7 +172,7 @@ def _finish(root: Path, progress: Progress) -> None:
         (root / name).mkdir(parents=True, exist_ok=True)
     for name in ("passwd", "group"):
         text = (root / f"usr/share/base-passwd/{name}.master").read_text()
-        extra = "sandbox:x:1000:1000::/tmp:/bin/bash" if name == "passwd" else "sandbox:x:1000:"
+        extra = "sandbox:x:65532:65532::/tmp:/bin/bash" if name == "passwd" else "sandbox:x:65532:"
         (root / "etc" / name).write_text(f"{text}{extra}\n")
     (root / "etc/hosts").write_text("127.0.0.1 localhost sandbox\n::1 localhost\n")
     certificates = sorted((root / "usr/share/ca-certificates").rglob("*.crt"))

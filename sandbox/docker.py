@@ -6,36 +6,37 @@ import contextlib
 import secrets
 import socket
 from dataclasses import dataclass, field
-from typing import Any
+from functools import partial
+from pathlib import PurePosixPath
+from typing import Any, Literal
 
 import docker
 from docker.errors import APIError, DockerException, ImageNotFound, NotFound
-from docker.types import LogConfig, Ulimit
+from docker.types import DeviceRequest, LogConfig, Ulimit
 from requests.exceptions import RequestException
 
 from ..errors import SandboxDiedError, SandboxImageError, SandboxUnavailableError
 from .boot import boot_command
 from .channel import Channel, DockerChannel
-from .daemon import call, connect
+from .contained import HOME, MIB, USER_ID, ContainedSandbox
+from .daemon import call, connect, is_local
+from .egress import INSIDE
 from .execution import DATA
 from .image import image_tag
 from .owner import labels
-from .session import KernelSandbox
-
-MIB = 1024 * 1024
-HOME = "/tmp"  # noqa: S108 - inside, and of one sandbox alone
-USER_ID = 1000
-"""Who the code is inside; a user without rights anywhere."""
+from .reaper import remove_abandoned
 
 
 @dataclass(kw_only=True, eq=False)
-class DockerSandbox(KernelSandbox):
+class DockerSandbox(ContainedSandbox):
     """A container without network, rights or a writable root, that lives as long as its block."""
 
     image: str | None = None
     """Default: the image that `ossia sandbox build` makes."""
     runtime: str | None = None
     """The OCI runtime, such as `runsc`; default: the daemon's own."""
+    gpus: int | Literal["all"] = 0
+    """NVIDIA devices that the code may use."""
     _client: docker.DockerClient | None = field(default=None, init=False, repr=False)
     _name: str | None = field(default=None, init=False, repr=False)
     _docker_channel: DockerChannel | None = field(default=None, init=False, repr=False)
@@ -43,7 +44,13 @@ class DockerSandbox(KernelSandbox):
     async def _start(self) -> Channel:
         if self._client is None:
             self._client = await connect()
+            await call(partial(remove_abandoned, self._client))
         client = self._client
+        if await self._open_egress() and not is_local(client):
+            raise SandboxUnavailableError(
+                "network='egress' reaches out through a socket file, which a daemon on another "
+                "machine cannot see; use a local daemon, or bubblewrap"
+            )
         name = self._name = f"ossia-{secrets.token_hex(8)}"
         try:
             channel = await call(lambda: self._create(client, name))
@@ -67,7 +74,7 @@ class DockerSandbox(KernelSandbox):
             hostname="sandbox",
             user=f"{USER_ID}:{USER_ID}",
             stdin_open=True,
-            environment=environment(self.cpus),
+            environment=self._environment(),
             working_dir=DATA,
             labels=labels(),
             host_config=api.create_host_config(**self._host_config()),
@@ -102,13 +109,28 @@ class DockerSandbox(KernelSandbox):
                 Ulimit(name="fsize", soft=self.data_mib * MIB, hard=self.data_mib * MIB),
                 Ulimit(name="core", soft=0, hard=0),
             ],
-            "init": True,
+            # No docker-init: it would hold the channel's pipes open where the code can reach
+            # them, in /proc/1/fd. The supervisor is the first process, and reaps orphans itself.
+            "init": False,
             "auto_remove": True,
             "ipc_mode": "private",
             "runtime": self.runtime,
+            "device_requests": self._devices(),
+            "binds": self._binds(),
             # What passes over the channel is not for the daemon's log files.
             "log_config": LogConfig(type=LogConfig.types.NONE),
         }
+
+    def _devices(self) -> list[DeviceRequest] | None:
+        if not self.gpus:
+            return None
+        count = -1 if self.gpus == "all" else self.gpus
+        return [DeviceRequest(count=count, capabilities=[["gpu"]])]
+
+    def _binds(self) -> list[str] | None:
+        if self._egress is None:
+            return None
+        return [f"{self._egress.folder}:{PurePosixPath(INSIDE).parent}:ro"]
 
     async def _stop(self) -> None:
         client, name = self._client, self._name
@@ -130,19 +152,6 @@ class DockerSandbox(KernelSandbox):
         if said:
             return f"its container ended and said: {said.strip()[-1000:]}"
         return "its container ended: the code killed its processes, or memory ran out"
-
-
-def environment(cpus: float) -> dict[str, str]:
-    """Return the environment that the code finds."""
-    threads = str(max(1, round(cpus)))
-    return {
-        "HOME": HOME,
-        "PATH": "/usr/local/bin:/usr/bin:/bin",
-        "LANG": "C.UTF-8",
-        "MPLCONFIGDIR": f"{HOME}/matplotlib",
-        "OMP_NUM_THREADS": threads,
-        "OPENBLAS_NUM_THREADS": threads,
-    }
 
 
 def remove(client: docker.DockerClient, name: str) -> None:

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import shutil
 import socket
-import subprocess
 import sys
-import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import anyio
 from anyio import to_thread
+from anyio.abc import Process
 
 from .boot import boot_command
 from .channel import Channel
-from .session import KernelSandbox
+from .owner import own_folder
+from .session import LEAVE_S, KernelSandbox
 
 
 @dataclass(kw_only=True, eq=False)
@@ -27,30 +28,33 @@ class UnsafeLocalSandbox(KernelSandbox):
     """
 
     python: str = sys.executable
-    _process: subprocess.Popen[bytes] | None = field(default=None, init=False, repr=False)
+    _process: Process | None = field(default=None, init=False, repr=False)
     _folder: Path | None = field(default=None, init=False, repr=False)
 
     def _kernel_options(self) -> dict[str, Any]:
-        return {"data": str(self._folder), "rlimits": {}}
+        return {"data": str(self._folder), "rlimits": {}, "cpus": 0, "proxy": None}
 
     async def _start(self) -> Channel:
-        self._folder = Path(tempfile.mkdtemp(prefix="ossia-local-"))
+        self._folder = await to_thread.run_sync(own_folder, "local")
         ours, theirs = socket.socketpair()
         try:
-            self._process = await to_thread.run_sync(self._spawn, theirs)
-        finally:
-            theirs.close()
+            with theirs:
+                fd = theirs.fileno()
+                self._process = await anyio.open_process(
+                    boot_command(self.python), stdin=fd, stdout=fd, stderr=None
+                )
+        except BaseException:
+            ours.close()
+            raise
         return Channel(ours)
-
-    def _spawn(self, theirs: socket.socket) -> subprocess.Popen[bytes]:
-        return subprocess.Popen(
-            boot_command(self.python), stdin=theirs.fileno(), stdout=theirs.fileno()
-        )
 
     async def _stop(self) -> None:
         if self._process is not None:
-            self._process.kill()
-            await to_thread.run_sync(self._process.wait)
+            with anyio.move_on_after(LEAVE_S):
+                await self._process.wait()
+            if self._process.returncode is None:
+                self._process.kill()
+            await self._process.aclose()
             self._process = None
         if self._folder is not None:
             await to_thread.run_sync(shutil.rmtree, self._folder, True)
@@ -59,5 +63,4 @@ class UnsafeLocalSandbox(KernelSandbox):
     async def _why_dead(self) -> str:
         if self._process is None:
             return "it was never started"
-        status = await to_thread.run_sync(self._process.wait)
-        return f"its supervisor ended with status {status}"
+        return f"its supervisor ended with status {await self._process.wait()}"

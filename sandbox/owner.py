@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 import time
 from pathlib import Path
 
@@ -16,6 +17,24 @@ LIFE_S = 24 * 3600.0
 def labels(life_s: float = LIFE_S) -> dict[str, str]:
     """Return the labels of a container that this process starts now."""
     return {LABEL: "1", OWNER: _owner(os.getpid()) or "", EXPIRES: str(int(time.time() + life_s))}
+
+
+def own_folder(kind: str) -> Path:
+    """Make a temporary folder whose name tells its owner, so that `abandoned_folders` finds it."""
+    process = (_owner(os.getpid()) or f"/{os.getpid()}@0").rpartition("/")[2]
+    return Path(tempfile.mkdtemp(prefix=f"ossia-{kind}-{process}-"))
+
+
+def abandoned_folders() -> list[Path]:
+    """Return the temporary folders of ours whose owners are dead."""
+    found: list[Path] = []
+    for path in Path(tempfile.gettempdir()).glob("ossia-*-*@*-*"):
+        process = path.name.split("-")[2]
+        pid = process.partition("@")[0]
+        alive = _owner(int(pid)) if pid.isdigit() else None
+        if alive is None or alive.rpartition("/")[2] != process:
+            found.append(path)
+    return found
 
 
 def is_abandoned(found: dict[str, str]) -> bool:

@@ -1,4 +1,4 @@
-"""Paths of a sandbox's files, as callers write them."""
+"""Paths of a sandbox's files, as callers write and read them."""
 
 from __future__ import annotations
 
@@ -18,3 +18,8 @@ def inside(path: str) -> str:
     if bad or pure == PurePosixPath(DATA):
         raise SandboxPathError(f"{path!r} is no path of a file below {DATA}")
     return str(pure.relative_to(DATA))
+
+
+def shown(path: str) -> str:
+    """Return the absolute path of a file inside; bytes that are no text are escaped."""
+    return f"{DATA}/{path}".encode("utf-8", "backslashreplace").decode()

@@ -1,57 +1,52 @@
-"""The caller's side of the kernel: what all sandboxes have in common."""
+"""What all sandboxes have in common: cells, files and an orderly end, over a kernel."""
 
 from __future__ import annotations
 
-import codecs
+import math
 import time
 from abc import ABC, abstractmethod
+from builtins import list as list_of
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Any, Self, cast
+from typing import Any, Self
 
 import anyio
 
 from ..errors import SandboxDiedError, SandboxError, SandboxPathError
 from .boot import boot_blob
-from .channel import Channel, ChannelClosedError
-from .execution import DATA, Execution, ExecutionError, OnOutput, SandboxFile, Stream
-from .kernel.frames import MAX_BODY, FrameError, Header, Unpacker, pack
-from .paths import inside
+from .channel import Channel
+from .client import KernelClient, KernelGoneError
+from .execution import DATA, Execution, OnOutput, SandboxFile
+from .kernel.frames import MAX_BODY, Header
+from .output import Output
+from .paths import inside, shown
 
 START_S = 60.0
 """Seconds that a supervisor has to answer after its start."""
 STOP_S = 15.0
 """Seconds that taking a sandbox down may take."""
-GRACE_S = 3.0
-"""Seconds that an interrupted cell has to stop."""
+LEAVE_S = 5.0
+"""Seconds that a supervisor may take to leave when its caller hangs up."""
 SLACK_S = 10.0
 """Seconds beyond timeout and grace after which the sandbox itself is given up."""
-_TRANSFER_S = 120.0
+TRANSFER_S = 120.0
+"""Seconds that moving one part of a file may take."""
 
 
 @dataclass(kw_only=True, eq=False)
 class KernelSandbox(ABC):
     """A Sandbox around a supervisor that is reached over a channel."""
 
-    memory_mib: int = 2048
-    """Of all processes together where the machine can count that, else of each."""
-    cpus: float = 2.0
-    pids: int = 128
-    """Processes and threads at once."""
-    data_mib: int = 512
-    """Size of /mnt/data; part of the memory, for it lies there."""
-    tmp_mib: int = 256
-    open_files: int = 1024
     output_kib: int = 64
     """Of each of stdout, stderr and the result. The middle is cut; both ends stay."""
-    _channel: Channel | None = field(default=None, init=False, repr=False)
-    _unpacker: Unpacker = field(default_factory=Unpacker, init=False, repr=False)
+    grace_s: float = 3.0
+    """Seconds that an interrupted cell has to stop, before it is killed."""
+    _kernel: KernelClient | None = field(default=None, init=False, repr=False)
     _lock: anyio.Lock = field(default_factory=anyio.Lock, init=False, repr=False)
     _opened: bool = field(default=False, init=False, repr=False)
     _cells: int = field(default=0, init=False, repr=False)
-    _requests: int = field(default=0, init=False, repr=False)
 
     @abstractmethod
     async def _start(self) -> Channel:
@@ -65,18 +60,24 @@ class KernelSandbox(ABC):
     async def _why_dead(self) -> str:
         """Say what is known about the end of a place whose channel closed."""
 
+    @abstractmethod
     def _kernel_options(self) -> dict[str, Any]:
-        return {"data": DATA, "rlimits": {}}
+        """Return what the kernel is told: its folder, and the limits it sets itself."""
+
+    async def _close(self) -> None:  # noqa: B027 - most have nothing
+        """Let go of what outlives a restart of the place."""
 
     async def __aenter__(self) -> Self:
         """Start it."""
         if self._opened:
-            raise SandboxError("this sandbox is open already; a sandbox is opened once")
+            raise SandboxError("this sandbox is open already; each `async with` needs its own")
         self._opened = True
         try:
             await self._boot()
         except BaseException:
-            await self._tear_down()
+            self._opened = False
+            with anyio.move_on_after(STOP_S, shield=True):
+                await self._close()
             raise
         return self
 
@@ -87,227 +88,162 @@ class KernelSandbox(ABC):
         traceback: TracebackType | None,
     ) -> None:
         """Take it down, with all that was in it."""
-        await self._tear_down()
         self._opened = False
+        await self._tear_down()
+        with anyio.move_on_after(STOP_S, shield=True):
+            await self._close()
+
+    async def warm_up(self) -> None:
+        """Wait until the interpreter inside is ready for its first cell."""
+        async with self._ready() as kernel:
+            await self._cell(kernel, 0, b"", START_S, Output(None))
 
     async def execute(
         self, code: str, *, timeout_s: float = 120.0, on_output: OnOutput | None = None
     ) -> Execution:
         """Run one cell; see `Sandbox.execute`."""
-        async with self._locked():
+        text = code.encode("utf-8", "replace")
+        if len(text) > MAX_BODY:
+            raise SandboxError(f"a cell of {len(text)} bytes is too long; `put` it as a file")
+        if not (timeout_s > 0 and math.isfinite(timeout_s)):
+            raise SandboxError(f"timeout_s is {timeout_s!r}; give it seconds above 0")
+        async with self._ready() as kernel:
             started = time.monotonic()
             self._cells += 1
-            output = _Output(on_output)
-            request: Header = {
-                "do": "execute",
-                "number": self._cells,
-                "timeout_s": timeout_s,
-                "grace_s": GRACE_S,
-                "output_bytes": self.output_kib * 1024,
-            }
-            reply = await self._run(request, code.encode("utf-8", "replace"), output)
-            seconds = time.monotonic() - started
-            return _execution(reply, output, seconds)
+            output = Output(on_output)
+            reply = await self._cell(kernel, self._cells, text, timeout_s, output)
+            return output.execution(reply, time.monotonic() - started)
 
     async def put(self, path: str, data: bytes) -> None:
         """Write a file; see `Sandbox.put`."""
         name = inside(path)
-        async with self._locked():
+        async with self._ready() as kernel:
             for start in range(0, max(len(data), 1), MAX_BODY):
-                request: Header = {
-                    "do": "put",
-                    "path": name,
-                    "first": start == 0,
-                    "last": start + MAX_BODY >= len(data),
-                }
-                reply = await self._ask_file(request, data[start : start + MAX_BODY])
+                request: Header = {"do": "put", "path": name, "first": start == 0}
+                request["last"] = start + MAX_BODY >= len(data)
+                reply = await self._transfer(kernel, request, data[start : start + MAX_BODY])
                 if "failed" in reply:
                     raise SandboxPathError(f"cannot write {DATA}/{name}: {reply['failed']}")
 
     async def get(self, path: str, *, max_bytes: int = 64 * 1024 * 1024) -> bytes:
         """Read a file; see `Sandbox.get`."""
         name = inside(path)
-        parts = bytearray()
-        async with self._locked():
+        data = bytearray()
+        async with self._ready() as kernel:
             request: Header = {"do": "get", "path": name, "max_bytes": max_bytes}
-            reply = await self._ask_file(request, collect=parts)
+            reply = await self._transfer(kernel, request, collect=data)
         if "too_large" in reply:
-            raise SandboxPathError(
-                f"{DATA}/{name} holds {reply['too_large']} bytes, and max_bytes is {max_bytes}"
-            )
+            size = reply["too_large"]
+            raise SandboxPathError(f"{DATA}/{name} holds {size} bytes; max_bytes is {max_bytes}")
         if "failed" in reply:
             raise SandboxPathError(f"cannot read {DATA}/{name}: {reply['failed']}")
-        return bytes(parts)
+        return bytes(data)
 
-    async def list(self) -> list[SandboxFile]:
+    async def list(self) -> list_of[SandboxFile]:
         """List the files; see `Sandbox.list`."""
-        async with self._locked():
-            reply = await self._ask_file({"do": "list"})
-        return sorted(
-            (SandboxFile(f"{DATA}/{path}", size) for path, size in reply["files"]),
-            key=lambda file: file.path,
-        )
+        async with self._ready() as kernel:
+            reply = await self._transfer(kernel, {"do": "list"})
+        files = (SandboxFile(shown(path), size) for path, size in reply["files"])
+        return sorted(files, key=lambda file: file.path)
 
     @asynccontextmanager
-    async def _locked(self) -> AsyncGenerator[None]:
-        if not self._opened:
-            raise SandboxError("the sandbox is not open: use it inside `async with`")
+    async def _ready(self) -> AsyncGenerator[KernelClient]:
+        """Wait for the caller's turn, and start the place again where it was given up."""
         async with self._lock:
-            if self._channel is None:
-                await self._reboot()
-            yield
+            if not self._opened:
+                raise SandboxError("the sandbox is not open: use it inside its `async with`")
+            yield self._kernel or await self._boot()
 
-    async def _boot(self) -> None:
-        self._unpacker = Unpacker()
-        with anyio.fail_after(START_S):
-            self._channel = await self._start()
-            await self._channel.send(boot_blob(self._kernel_options()))
-            try:
-                await self._next_frame()
-            except (ChannelClosedError, FrameError) as error:
-                why = await self._why_dead()
-                raise SandboxDiedError(f"the sandbox ended while it started: {why}") from error
-
-    async def _reboot(self) -> None:
+    async def _boot(self) -> KernelClient:
         try:
-            await self._boot()
+            with anyio.fail_after(START_S):
+                kernel = self._kernel = KernelClient(await self._start())
+                await kernel.boot(boot_blob(self._kernel_options()))
+        except KernelGoneError as error:
+            why = await self._post_mortem()
+            raise SandboxDiedError(f"the sandbox ended while it started: {why}") from error
+        except TimeoutError as error:
+            await self._tear_down()
+            raise SandboxDiedError(f"the sandbox did not start within {START_S:g} s") from error
         except BaseException:
             await self._tear_down()
             raise
+        return kernel
 
     async def _tear_down(self) -> None:
         with anyio.move_on_after(STOP_S, shield=True):
-            if self._channel is not None:
-                self._channel.close()
-                self._channel = None
+            if self._kernel is not None:
+                self._kernel.close()
+                self._kernel = None
             await self._stop()
 
-    async def _run(self, request: Header, code: bytes, output: _Output) -> Header:
-        limit_s = request["timeout_s"] + request["grace_s"] + SLACK_S
+    async def _post_mortem(self) -> str:
+        """Take down a place that is gone, and return what is known about its end."""
+        why = "it did not say why"
         try:
-            with anyio.fail_after(limit_s):
-                return await self._ask(request, code, output)
-        except anyio.get_cancelled_exc_class():
-            await self._interrupt(output)
-            raise
-        except TimeoutError:
-            return await self._replace("it did not answer within its time", timed_out=True)
-        except (ChannelClosedError, FrameError):
-            with anyio.CancelScope(shield=True), anyio.move_on_after(STOP_S):
+            with anyio.move_on_after(STOP_S, shield=True):
                 why = await self._why_dead()
-                return await self._replace(why, timed_out=False)
-            raise SandboxDiedError("the sandbox went away, and did not say why") from None
+        finally:
+            await self._tear_down()
+        return why
 
-    async def _replace(self, why: str, *, timed_out: bool) -> Header:
-        """Give the place up, start another, and tell of it as a cell's reply."""
-        await self._tear_down()
+    async def _cell(
+        self, kernel: KernelClient, number: int, code: bytes, timeout_s: float, output: Output
+    ) -> Header:
+        request: Header = {
+            "do": "execute",
+            "number": number,
+            "timeout_s": timeout_s,
+            "grace_s": self.grace_s,
+            "output_bytes": self.output_kib * 1024,
+        }
+        why = f"it did not answer within {timeout_s + self.grace_s + SLACK_S:g} s"
         try:
-            await self._reboot()
-        except (SandboxError, TimeoutError) as error:
+            with anyio.move_on_after(timeout_s + self.grace_s + SLACK_S):
+                return await kernel.ask(request, code, output.on_frame)
+            await self._tear_down()
+        except KernelGoneError:
+            why = await self._post_mortem()
+        except BaseException:
+            # Cancelled, or the caller's on_output raised: the cell must not go on unseen.
+            with anyio.CancelScope(shield=True):
+                if not await kernel.interrupt(2 * self.grace_s):
+                    await self._tear_down()
+            raise
+        return await self._replaced(why)
+
+    async def _replaced(self, why: str) -> Header:
+        """Start another place, and tell of it as a cell's reply."""
+        try:
+            await self._boot()
+        except SandboxError as error:
             raise SandboxDiedError(
                 f"the sandbox went away ({why}), and no other could be started: {error}"
             ) from error
-        message = f"the sandbox was replaced: {why}; variables and files are lost"
-        error_said = {"name": "SandboxDied", "message": message, "traceback": ""}
+        said = f"the sandbox was replaced: {why}; variables and files are lost"
         return {
             "result": None,
-            "error": error_said,
+            "error": {"name": "SandboxDied", "message": said, "traceback": ""},
             "files": [],
-            "timed_out": timed_out,
+            "timed_out": why.startswith("it did not answer"),
             "state_lost": True,
         }
 
-    async def _interrupt(self, output: _Output) -> None:
-        """Stop the cell of a cancelled call; give the place up if it does not stop."""
-        with anyio.move_on_after(2 * GRACE_S, shield=True) as scope:
-            try:
-                if self._channel is not None:
-                    await self._channel.send(pack({"do": "interrupt"}))
-                    await self._reply(output, None)
-            except (ChannelClosedError, FrameError):
-                await self._tear_down()
-        if scope.cancelled_caught:
-            await self._tear_down()
-
-    async def _ask_file(
-        self, request: Header, body: bytes = b"", *, collect: bytearray | None = None
-    ) -> Header:
-        try:
-            with anyio.fail_after(_TRANSFER_S):
-                return await self._ask(request, body, None, collect)
-        except (ChannelClosedError, FrameError, TimeoutError) as error:
-            with anyio.CancelScope(shield=True), anyio.move_on_after(STOP_S):
-                why = await self._why_dead()
-                await self._tear_down()
-                raise SandboxDiedError(
-                    f"the sandbox went away: {why}; its files are lost"
-                ) from error
-            raise SandboxDiedError("the sandbox went away; its files are lost") from error
-
-    async def _ask(
+    async def _transfer(
         self,
+        kernel: KernelClient,
         request: Header,
-        body: bytes,
-        output: _Output | None,
+        body: bytes = b"",
+        *,
         collect: bytearray | None = None,
     ) -> Header:
-        assert self._channel is not None
-        self._requests += 1
-        first, rest = body[:MAX_BODY], body[MAX_BODY:]
-        await self._channel.send(pack({**request, "id": self._requests}, first))
-        del rest
-        return await self._reply(output, collect)
+        def part(_: Header, data: bytes) -> None:
+            if collect is not None:
+                collect.extend(data)
 
-    async def _reply(self, output: _Output | None, collect: bytearray | None) -> Header:
-        while True:
-            header, body = await self._next_frame()
-            if header.get("id") != self._requests:
-                # It answers a call that was cancelled.
-                continue
-            if header["is"] == "done":
-                return header
-            if header["is"] == "output" and output is not None:
-                output.feed(cast("Stream", header["stream"]), body)
-            elif header["is"] == "part" and collect is not None:
-                collect += body
-
-    async def _next_frame(self) -> tuple[Header, bytes]:
-        assert self._channel is not None
-        while not (frame := self._unpacker.next()):
-            self._unpacker.feed(await self._channel.receive())
-        return frame
-
-
-class _Output:
-    """Collects a cell's output as text, and passes it on."""
-
-    def __init__(self, on_output: OnOutput | None) -> None:
-        decoder = codecs.getincrementaldecoder("utf-8")
-        self._decoders = {"stdout": decoder("replace"), "stderr": decoder("replace")}
-        self._texts: dict[str, list[str]] = {"stdout": [], "stderr": []}
-        self._on_output = on_output
-
-    def feed(self, stream: Stream, data: bytes, *, final: bool = False) -> None:
-        text = self._decoders[stream].decode(data, final)
-        if text:
-            self._texts[stream].append(text)
-            if self._on_output is not None:
-                self._on_output(stream, text)
-
-    def text(self, stream: Stream) -> str:
-        self.feed(stream, b"", final=True)
-        return "".join(self._texts[stream])
-
-
-def _execution(reply: Header, output: _Output, seconds: float) -> Execution:
-    error = reply["error"]
-    return Execution(
-        stdout=output.text("stdout"),
-        stderr=output.text("stderr"),
-        result=reply["result"],
-        error=ExecutionError(**error) if error else None,
-        files=tuple(f"{DATA}/{path}" for path in reply["files"]),
-        timed_out=reply["timed_out"],
-        duration_s=seconds,
-        state_lost=reply["state_lost"],
-    )
+        try:
+            with anyio.fail_after(TRANSFER_S):
+                return await kernel.ask(request, body, part)
+        except (KernelGoneError, TimeoutError) as error:
+            why = await self._post_mortem()
+            raise SandboxDiedError(f"the sandbox went away ({why}); its files are lost") from error

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-MAX_LISTED = 10_000
-"""Files that a listing holds at most; what lies beyond is not looked at."""
+MAX_SEEN = 10_000
+"""Files and folders that are looked at; a listing holds no more."""
 _MAX_DEPTH = 32
 
 Mark = tuple[int, int, int]
@@ -18,26 +18,38 @@ Mark = tuple[int, int, int]
 
 
 def walk(root: str) -> Iterator[tuple[str, os.stat_result]]:
-    """Yield (path below root, status) of up to `MAX_LISTED` regular files; links are no files."""
+    """Yield (path below root, status) of regular files; links are no files.
+
+    After `MAX_SEEN` entries of any kind it ends.
+    """
     pending = [("", 0)]
-    found = 0
-    while pending and found < MAX_LISTED:
+    seen = 0
+    while pending:
         folder, depth = pending.pop()
         try:
-            entries = list(os.scandir(os.path.join(root, folder)))
+            entries = os.scandir(os.path.join(root, folder))
         except OSError:
             continue
-        for entry in entries:
-            path = os.path.join(folder, entry.name)
-            try:
-                status = entry.stat(follow_symlinks=False)
-            except OSError:
-                continue
-            if stat.S_ISDIR(status.st_mode) and depth < _MAX_DEPTH:
-                pending.append((path, depth + 1))
-            elif stat.S_ISREG(status.st_mode):
-                found += 1
-                yield path, status
+        with entries:
+            for entry in entries:
+                seen += 1
+                if seen > MAX_SEEN:
+                    return
+                status = _status(entry)
+                if status is None:
+                    continue
+                path = os.path.join(folder, entry.name)
+                if stat.S_ISDIR(status.st_mode) and depth < _MAX_DEPTH:
+                    pending.append((path, depth + 1))
+                elif stat.S_ISREG(status.st_mode):
+                    yield path, status
+
+
+def _status(entry: os.DirEntry[str]) -> os.stat_result | None:
+    try:
+        return entry.stat(follow_symlinks=False)
+    except OSError:
+        return None
 
 
 def snapshot(root: str) -> dict[str, Mark]:

@@ -62,6 +62,8 @@ class NotebookShell:
         interactive: Any = _Interactive
         interactive.displayhook_class = _ResultHook
         self._shell: Any = interactive.instance(config=config)
+        # Text is all that leaves; the other formats would be made and thrown away.
+        self._shell.display_formatter.active_types = ["text/plain"]
         builtins.input = no_input
         warnings.filterwarnings("ignore", message="To exit: use")
 

@@ -152,4 +152,9 @@ def main(blob: bytes) -> None:
     os.dup2(null, 0)
     os.dup2(null, 1)
     supervisor = Supervisor(blob, reading, writing)
+    proxy = json.loads(blob)["options"].get("proxy")
+    if proxy is not None:
+        from .relay import start_relay
+
+        start_relay(proxy["port"], proxy["socket"])
     supervisor.serve()

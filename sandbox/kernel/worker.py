@@ -8,6 +8,7 @@ import fcntl
 import io
 import json
 import os
+import random
 import resource
 import signal
 import socket
@@ -16,12 +17,17 @@ from types import FrameType
 from typing import NoReturn
 
 from .figures import install_backend, save_figures
-from .shell import Failure, Shell
+from .shell import Failure, Shell, words
 from .shorten import shorten
 
 _PR_SET_PDEATHSIG = 1
 _PACKET = 60 * 1024
 _SPARE_FD = 500
+_BROKEN = 70
+
+
+class _FigureError(Exception):
+    """A figure that cannot be drawn or written."""
 
 
 def main(blob: bytes) -> NoReturn:
@@ -32,18 +38,20 @@ def main(blob: bytes) -> NoReturn:
     sys.argv = [""]
     options = json.loads(blob)["options"]
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-    _limit(options["rlimits"])
+    _limit(options["rlimits"], options["cpus"])
     spare = [fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, _SPARE_FD) for fd in (0, 1, 2)]
     signal.signal(signal.SIGINT, _ignore)
     install_backend(options["data"])
     shell = _open_shell()
     me = os.getpid()
+    reserve = Reserve()
     while True:
-        packet, descriptors, _, _ = socket.recv_fds(control, _PACKET, 1)
-        if not packet:
-            os._exit(0)
-        with open(descriptors[0], "rb") as file:
-            code = file.read().decode()
+        with reserve:
+            packet, descriptors, _, _ = socket.recv_fds(control, _PACKET, 1)
+            if not packet:
+                os._exit(0)
+            with open(descriptors[0], "rb") as file:
+                code = file.read().decode()
         request = json.loads(packet[16:])
         _restore(spare)
         report = _run(shell, code, request, options["data"])
@@ -51,6 +59,21 @@ def main(blob: bytes) -> NoReturn:
             # The cell forked, and this is the child: it has nothing to report.
             os._exit(0)
         _send(control, packet[:16], json.dumps(report).encode())
+
+
+class Reserve:
+    """A descriptor kept for the next cell's code, should a cell have used up all others."""
+
+    def __init__(self) -> None:
+        self._fd = os.open(os.devnull, os.O_RDONLY)
+
+    def __enter__(self) -> None:
+        with contextlib.suppress(OSError):
+            os.close(self._fd)
+
+    def __exit__(self, *_: object) -> None:
+        with contextlib.suppress(OSError):
+            self._fd = os.open(os.devnull, os.O_RDONLY)
 
 
 def _open_shell() -> Shell:
@@ -71,11 +94,13 @@ def _run(shell: Shell, code: str, request: dict[str, int], data: str) -> dict[st
             # Python's own handler leaves no frame of ours in the traceback.
             signal.signal(signal.SIGINT, signal.default_int_handler)
             result, failure = shell.run(code)
-            save_figures(data)
+            _save_figures(data)
         finally:
             signal.signal(signal.SIGINT, _ignore)
-    except BaseException as error:  # noqa: BLE001 - whatever a cell raises is its result
-        failure = Failure(type(error).__name__, _words(error), "")
+    except (KeyboardInterrupt, _FigureError) as error:
+        failure = Failure(type(error).__name__.lstrip("_"), words(error), "")
+    except BaseException:  # noqa: BLE001 - a shell tells what cells raise, and raises nothing
+        os._exit(_BROKEN)
     _flush()
     cap, number = request["result_bytes"], request["number"]
     report: dict[str, object] = {"result": None, "error": None}
@@ -90,11 +115,11 @@ def _run(shell: Shell, code: str, request: dict[str, int], data: str) -> dict[st
     return report
 
 
-def _words(error: BaseException) -> str:
+def _save_figures(data: str) -> None:
     try:
-        return str(error)
-    except BaseException:  # noqa: BLE001 - an exception may raise when asked for its words
-        return "its message cannot be shown"
+        save_figures(data)
+    except Exception as error:
+        raise _FigureError(f"a figure was not saved: {words(error)}") from error
 
 
 def _ignore(_signal: int, _frame: FrameType | None) -> None:
@@ -127,12 +152,15 @@ def _send(control: socket.socket, nonce: bytes, report: bytes) -> None:
     control.send(nonce + b"." + report)
 
 
-def _limit(limits: dict[str, int]) -> None:
+def _limit(limits: dict[str, int], cpus: int) -> None:
     for name, value in limits.items():
         number = getattr(resource, f"RLIMIT_{name.upper()}")
         _, hard = resource.getrlimit(number)
         if hard == resource.RLIM_INFINITY or value < hard:
             resource.setrlimit(number, (value, value))
+    available = sorted(os.sched_getaffinity(0))
+    if 0 < cpus < len(available):
+        os.sched_setaffinity(0, random.sample(available, cpus))
     # The first to go where memory runs out: the worker, not its supervisor.
     with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w") as file:
         file.write("1000")

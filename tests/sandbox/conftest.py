@@ -1,18 +1,17 @@
-"""Sandboxes for the tests: each test that asks for `sandbox` runs once against every kind."""
+"""Sandboxes for the tests: what asks for `sandbox` or `shared` runs once against every kind."""
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 
 import pytest
 
-from ossia.errors import SandboxImageError, SandboxUnavailableError
-from ossia.sandbox import BubblewrapSandbox, DockerSandbox, UnsafeLocalSandbox, build_image
+from ossia.sandbox import BubblewrapSandbox, DockerSandbox, build_image
 
-Kind = Callable[..., DockerSandbox | BubblewrapSandbox | UnsafeLocalSandbox]
+Contained = DockerSandbox | BubblewrapSandbox
+Kind = type[DockerSandbox] | type[BubblewrapSandbox]
 
-CONTAINED = [
+KINDS = [
     pytest.param(DockerSandbox, id="docker", marks=pytest.mark.docker),
     pytest.param(BubblewrapSandbox, id="bubblewrap", marks=pytest.mark.bubblewrap),
 ]
@@ -21,32 +20,27 @@ CONTAINED = [
 @pytest.fixture(scope="session")
 async def image() -> str:
     """The sandbox image; made here if it is missing, so that the first run takes a minute more."""
-    try:
-        return await build_image()
-    except (SandboxUnavailableError, SandboxImageError) as error:
-        pytest.skip(f"no Docker sandbox: {error}")
+    return await build_image()
 
 
-@pytest.fixture
-def ready(request: pytest.FixtureRequest) -> None:
-    """Skip, with the reason and the way out, where this machine lacks what a marked test needs."""
-    if request.node.get_closest_marker("docker"):
-        request.getfixturevalue("image")
-    if request.node.get_closest_marker("bubblewrap") and shutil.which("bwrap") is None:
-        pytest.skip("no bubblewrap: `apt-get install bubblewrap`")
-
-
-@pytest.fixture(params=CONTAINED)
-async def kind(request: pytest.FixtureRequest, ready: None) -> Kind:
+@pytest.fixture(params=KINDS, scope="session")
+def kind(request: pytest.FixtureRequest) -> Kind:
     """A class of sandboxes."""
+    if request.param is DockerSandbox:
+        request.getfixturevalue("image")
     kind: Kind = request.param
     return kind
 
 
 @pytest.fixture
-async def sandbox(
-    kind: Kind,
-) -> AsyncIterator[DockerSandbox | BubblewrapSandbox | UnsafeLocalSandbox]:
-    """An open sandbox."""
+async def sandbox(kind: Kind) -> AsyncIterator[Contained]:
+    """A sandbox of the test's own."""
     async with kind() as sandbox:
+        yield sandbox
+
+
+@pytest.fixture(scope="session")
+async def shared(kind: Kind) -> AsyncIterator[Contained]:
+    """A sandbox that many tests use, one after the other: it must survive whatever they do."""
+    async with kind(memory_mib=1024, pids=64, data_mib=64, output_kib=16, grace_s=0.5) as sandbox:
         yield sandbox

@@ -1,0 +1,182 @@
+"""Sandboxes kept warm, so that one is there at once; each is used once and destroyed."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import AsyncGenerator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Self
+
+import anyio
+from anyio.abc import TaskGroup
+
+from ..errors import SandboxError
+from .docker import DockerSandbox
+from .session import START_S, STOP_S, KernelSandbox
+
+
+@dataclass(frozen=True, slots=True)
+class _Warm:
+    sandbox: KernelSandbox
+    born_s: float
+
+
+@dataclass(kw_only=True, eq=False)
+class SandboxPool:
+    """A bounded stock of sandboxes whose interpreters are up.
+
+    Use it in one `async with` around all that acquires from it; what was acquired and not
+    yet given back is destroyed when that block ends.
+    """
+
+    make: Callable[[], KernelSandbox] = DockerSandbox
+    """Makes a sandbox, not yet opened; such as `lambda: BubblewrapSandbox(memory_mib=512)`."""
+    size: int = 2
+    """Sandboxes kept warm."""
+    limit: int = 16
+    """Sandboxes at once, warm and in use and on their way; an `acquire` beyond that waits."""
+    max_idle_s: float = 600.0
+    """After so long without an `acquire` the warm ones are let go, until the next."""
+    max_age_s: float = 3600.0
+    """A warm one that is older is replaced."""
+    _warm: deque[_Warm] = field(default_factory=deque[_Warm], init=False, repr=False)
+    _alive: set[KernelSandbox] = field(default_factory=set[KernelSandbox], init=False, repr=False)
+    _starting: int = field(default=0, init=False, repr=False)
+    _waiting: int = field(default=0, init=False, repr=False)
+    _used_s: float = field(default=0.0, init=False, repr=False)
+    _failure: SandboxError | None = field(default=None, init=False, repr=False)
+    _changed: anyio.Condition = field(default_factory=anyio.Condition, init=False, repr=False)
+    _stack: AsyncExitStack | None = field(default=None, init=False, repr=False)
+    _group: TaskGroup | None = field(default=None, init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        """Check the sizes.
+
+        Raises ValueError where they leave no room.
+        """
+        if not 1 <= self.size <= self.limit:
+            raise ValueError(f"size is {self.size} and limit {self.limit}; want 1 <= size <= limit")
+
+    async def __aenter__(self) -> Self:
+        """Begin to fill the stock; this does not wait for it."""
+        self._stack = AsyncExitStack()
+        self._group = await self._stack.enter_async_context(anyio.create_task_group())
+        self._used_s = time.monotonic()
+        self._refill()
+        self._group.start_soon(self._expire)
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> bool | None:
+        """Destroy all that is left, in use or not."""
+        assert self._stack is not None
+        assert self._group is not None
+        self._group.cancel_scope.cancel()
+        self._group = None
+        try:
+            return await self._stack.__aexit__(kind, error, traceback)
+        finally:
+            with anyio.move_on_after(2 * STOP_S, shield=True):
+                async with anyio.create_task_group() as group:
+                    for sandbox in self._alive:
+                        group.start_soon(sandbox.__aexit__, None, None, None)
+            self._alive.clear()
+            self._warm.clear()
+
+    @asynccontextmanager
+    async def acquire(self) -> AsyncGenerator[KernelSandbox]:
+        """Yield a sandbox that nobody has used. When the block ends, it is destroyed out of sight.
+
+        Raises SandboxError where none can be started.
+        """
+        sandbox = await self._take()
+        try:
+            yield sandbox
+        finally:
+            if self._group is not None:
+                self._group.start_soon(self._destroy, sandbox)
+
+    async def _take(self) -> KernelSandbox:
+        if self._group is None:
+            raise SandboxError("the pool is not open: use it inside its `async with`")
+        self._used_s = time.monotonic()
+        self._failure = None
+        self._waiting += 1
+        try:
+            async with self._changed:
+                self._drop_old()
+                while True:
+                    if self._warm:
+                        return self._warm.popleft().sandbox
+                    if self._failure is not None:
+                        raise self._failure
+                    self._refill()
+                    await self._changed.wait()
+        finally:
+            self._waiting -= 1
+            self._refill()
+
+    def _refill(self) -> None:
+        """Start what is missing: the stock, and one for each who waits; never beyond the limit."""
+        if self._group is None:
+            return
+        wanted = max(self.size, self._waiting)
+        while len(self._warm) + self._starting < wanted and len(self._alive) < self.limit:
+            sandbox = self.make()
+            self._alive.add(sandbox)
+            self._starting += 1
+            self._group.start_soon(self._start, sandbox)
+
+    async def _start(self, sandbox: KernelSandbox) -> None:
+        try:
+            with anyio.fail_after(2 * START_S):
+                await sandbox.__aenter__()
+                await sandbox.warm_up()
+            self._warm.append(_Warm(sandbox, time.monotonic()))
+        except SandboxError as error:
+            await self._failed(sandbox, error)
+        except TimeoutError:
+            await self._failed(sandbox, SandboxError("a sandbox did not start in time"))
+        finally:
+            self._starting -= 1
+        await self._notify()
+
+    async def _failed(self, sandbox: KernelSandbox, error: SandboxError) -> None:
+        self._failure = error
+        await sandbox.__aexit__(None, None, None)
+        self._alive.discard(sandbox)
+
+    async def _destroy(self, sandbox: KernelSandbox) -> None:
+        await self._let_go(sandbox)
+        self._refill()
+
+    def _drop_old(self) -> None:
+        """Let go of warm ones that are too old, or that nobody has asked for in a long time."""
+        now = time.monotonic()
+        idle = now - self._used_s > self.max_idle_s
+        while self._warm and (idle or now - self._warm[0].born_s > self.max_age_s):
+            assert self._group is not None
+            self._group.start_soon(self._let_go, self._warm.popleft().sandbox)
+
+    async def _let_go(self, sandbox: KernelSandbox) -> None:
+        await sandbox.__aexit__(None, None, None)
+        self._alive.discard(sandbox)
+        await self._notify()
+
+    async def _expire(self) -> None:
+        while True:
+            await anyio.sleep(min(self.max_idle_s, self.max_age_s) / 4)
+            self._drop_old()
+            if time.monotonic() - self._used_s <= self.max_idle_s:
+                self._refill()
+
+    async def _notify(self) -> None:
+        async with self._changed:
+            self._changed.notify_all()
