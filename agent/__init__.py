@@ -19,6 +19,7 @@ from .events import TurnDiscarded as TurnDiscarded
 from .events import TurnRepaired as TurnRepaired
 from .limits import Limits as Limits
 from .result import Citation as Citation
+from .result import RunFile as RunFile
 from .result import RunResult as RunResult
 from .result import Usage as Usage
 from .server import Server as Server

@@ -12,7 +12,7 @@ import structlog
 from anyio import current_time
 from structlog.contextvars import bound_contextvars
 
-from ..errors import OutputError, TurnError
+from ..errors import OutputError, SandboxError, TurnError
 from ..harmony import Message, Transcript, turn_grammar
 from ..tools import RunContext, Toolbox
 from .events import (
@@ -29,7 +29,7 @@ from .events import (
 from .limits import Meter
 from .output import OutputFormat
 from .prompt import opening
-from .result import RunResult, Usage
+from .result import RunFile, RunResult, Usage
 from .turn import Turn
 
 if TYPE_CHECKING:
@@ -51,6 +51,7 @@ class Run(Generic[OutputT]):
         self._format = OutputFormat(agent.output_type)
         self._meter = Meter(agent.limits)
         self._outputs: list[OutputT] = []
+        self._paths: dict[str, None] = {}
         self._rejected = 0
         self._discarded = 0
 
@@ -63,22 +64,23 @@ class Run(Generic[OutputT]):
             while not self._outputs:
                 self.step += 1
                 self._meter.begin_step()
-                prompt, turn = transcript.prompt(), Turn()
+                prompt, turn = transcript.prompt(), Turn(toolbox.recipients)
                 yield StepStarted(**self._stamp, prompt_tokens=len(prompt))
                 async with aclosing(self._sample(prompt, turn, self._grammar(toolbox))) as told:
                     async for event in told:
                         yield event
                 if turn.call is not None:
-                    transcript.append_sampled(turn.tokens)
+                    transcript.append_sampled(turn.tokens, recipients=toolbox.recipients)
                     yield await self._act(turn.call, toolbox, transcript)
                 elif turn.final is not None:
-                    transcript.append_sampled(turn.tokens)
+                    transcript.append_sampled(turn.tokens, recipients=toolbox.recipients)
                     for event in self._judge(turn.final, transcript):
                         yield event
                 else:
                     yield self._discard(turn)
                 yield StepFinished(**self._stamp, usage=self._meter.step_usage)
-        yield RunFinished(**self._stamp, result=self._result(transcript))
+            files = [await self._take_out(path, toolbox) for path in self._paths]
+        yield RunFinished(**self._stamp, result=self._result(transcript, files))
 
     async def _open(self, stack: AsyncExitStack) -> Toolbox:
         """Enter the engine and the tools, for as long as the run lasts."""
@@ -86,7 +88,7 @@ class Run(Generic[OutputT]):
         if isinstance(engine, AbstractAsyncContextManager):
             held = cast("AbstractAsyncContextManager[object]", engine)
             await self._meter.within(stack.enter_async_context(held))
-        toolbox = Toolbox(self._agent.tools)
+        toolbox = Toolbox(self._agent.tools, deps=self._deps)
         return await self._meter.within(stack.enter_async_context(toolbox))
 
     def _grammar(self, toolbox: Toolbox) -> dict[str, Any] | None:
@@ -133,6 +135,7 @@ class Run(Generic[OutputT]):
         with bound_contextvars(run_id=self.run_id, step=self.step):
             answer = await self._meter.within(toolbox.answer(call, context))
         transcript.append(answer.message)
+        self._paths.update(dict.fromkeys(answer.files))
         self._meter.add(Usage(tool_calls=1, tool_s=answer.seconds))
         return CallAnswered(
             **self._stamp,
@@ -170,13 +173,21 @@ class Run(Generic[OutputT]):
         self._meter.add(Usage(resamples=1))
         return TurnDiscarded(**self._stamp, reason=reason)
 
-    def _result(self, transcript: Transcript) -> RunResult[OutputT]:
+    async def _take_out(self, path: str, toolbox: Toolbox) -> RunFile:
+        try:
+            return RunFile(path=path, data=await self._meter.within(toolbox.read(path)))
+        except (SandboxError, OSError) as error:
+            log.warning("file_not_taken_out", run_id=self.run_id, path=path, reason=str(error))
+            return RunFile(path=path, data=None)
+
+    def _result(self, transcript: Transcript, files: list[RunFile]) -> RunResult[OutputT]:
         return RunResult(
             run_id=self.run_id,
             output=self._outputs[0],
             messages=tuple(transcript.messages),
             usage=self._meter.usage,
             seconds=self._meter.seconds,
+            files=tuple(files),
         )
 
     @property

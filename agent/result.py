@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
 
 from ..harmony import Message
 
@@ -64,6 +64,16 @@ class Citation:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RunFile:
+    """A file that the run's tools have written, taken out before its sandbox was taken down."""
+
+    path: str
+    """Where the model knows it: `/mnt/data/figure-1.png`."""
+    data: bytes | None = field(repr=False)
+    """None if it was gone by the end of the run, or too large to take out."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunResult(Generic[OutputT]):
     """A finished run: its typed output, and everything that led to it."""
 
@@ -74,5 +84,5 @@ class RunResult(Generic[OutputT]):
     """The whole run, the reasoning included: for debugging, not for end users."""
     usage: Usage
     seconds: float
-    files: tuple[Any, ...] = ()
+    files: tuple[RunFile, ...] = ()
     citations: tuple[Citation, ...] = ()

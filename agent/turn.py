@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -18,6 +19,8 @@ class Turn:
     on to imagine never reaches the run, and the engine is told to stop.
     """
 
+    recipients: Collection[str] = ()
+    """Whom a call may address; they settle doubtful headers."""
     tokens: list[int] = field(default_factory=list[int])
     """As sampled, up to the end of the call or of the answer."""
     call: Message | None = None
@@ -28,9 +31,11 @@ class Turn:
     cached_tokens: int | None = None
     reasoning_tokens: int = 0
     repairs: int = 0
-    _parser: StreamParser = field(default_factory=StreamParser)
     _since: int = 0
     """Where the message that is being read began."""
+
+    def __post_init__(self) -> None:
+        self._parser = StreamParser(recipients=self.recipients)
 
     @property
     def over(self) -> bool:

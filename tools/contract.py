@@ -64,6 +64,10 @@ class Keeper(Protocol):
         """Store a file; returns its path as the model would open it."""
         ...
 
+    async def fetch(self, path: str) -> bytes:
+        """Read a file back. Raises SandboxError if it is not there, or too large."""
+        ...
+
 
 @runtime_checkable
 class Tool(Protocol):

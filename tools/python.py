@@ -72,6 +72,10 @@ class Notebook:
         await self.sandbox.put(name, data)
         return f"/mnt/data/{name}"
 
+    async def fetch(self, path: str) -> bytes:
+        """Read a file that the code has written."""
+        return await self.sandbox.get(path)
+
 
 def _default() -> OpenSandbox:
     from ..sandbox import open_sandbox  # heavy, and needed by nobody who brings his own

@@ -35,6 +35,7 @@ class Shelf:
         self._folder = folder
         self._max_chars = max_chars
         self._numbers = count(1)
+        self._written: set[str] = set()
 
     async def shelve(self, result: Result, name: str) -> Result:
         """Keep the attached files, and the whole of a text that is too long; the model is told.
@@ -53,6 +54,17 @@ class Shelf:
             text = self._both_ends(text, whole)
         text = "\n".join(part for part in [text, *lines] if part)
         return replace(result, text=text, files=(*result.files, *kept), attached=())
+
+    async def read(self, path: str) -> bytes:
+        """A file that some result named, from wherever it lies.
+
+        Raises SandboxError or OSError if it is not there any more.
+        """
+        if path in self._written:
+            return await to_thread.run_sync(Path(path).read_bytes)
+        if self._keeper is None:
+            raise FileNotFoundError(f"no tool of this run has a file {path!r}")
+        return await self._keeper.fetch(path)
 
     def _both_ends(self, text: str, path: str) -> str:
         """The text's beginning and its end, and what is missing in between."""
@@ -81,6 +93,7 @@ class Shelf:
         path = self._folder / name
         with path.open("xb") as file:
             file.write(data)
+        self._written.add(str(path))
         return str(path)
 
 

@@ -139,6 +139,14 @@ class Toolbox:
         message = _message(result.text, recipient, call)
         return Answer(message, result.failed, seconds, result.files)
 
+    async def read(self, path: str) -> bytes:
+        """The contents of a file that an answer named, for as long as the run lasts.
+
+        Raises SandboxError or OSError if it is not there any more.
+        """
+        assert self._shelf is not None, "files come from answers, and answers from an open Toolbox"
+        return await self._shelf.read(path)
+
     async def _result(
         self, recipient: str | None, call: Message, context: RunContext[Any]
     ) -> Result:

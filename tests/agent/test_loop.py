@@ -30,7 +30,8 @@ from ossia.agent import (
 from ossia.agent.testing import ScriptedEngine, harmony_tokens
 from ossia.errors import EngineError, LimitExceeded, OutputError, TurnError
 from ossia.harmony import decode, parse, turn_grammar
-from ossia.tools import RunContext, Toolbox, ToolError
+from ossia.sandbox import UnsafeLocalSandbox
+from ossia.tools import PythonTool, RunContext, Toolbox, ToolError
 
 ASK = (
     "<|channel|>analysis<|message|>I need the sum.<|end|>"
@@ -281,6 +282,24 @@ async def test_events_survive_the_way_through_json() -> None:
     for event in await events_of(Agent(engine, tools=[add])):
         if not isinstance(event, RunFinished):
             assert adapter.validate_json(adapter.dump_json(event)) == event
+
+
+async def test_files_that_tools_write_are_taken_out_before_the_run_ends() -> None:
+    def plot() -> bytes:
+        """Draw."""
+        return b"\x89PNG"
+
+    ask = "<|channel|>commentary to=functions.plot <|constrain|>json<|message|>{}<|call|>"
+    write = "<|channel|>analysis to=python code<|message|>open('a.txt', 'w').write('hi')<|call|>"
+    gone = "<|channel|>analysis to=python code<|message|>import os; os.remove('a.txt')<|call|>"
+    python = PythonTool(UnsafeLocalSandbox)
+    engine = ScriptedEngine([ask, write, ANSWER])
+    result = await Agent(engine, tools=[plot, python]).run("Draw and write")
+    drawn, written = result.files
+    assert drawn.data == b"\x89PNG"
+    assert (written.path, written.data) == ("/mnt/data/a.txt", b"hi")
+    result = await Agent(ScriptedEngine([write, gone, ANSWER]), tools=[python]).run("Write")
+    assert [(file.path, file.data) for file in result.files] == [("/mnt/data/a.txt", None)]
 
 
 async def test_reasoning_stays_in_the_messages_and_out_of_the_output() -> None:
