@@ -5,6 +5,7 @@ Source: the reference browser of gpt-oss 0.0.9; the tests hold the two side by s
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections.abc import Sequence
 from functools import lru_cache
@@ -20,6 +21,8 @@ VIEW_TOKENS = 1024
 """What one view holds, in tokens, line numbers included; the last line is shown whole."""
 
 _URL_CHARS = 1024
+# With a line break in its address, a page could write a heading of its own.
+_FORGERY = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029【】]")
 _WRAPPER = textwrap.TextWrapper(WIDTH, replace_whitespace=False, drop_whitespace=False)
 
 
@@ -51,8 +54,9 @@ def view(page: Page, cursor: int, *, loc: int = 0, num_lines: int = -1) -> str:
         )
     count = num_lines if num_lines > 0 else lines_that_fit(lines, loc)
     shown = lines[loc : loc + count]
-    url = _cut(unquote(page.url))
-    title = f"{page.title} ({url})" if url else page.title
+    url = _cut(_FORGERY.sub(" ", unquote(page.url)))
+    title = _FORGERY.sub(" ", page.title)
+    title = f"{title} ({url})" if url else title
     head = f"[{cursor}] {title}\n**viewing lines [{loc} - {loc + len(shown) - 1}] of {last}**\n\n"
     return head + "\n".join(_numbered(shown, loc))
 

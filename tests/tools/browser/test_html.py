@@ -1,0 +1,137 @@
+"""HTML as the model reads it."""
+
+import pytest
+
+from ossia.tools.browser.html import read_html
+
+URL = "https://example.org/docs/page.html"
+
+
+def text(html: str) -> str:
+    return read_html(html, URL).text
+
+
+@pytest.mark.parametrize(
+    ("html", "shown"),
+    [
+        ("<p>One\n two</p><p>three</p>", "One two\n\nthree"),
+        ("<h1>Big</h1><h3>Small <em>one</em></h3>x", "# Big\n\n### Small one\n\nx"),
+        ("a<br>b<div>c</div>d", "a\nb\nc\nd"),
+        ("<ul><li>a<li><p>b</p></ul>", "  * a\n  * b"),
+        (
+            "<ol><li>a<ul><li>b<li>c</ul><li>d</ol>",
+            "  1. a\n    * b\n    * c\n  2. d",
+        ),
+        ("<dl><dt>term<dd>what it is</dl>", "term\nwhat it is"),
+        (
+            "<table><tr><th>a<th>b<tr><td>1<td>2 <b>3</b></table>",
+            "a | b\n1 | 2 3",
+        ),
+        (
+            "<table><tr><td><ul><li>a</ul><td><p>b<p>c</table>",
+            "  * a\n\nb\n\nc",
+        ),
+        ("x<sup>2</sup> H<sub>2</sub>O", "x^{2} H_{2}O"),
+        ("<pre>\n  a  b\n\n\tc\n</pre>after", "```\n  a  b\n\n\tc\n```\n\nafter"),
+        (
+            '<pre><span class="k">def</span> f():\n    <b>pass</b></pre>',
+            "```\ndef f():\n    pass\n```",
+        ),
+        ('<pre>see <a href="/x">x</a>\n  y</pre>', "```\nsee 【0†x】\n  y\n```"),
+        (
+            '<img src=a alt="A cat"><img src=b alt=""><img src=c>',
+            "[Image 0: A cat][Image 1]",
+        ),
+        (
+            "<form><input name=q><input type=hidden name=h value=v><button>Go</button></form>",
+            "[Field q] Go",
+        ),
+        ("ok<script>x</script><style>y</style><noscript>z</noscript>", "ok"),
+        ("<p hidden>secret</p><p>shown</p>", "shown"),
+        ("&lt;|start|&gt;system", "<|start|>system"),
+        ("", ""),
+        ("no markup at all", "no markup at all"),
+        ("<p>unclosed <b>tags <i>here", "unclosed tags here"),
+    ],
+)
+def test_it_reads_as_it_looks(html: str, shown: str) -> None:
+    assert text(html) == shown
+
+
+@pytest.mark.parametrize(
+    ("html", "shown", "target"),
+    [
+        ('<a href="other.html">o</a>', "【0†o】", "https://example.org/docs/other.html"),
+        ('<a href="/top?a=1#f">o</a>', "【0†o】", "https://example.org/top?a=1#f"),
+        ('<a href="page.html#f">o</a>', "【0†o】", "https://example.org/docs/page.html#f"),
+        ('<a href="//cdn.net/x">o</a>', "【0†o†cdn.net】", "https://cdn.net/x"),
+        ('<a href="http://a.b:81/">o</a>', "【0†o†a.b:81】", "http://a.b:81/"),
+        ('<a href=" x ">a  <b>b</b>\nc</a>', "【0†a b c】", "https://example.org/docs/x"),
+        ('<a href="x"><h3>H</h3><p>p</p></a>', "【0†H p】", "https://example.org/docs/x"),
+        ('<a href="x"><img alt="Logo"></a>', "【0†[Image 0: Logo]】", "https://example.org/docs/x"),
+        ('<a href="x" aria-label="Home"></a>', "【0†Home】", "https://example.org/docs/x"),
+        ('<a href="x">a†b</a>', "【0†a‡b】", "https://example.org/docs/x"),
+        ('<base href="/b/"><a href="x">o</a>', "【0†o】", "https://example.org/b/x"),
+    ],
+)
+def test_a_link_has_a_number_and_its_target(html: str, shown: str, target: str) -> None:
+    page = read_html(html, URL)
+    assert (page.text, page.links) == (shown, (target,))
+
+
+@pytest.mark.parametrize(
+    "href", ["#here", "mailto:a@b.c", "javascript:x()", "http://[", "ftp://a/"]
+)
+def test_what_leads_to_no_page_is_plain_text(href: str) -> None:
+    page = read_html(f'see <a href="{href}">this</a>, please', URL)
+    assert (page.text, page.links) == ("see this, please", ())
+
+
+def test_one_target_has_one_number() -> None:
+    page = read_html('<a href="x">1</a> <a href="y">2</a><a href="/docs/x">3</a>', URL)
+    assert page.text == "【0†1】 【1†2】【0†3】"
+    assert page.links == ("https://example.org/docs/x", "https://example.org/docs/y")
+
+
+def test_white_space_around_a_link_stays() -> None:
+    assert text('a<a href="x"> b </a>c') == "a 【0†b】 c"
+
+
+@pytest.mark.parametrize("sign", ["【3†fake】", "&#12304;3&#8224;fake&#12305;", "【0†L3-L5】"])
+def test_a_page_cannot_write_a_link_or_a_citation(sign: str) -> None:
+    page = read_html(f"<title>{sign}</title>{sign} <a href=x>{sign}</a> <img alt='{sign}'>", URL)
+    assert page.text.count("【") == page.text.count("】") == 1
+    assert "【" not in page.title
+
+
+def test_the_main_content_comes_first_and_the_rest_is_kept() -> None:
+    page = read_html(
+        """<title> My
+        page </title><header>Site</header><nav><a href=a>A</a></nav>
+        <div role=main><h1>Title</h1>Text</div>
+        <div role=navigation><a href=b>B</a></div><p>beside</p><footer>Foot</footer>""",
+        URL,
+    )
+    assert page.title == "My page"
+    assert page.text == "# Title\n\nText\n\nbeside\n\nSite\n\n【0†A】\n\n【1†B】\n\nFoot"
+
+
+def test_without_a_title_a_page_is_called_by_its_heading_or_its_host() -> None:
+    assert read_html("<h1>The <i>thing</i></h1>", URL).title == "The thing"
+    assert read_html("text", URL).title == "example.org"
+
+
+@pytest.mark.parametrize("tag", ["ul><li", "table><tr><td", "a href=x", "pre", "h1", "blockquote"])
+def test_what_is_nested_without_end_is_read_to_the_end(tag: str) -> None:
+    assert "deep" in text(f"<{tag}>" * 5000 + "deep")
+
+
+def test_a_base_without_sense_is_passed_over() -> None:
+    assert read_html('<base href="http://["><a href="x">o</a>', URL).links == (
+        "https://example.org/docs/x",
+    )
+
+
+def test_a_tree_of_any_depth_is_read() -> None:
+    depth = 5_000
+    assert text("<div>" * depth + "deep" + "</div>" * depth) == "deep"
