@@ -13,8 +13,10 @@ from .content import ToolDescription as ToolDescription
 from .content import ToolNamespace as ToolNamespace
 from .events import Delta as Delta
 from .events import Ended as Ended
+from .events import Ending as Ending
 from .events import Event as Event
 from .events import Repaired as Repaired
+from .events import RepairKind as RepairKind
 from .events import Started as Started
 from .header import Header as Header
 from .messages import Message as Message

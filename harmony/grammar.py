@@ -20,6 +20,9 @@ from .decoding import token_bytes
 from .header import CONSTRAIN_MARK, Header
 from .messages import ROLES, Role
 
+LONGEST_KEPT = 64
+"""Headers come again and again, and are read once; longer ones, in tokens, are no headers."""
+
 _MARKS = frozenset({special.CHANNEL, special.CONSTRAIN})
 _ORDERS = (
     (),
@@ -52,7 +55,6 @@ def pieces_of(tokens: Sequence[int]) -> list[Piece]:
     return pieces
 
 
-@lru_cache(maxsize=1024)
 def read_header(tokens: tuple[int, ...], role: Role | None) -> Header:
     """Read a header to the letter.
 
@@ -61,6 +63,13 @@ def read_header(tokens: tuple[int, ...], role: Role | None) -> Header:
 
     Raises HarmonyError at the first deviation.
     """
+    if len(tokens) > LONGEST_KEPT:
+        return _read_header.__wrapped__(tokens, role)
+    return _read_header(tokens, role)
+
+
+@lru_cache(maxsize=1024)
+def _read_header(tokens: tuple[int, ...], role: Role | None) -> Header:
     author, *rest = pieces_of(tokens)
     if tuple(piece.mark for piece in rest) not in _ORDERS:
         raise HarmonyError("a header has one <|channel|>, and one <|constrain|> at its end")

@@ -19,7 +19,7 @@ from ..errors import HarmonyError
 from . import special
 from .content import CHANNELS
 from .events import Ending, RepairKind
-from .grammar import Piece, pieces_of, read_header
+from .grammar import LONGEST_KEPT, Piece, pieces_of, read_header
 from .header import CONSTRAIN_MARK, Header
 from .messages import ROLES, Role
 from .settling import PSEUDO, Fields, settle
@@ -49,7 +49,6 @@ class Mended(NamedTuple):
     notes: tuple[Note, ...]
 
 
-@lru_cache(maxsize=1024)
 def mend_header(tokens: tuple[int, ...], role: Role | None, known: frozenset[str]) -> Mended:
     """Read a header that `<|message|>` ended.
 
@@ -57,6 +56,13 @@ def mend_header(tokens: tuple[int, ...], role: Role | None, known: frozenset[str
     role: the author that the prompt has named; None if the tokens name one.
     known: recipients that exist, as far as they are known.
     """
+    if len(tokens) > LONGEST_KEPT:
+        return _mend_header.__wrapped__(tokens, role, known)
+    return _mend_header(tokens, role, known)
+
+
+@lru_cache(maxsize=1024)
+def _mend_header(tokens: tuple[int, ...], role: Role | None, known: frozenset[str]) -> Mended:
     try:
         header = read_header(tokens, role)
     except HarmonyError:

@@ -110,7 +110,7 @@ class StreamParser:
         events: list[Event] = []
         base = self._at + 1
         start = 0
-        for at in _special_places(tokens):
+        for at in special.places(tokens):
             self._ordinary(tokens[start:at], base + at - 1, events)
             self._at = base + at
             if self._state == "content":
@@ -295,13 +295,3 @@ def parse(
     parser.feed(tokens)
     parser.finish()
     return parser.messages
-
-
-def _special_places(tokens: Sequence[int]) -> list[int]:
-    """Indices of the special tokens. They are rare: most stretches are passed over at once."""
-    places: list[int] = []
-    for base in range(0, len(tokens), 256):
-        part = tokens[base : base + 256]
-        if max(part) >= special.FIRST:
-            places += (base + at for at, token in enumerate(part) if token >= special.FIRST)
-    return places

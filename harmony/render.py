@@ -15,6 +15,7 @@ from .sections import developer_text, system_text
 from .vocabulary import encode
 
 Reasoning = Literal["auto", "finished", "keep"]
+"""What `render` does with the analysis channel of turns that are over."""
 
 
 def render(

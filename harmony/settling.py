@@ -16,6 +16,9 @@ from .words import CONTENT_TYPES, NAME, Word
 PSEUDO = frozenset({*ROLES, *CHANNELS, *CONTENT_TYPES, "all", ""})
 """What no tool is called: a message that is addressed to one of these is no call."""
 
+_NO_NAMESPACE = frozenset({"", "functions", "function", "tools", "tool"})
+"""Namespaces that models put before any tool's name."""
+
 
 @dataclass
 class Fields:
@@ -106,22 +109,24 @@ def settle(fields: Fields) -> tuple[Header, list[RepairKind]]:
 def resolve(name: str, known: frozenset[str]) -> tuple[str, str | None]:
     """The recipient that a name means, and the content type that was glued to it.
 
-    A name that means none of the known ones, or more than one, is left as it is.
+    A name is left as it is if it means none of the known ones, or more than one, or if it has a
+    namespace of its own: a model that asks `container.exec` does not mean another tool's `exec`.
     """
-    if name in known:
+    space, _, own = name.rpartition(".")
+    if name in known or not _NO_NAMESPACE.issuperset(space.split(".")):
         return name, None
     for kind in ("", "json", "code"):
-        if name.endswith(kind):
-            key = _key(name.removesuffix(kind))
-            meant = [one for one in known if _key(one) == key]
+        if own.endswith(kind):
+            key = _key(own.removesuffix(kind))
+            meant = [one for one in known if _key(one.rpartition(".")[2]) == key]
             if len(meant) == 1:
                 return meant[0], kind or None
     return name, None
 
 
 def _key(name: str) -> str:
-    """A tool's own name, whatever its namespace, case and hyphens."""
-    return name.rpartition(".")[2].lower().replace("-", "_")
+    """What two ways to write one name have in common."""
+    return name.lower().replace("-", "_")
 
 
 def _author(fields: Fields, notes: list[RepairKind]) -> Role:
@@ -145,14 +150,14 @@ def _author(fields: Fields, notes: list[RepairKind]) -> Role:
 def _recipient(fields: Fields, notes: list[RepairKind]) -> str | None:
     named: dict[str, None] = {}
     for name in fields.recipients:
-        meant, kind = resolve(name, fields.known)
-        if meant in PSEUDO:
-            kind = meant if meant in CONTENT_TYPES else None
+        if name in PSEUDO - fields.known:
+            meant, kind = None, name if name in CONTENT_TYPES else None
         else:
+            meant, kind = resolve(name, fields.known)
             named[meant] = None
         if kind:
             fields.kinds.append(kind)
-        if meant in PSEUDO or meant != name:
+        if meant != name:
             notes.append("recipient")
     if len(named) < 2:
         return next(iter(named), None)

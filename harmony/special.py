@@ -5,6 +5,7 @@ Source: OpenAI harmony format, "Special Tokens"; ids as in tiktoken's o200k_harm
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 STARTOFTEXT: Final = 199998
@@ -54,3 +55,13 @@ def name(token: int) -> str:
 # openai-harmony knows one reserved token more than the model has ids.
 NAMES: Final = {token: name(token) for token in range(FIRST, SIZE + 1)}
 """Every special token's id, and how it is written."""
+
+
+def places(tokens: Sequence[int]) -> list[int]:
+    """Indices of the special tokens. They are rare: most stretches are passed over at once."""
+    found: list[int] = []
+    for base in range(0, len(tokens), 256):
+        part = tokens[base : base + 256]
+        if max(part) >= FIRST:
+            found += (base + at for at, token in enumerate(part) if token >= FIRST)
+    return found

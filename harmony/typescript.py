@@ -211,9 +211,7 @@ class _Types:
             if default:
                 yield f"{indent}// {default}"
             yield f"{indent}{key}{mark}:"
-            yield from self._variants(
-                listing(variants), indent, about=about, above=above, bare_enum=True
-            )
+            yield from self._variants(options, indent, about=about, above=above, bare_enum=True)
             yield f"{indent},"
         else:
             text = self._nullable(schema, f"{indent}{_STEP}")

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable
 from enum import Enum, IntEnum
-from typing import Annotated, Any, Literal, cast
+from typing import Annotated, Any, Literal
 
 import pytest
 import tree_sitter_typescript
@@ -21,6 +20,7 @@ from ossia.harmony import (
     render,
     typescript,
 )
+from ossia.harmony.definitions import listing, mapping
 from ossia.harmony.typescript import declarations
 
 Schema = dict[str, Any]
@@ -83,13 +83,12 @@ class Person(BaseModel):
 def untitled(schema: Any) -> Any:
     """The schema without the titles that pydantic makes up."""
     if isinstance(schema, list):
-        several: list[Any] = schema
-        return [untitled(one) for one in several]
+        return [untitled(one) for one in listing(schema)]
     if not isinstance(schema, dict):
         return schema
     return {
         key: untitled(value)
-        for key, value in cast("Schema", schema).items()
+        for key, value in mapping(schema).items()
         if not (key == "title" and isinstance(value, str))
     }
 
@@ -245,61 +244,3 @@ def test_where_the_reference_speaks_it_is_followed(
     messages = [Message("developer", DeveloperContent(tools=(space,)))]
     assert render(messages) == reference_render(messages)
     assert 'several?: "a" | "b"[],' in decode(render(messages))
-
-
-class Maker:
-    """Makes schemas that use everything, always the same from one seed."""
-
-    def __init__(self, seed: int) -> None:
-        self._random = random.Random(seed)
-
-    def whole(self) -> Schema:
-        names = ["Alpha", "Beta", "Gamma"]
-        return self.schema() | {"$defs": {name: self.schema() for name in names}}
-
-    def schema(self, depth: int = 0) -> Schema:
-        leaves = [self._plain, self._plain, self._values, self._reference]
-        make = self._random.choice(leaves if depth > 3 else [*leaves, *[self._nested] * 5])
-        schema = make(depth)
-        if self._random.random() < 0.3:
-            schema["description"] = self._random.choice(["Says it.", "All */ of // it", "ü “x”"])
-        if self._random.random() < 0.2:
-            schema["default"] = self._random.choice([1, "x", None, [], {"a": [1.5]}])
-        return schema
-
-    def _few(self, depth: int) -> list[Schema]:
-        return [self.schema(depth + 1) for _ in range(self._random.randrange(1, 4))]
-
-    def _plain(self, _: int) -> Schema:
-        kinds = ["string", "number", "integer", "boolean", "null", ["string", "null"]]
-        return {"type": self._random.choice(kinds)}
-
-    def _values(self, _: int) -> Schema:
-        enums = [["a"], [1, 2], ["a", None, 2.5], [True]]
-        return self._random.choice([{"enum": self._random.choice(enums)}, {"const": "x"}])
-
-    def _reference(self, _: int) -> Schema:
-        return {"$ref": f"#/$defs/{self._random.choice(['Alpha', 'Beta', 'Gamma', 'Gone'])}"}
-
-    def _nested(self, depth: int) -> Schema:
-        several = self._few(depth)
-        names = self._random.sample(["city", "zipCode", "last_name", "$id"], len(several))
-        return self._random.choice(
-            [
-                {"type": "object", "properties": dict(zip(names, several, strict=True))},
-                {"type": "object", "additionalProperties": several[0]},
-                {"type": "array", "items": several[0]},
-                {"type": "array", "prefixItems": several},
-                {"anyOf": several},
-                {"allOf": several},
-                {"type": "object", "properties": {"either": {"oneOf": several}}},
-            ]
-        )
-
-
-def test_a_typescript_parser_reads_whatever_comes_out() -> None:
-    for seed in range(500):
-        schema = Maker(seed).whole()
-        types = {**declarations(schema), "Whole": typescript(schema)}
-        text = "\n".join(f"type {name} = {one};" for name, one in types.items())
-        assert is_typescript(text), f"{seed}\n{text}"
