@@ -1,6 +1,8 @@
 # Everything that is asked for here sets up first what it needs, once; see .setup/.
 TASK ?= What is 417 * 38?
 ARGS ?=
+# By the environment, so that the shell finds nothing to expand in a task's words.
+export TASK
 
 python := .venv/bin/python
 steps := debian docker engine image model python
@@ -14,7 +16,7 @@ help: ## list what make can do
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: setup ## a gpt-oss model works on TASK="…" with Python in a sandbox
-	@$(engine) .venv/bin/ossia run "$(TASK)" --serve "$$($(python) -m examples.tiny_gpt_oss)" --tool python $(ARGS)
+	@$(engine) .venv/bin/ossia run "$$TASK" --serve "$$($(python) -m examples.tiny_gpt_oss)" --tool python $(ARGS)
 
 test: setup ## every test, on real parts; ARGS="tests/harmony -k …" for fewer
 	@$(engine) $(python) -m pytest $(ARGS)
