@@ -17,10 +17,10 @@ import anyio
 from anyio.abc import Process
 
 from ..errors import SandboxUnavailableError
+from . import debian
 from .boot import boot_command
 from .channel import Channel
 from .contained import HOME, MIB, USER_ID, ContainedSandbox
-from .debian import tree_path
 from .egress import INSIDE
 from .execution import DATA
 from .seccomp import seccomp_filter
@@ -153,7 +153,7 @@ def _filter_file() -> Generator[int | None]:
 
 
 def _system() -> list[str]:
-    tree = tree_path()
+    tree = debian.tree_path()
     if tree.is_dir():
         return ["--ro-bind", str(tree), "/"]
     if sys.platform != "linux":

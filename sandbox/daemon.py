@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -16,6 +17,8 @@ from ..errors import SandboxUnavailableError
 
 CALL_S = 30
 """Seconds that one call to the daemon may take."""
+
+_DEFAULT = "unix:///var/run/docker.sock"
 
 _T = TypeVar("_T")
 
@@ -45,18 +48,33 @@ def _connect() -> docker.DockerClient:
             if context is not None:
                 where = f"the context {context.Name!r} ({context.Host})"
                 tls = context.TLSConfig or False
-                client = docker.DockerClient(base_url=context.Host, tls=tls, timeout=CALL_S)
-                client.ping()
-                return client
+                return _pinged(docker.DockerClient(context.Host, tls=tls, timeout=CALL_S))
         else:
             where = f"DOCKER_HOST={os.environ['DOCKER_HOST']}"
-        client = docker.from_env(timeout=CALL_S)
-        client.ping()
+        _knock(os.environ.get("DOCKER_HOST") or _DEFAULT)
+        return _pinged(docker.from_env(timeout=CALL_S))
     except (DockerException, RequestException, OSError) as error:
         raise SandboxUnavailableError(
             f"no Docker daemon answers at {where} ({_reason(error)}). Start it (`dockerd &` or "
             "`systemctl start docker`), name another in DOCKER_HOST, or use bubblewrap"
         ) from error
+
+
+def _knock(url: str) -> None:
+    """Try a socket file first: the SDK leaves its own socket open where it cannot connect."""
+    path = url.removeprefix("unix://")
+    if path != url:
+        with socket.socket(socket.AF_UNIX) as sock:
+            sock.settimeout(CALL_S)
+            sock.connect(path)
+
+
+def _pinged(client: docker.DockerClient) -> docker.DockerClient:
+    try:
+        client.ping()
+    except BaseException:
+        client.close()
+        raise
     return client
 
 

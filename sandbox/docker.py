@@ -41,6 +41,11 @@ class DockerSandbox(ContainedSandbox):
     _name: str | None = field(default=None, init=False, repr=False)
     _docker_channel: DockerChannel | None = field(default=None, init=False, repr=False)
 
+    @property
+    def name(self) -> str:
+        """The container's name, as `docker ps` shows it; empty where there is none."""
+        return self._name or ""
+
     async def _start(self) -> Channel:
         if self._client is None:
             self._client = await connect()

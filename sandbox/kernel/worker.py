@@ -39,7 +39,8 @@ def main(blob: bytes) -> NoReturn:
     options = json.loads(blob)["options"]
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     _limit(options["rlimits"], options["cpus"])
-    spare = [fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, _SPARE_FD) for fd in (0, 1, 2)]
+    above = min(_SPARE_FD, resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 2)
+    spare = [fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, above) for fd in (0, 1, 2)]
     signal.signal(signal.SIGINT, _ignore)
     install_backend(options["data"])
     shell = _open_shell()

@@ -1,0 +1,226 @@
+"""What is Docker's own: how a container is made, and what happens when a daemon is not there."""
+
+from __future__ import annotations
+
+import select
+import socket
+import sys
+import threading
+from collections.abc import Generator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import anyio
+import docker
+import pytest
+from docker.errors import NotFound
+
+from ossia.errors import SandboxDiedError, SandboxImageError, SandboxUnavailableError
+from ossia.sandbox import DockerSandbox, image_tag, open_sandbox
+
+pytestmark = [pytest.mark.docker, pytest.mark.usefixtures("image")]
+
+
+class Relay:
+    """A TCP port that leads to the daemon's socket, as a remote daemon's would; it can be cut."""
+
+    def __init__(self) -> None:
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.url = f"tcp://127.0.0.1:{self._listener.getsockname()[1]}"
+        self._ends: list[socket.socket] = []
+        self._threads = [threading.Thread(target=self._accept)]
+        self._threads[0].start()
+
+    def cut(self) -> None:
+        """Break every connection, and accept no more."""
+        with suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        for end in self._ends:
+            with suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+        for thread in self._threads:
+            thread.join()
+        for end in self._ends:
+            end.close()
+
+    def _accept(self) -> None:
+        with suppress(OSError):
+            while True:
+                client, _ = self._listener.accept()
+                daemon = socket.socket(socket.AF_UNIX)
+                daemon.connect("/var/run/docker.sock")
+                self._ends += [client, daemon]
+                self._threads.append(threading.Thread(target=self._copy, args=(client, daemon)))
+                self._threads[-1].start()
+
+    def _copy(self, one: socket.socket, other: socket.socket) -> None:
+        with suppress(OSError):
+            while True:
+                for ready in select.select([one, other], [], [])[0]:
+                    data = ready.recv(65536)
+                    if not data:
+                        one.shutdown(socket.SHUT_RDWR)
+                        other.shutdown(socket.SHUT_RDWR)
+                        return
+                    (other if ready is one else one).sendall(data)
+
+
+@contextmanager
+def remote_daemon(monkeypatch: pytest.MonkeyPatch) -> Generator[Relay]:
+    relay = Relay()
+    monkeypatch.setenv("DOCKER_HOST", relay.url)
+    try:
+        yield relay
+    finally:
+        relay.cut()
+
+
+def inspected(sandbox: DockerSandbox) -> dict[str, Any]:
+    """Return what the daemon says about a sandbox's container."""
+    client = docker.from_env()
+    try:
+        return client.containers.get(sandbox.name).attrs
+    finally:
+        client.close()
+
+
+async def test_a_container_is_hardened_by_default() -> None:
+    async with DockerSandbox() as sandbox:
+        found = inspected(sandbox)
+    host: dict[str, Any] = found["HostConfig"]
+    wanted = {
+        "NetworkMode": "none",
+        "ReadonlyRootfs": True,
+        "Privileged": False,
+        "CapAdd": None,
+        "CapDrop": ["ALL"],
+        "SecurityOpt": ["no-new-privileges:true"],
+        "Memory": 2048 * 1024 * 1024,
+        "MemorySwap": 2048 * 1024 * 1024,
+        "NanoCpus": 2_000_000_000,
+        "PidsLimit": 128,
+        "AutoRemove": True,
+        "Binds": None,
+        "PidMode": "",
+        "IpcMode": "private",
+        "Devices": None,
+    }
+    assert {key: host[key] for key in wanted} == wanted
+    assert host["LogConfig"]["Type"] == "none"
+    assert set(host["Tmpfs"]) == {"/tmp", "/mnt/data"}
+    assert {limit["Name"] for limit in host["Ulimits"]} == {"nofile", "fsize", "core"}
+    config: dict[str, Any] = found["Config"]
+    assert config["User"] == "65532:65532"
+    assert config["Image"] == image_tag()
+    assert {"ossia.sandbox", "ossia.owner", "ossia.expires"} <= set(config["Labels"])
+
+
+async def test_options_reach_the_container() -> None:
+    async with DockerSandbox(memory_mib=256, cpus=0.5, pids=32, open_files=128) as sandbox:
+        host: dict[str, Any] = inspected(sandbox)["HostConfig"]
+        assert (host["Memory"], host["NanoCpus"], host["PidsLimit"]) == (1 << 28, 5 * 10**8, 32)
+        limits = await sandbox.execute(
+            "import resource; resource.getrlimit(resource.RLIMIT_NOFILE)"
+        )
+    assert limits.result == "(128, 128)"
+
+
+async def test_a_missing_image_is_told_with_the_command_that_makes_it() -> None:
+    with pytest.raises(SandboxImageError, match=r"no image 'nosuch:tag'.*`ossia sandbox build`"):
+        await DockerSandbox(image="nosuch:tag").__aenter__()
+
+
+async def test_an_unknown_runtime_is_an_error_that_names_it() -> None:
+    with pytest.raises(SandboxUnavailableError, match="nosuchruntime"):
+        await DockerSandbox(runtime="nosuchruntime").__aenter__()
+
+
+async def test_no_daemon_is_told_with_the_ways_out(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/nothing.sock")
+    with pytest.raises(SandboxUnavailableError, match=r"no such file.*dockerd.*bubblewrap"):
+        await DockerSandbox().__aenter__()
+
+
+async def test_an_unknown_context_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DOCKER_CONTEXT", "nosuchcontext")
+    with pytest.raises(SandboxUnavailableError, match="'nosuchcontext'"):
+        await DockerSandbox().__aenter__()
+
+
+async def test_a_remote_daemon_serves_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
+    with remote_daemon(monkeypatch):
+        async with DockerSandbox() as sandbox:
+            assert (await sandbox.execute("6 * 7")).result == "42"
+            await sandbox.put("far", b"away" * 100_000)
+            assert len(await sandbox.get("far")) == 400_000
+        with pytest.raises(SandboxUnavailableError, match="local daemon"):
+            await DockerSandbox(network="egress").__aenter__()
+
+
+async def test_a_daemon_that_goes_away_in_the_middle_of_a_cell(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with remote_daemon(monkeypatch) as relay:
+        sandbox = await DockerSandbox().__aenter__()
+        name = sandbox.name
+
+        def cut(stream: str, text: str) -> None:
+            relay.cut()
+
+        with (
+            anyio.fail_after(50),
+            pytest.raises(SandboxDiedError, match="no Docker daemon answers"),
+        ):
+            await sandbox.execute("print('go')\nwhile True: pass", on_output=cut)
+        await sandbox.__aexit__(None, None, None)
+    monkeypatch.delenv("DOCKER_HOST")
+    # Its caller gone, the container ends by itself.
+    client = docker.from_env()
+    try:
+        with suppress(NotFound):
+            client.containers.get(name).wait(condition="removed", timeout=30)
+    finally:
+        client.close()
+
+
+async def test_a_killed_container_is_replaced_and_the_loss_told() -> None:
+    async with DockerSandbox() as sandbox:
+        await sandbox.put("file", b"x")
+        client = docker.from_env()
+        client.containers.get(sandbox.name).kill()
+        client.close()
+        done = await sandbox.execute("1")
+        assert done.state_lost
+        assert done.error is not None
+        assert done.error.name == "SandboxDied"
+        assert "variables and files are lost" in done.error.message
+        assert (await sandbox.execute("import os; os.listdir()")).result == "[]"
+
+
+async def test_two_programs_may_hold_sandboxes_at_once() -> None:
+    async with open_sandbox() as one, open_sandbox() as other:
+        await one.execute("x = 1")
+        assert (await other.execute("'x' in globals()")).result == "False"
+
+
+async def test_a_container_ends_when_its_caller_is_killed() -> None:
+    code = (
+        "import anyio, os\nfrom ossia.sandbox import DockerSandbox\n"
+        "async def main():\n    s = await DockerSandbox().__aenter__()\n"
+        "    print(s.name, flush=True)\n    os.kill(os.getpid(), 9)\nanyio.run(main)"
+    )
+    done = await anyio.run_process([sys.executable, "-c", code], check=False, stderr=None)
+    name = done.stdout.decode().strip()
+    assert name.startswith("ossia-")
+    client = docker.from_env()
+    try:
+        with suppress(NotFound):
+            client.containers.get(name).wait(condition="removed", timeout=30)
+        with pytest.raises(NotFound):
+            client.containers.get(name)
+    finally:
+        client.close()
