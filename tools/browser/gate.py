@@ -59,6 +59,8 @@ class Gate:
 
         Raises ToolError, for the model to read, if the host is unknown or must not be reached.
         """
+        if not 0 < port < 2**16:
+            raise ToolError(f"{port} is no port; they end at 65535")
         named = host.rstrip(".").lower()
         refused = _matches(self.deny_hosts, named, port) or (
             self.only_hosts and not _matches(self.only_hosts, named, port)

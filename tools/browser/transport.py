@@ -5,7 +5,7 @@ from __future__ import annotations
 import ssl
 from collections.abc import AsyncIterator, Iterable
 from types import TracebackType
-from typing import Self, cast
+from typing import Any, Self, cast
 
 import httpcore
 import httpx
