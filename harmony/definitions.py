@@ -1,12 +1,17 @@
-"""The `$ref`s of a JSON Schema: where they lead, and which of them lead back."""
+"""The `$ref`s of a JSON Schema: where they lead, and which of them are better named."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Mapping
 from typing import Any, cast
 
 Schema = Mapping[str, Any]
+
+LARGE = 500
+"""More definitions than that are not written out: definitions of definitions of definitions
+grow beyond all bounds."""
 
 
 def mapping(value: Any) -> Schema:
@@ -24,8 +29,13 @@ class Definitions:
 
     def __init__(self, root: Schema, prefix: str = "") -> None:
         self._root = root
-        self.recursive = {ref: prefix + _name(ref) for ref in sorted(self._refs_that_return())}
-        """References to definitions that contain themselves, and what to call those."""
+        self._inner = {ref: _refs(self.resolve(ref)) for ref in _refs(root)}
+        named = {ref for ref in self._inner if self._returns(ref)}
+        if self._size(named) > LARGE:
+            uses = sum((Counter(one) for one in self._inner.values()), Counter(_refs(root)))
+            named |= {ref for ref in uses if uses[ref] > 1}
+        self.named = {ref: prefix + _name(ref) for ref in sorted(named)}
+        """What to call the definitions that are not written out where they are referred to."""
 
     def resolve(self, ref: str) -> Schema | None:
         """What a reference such as `#/$defs/Address` means; None if there is no such place."""
@@ -42,28 +52,37 @@ class Definitions:
                 return None
         return mapping(target) if isinstance(target, Mapping) else None
 
-    def _refs_that_return(self) -> Iterator[str]:
-        inner = {ref: _refs(self.resolve(ref)) for ref in _refs(self._root)}
-        for ref, direct in inner.items():
-            seen: set[str] = set()
-            todo = [*direct]
-            while todo:
-                one = todo.pop()
-                if one not in seen:
-                    seen.add(one)
-                    todo += inner.get(one, ())
-            if ref in seen:
-                yield ref
+    def _returns(self, ref: str) -> bool:
+        """Whether a definition leads back to itself."""
+        seen: set[str] = set()
+        todo = [*self._inner[ref]]
+        while todo:
+            one = todo.pop()
+            if one not in seen:
+                seen.add(one)
+                todo += self._inner.get(one, ())
+        return ref in seen
+
+    def _size(self, named: set[str]) -> int:
+        """How many definitions are written out, if none but those are named."""
+        sizes = dict.fromkeys(named, 0)
+
+        def size(ref: str) -> int:
+            if ref not in sizes:
+                sizes[ref] = 1 + sum(map(size, self._inner.get(ref, ())))
+            return sizes[ref]
+
+        return sum(map(size, _refs(self._root)))
 
 
-def _refs(schema: Schema | None) -> set[str]:
-    """Every reference inside a schema."""
-    found: set[str] = set()
+def _refs(schema: Schema | None) -> list[str]:
+    """Every reference inside a schema, as often as it occurs."""
+    found: list[str] = []
     todo: list[Any] = [schema]
     while todo:
         one = todo.pop()
         if isinstance(ref := mapping(one).get("$ref"), str):
-            found.add(ref)
+            found.append(ref)
         todo += [*mapping(one).values(), *listing(one)]
     return found
 

@@ -21,17 +21,19 @@ def typescript(schema: Schema, *, prefix: str = "") -> str:
     """The type that a schema describes, as one TypeScript expression.
 
     schema: JSON Schema, as pydantic writes it for instance. What TypeScript cannot say is left
-    out, or `any`. A definition that contains itself is expanded once, and inside referred to by
-    its name; `declarations` declares those names.
+    out, or `any`. References are written out, but for those of definitions that contain
+    themselves: they are named, and `declarations` declares the names.
     prefix: what those names begin with.
     """
-    return _Types(schema, prefix).of(schema, "")
+    types = _Types(schema, prefix)
+    ref = schema.get("$ref")
+    return types.expand(ref) if ref in types.definitions.named else types.of(schema, "")
 
 
 def declarations(schema: Schema, *, prefix: str = "") -> dict[str, str]:
-    """The definitions of a schema that contain themselves: name, and type expression."""
+    """The types that `typescript` names: name, and type expression."""
     types = _Types(schema, prefix)
-    return {name: types.expand(ref) for ref, name in types.definitions.recursive.items()}
+    return {name: types.expand(ref) for ref, name in types.definitions.named.items()}
 
 
 class _Union(str):
@@ -51,7 +53,6 @@ class _Types:
 
     def __init__(self, root: Schema, prefix: str) -> None:
         self.definitions = Definitions(root, prefix)
-        self._open = ["#"] if "#" in self.definitions.recursive else []
         self._by_type: dict[str, Callable[[Schema, str], str]] = {
             "object": self._object,
             "array": self._array,
@@ -59,11 +60,8 @@ class _Types:
         }
 
     def expand(self, ref: str) -> str:
-        """The type behind a reference, itself named where it occurs inside."""
-        self._open.append(ref)
-        text = self.of(self.definitions.resolve(ref) or {}, "")
-        self._open.pop()
-        return text
+        """The type behind a reference."""
+        return self._commented(self.definitions.resolve(ref) or {}, "")
 
     def of(self, schema: Any, indent: str) -> str:
         """The type of any schema. Lines after the first are indented."""
@@ -103,15 +101,9 @@ class _Types:
         return _values(schema) or "any"
 
     def _reference(self, ref: str, indent: str) -> str:
-        target = self.definitions.resolve(ref)
-        if target is None:
-            return "any"
-        if ref in self._open:
-            return self.definitions.recursive[ref]
-        self._open.append(ref)
-        text = self._commented(target, indent)
-        self._open.pop()
-        return text
+        if ref in self.definitions.named:
+            return self.definitions.named[ref]
+        return self._commented(self.definitions.resolve(ref) or {}, indent)
 
     def _commented(self, schema: Any, indent: str) -> str:
         """A type that no property stands before, with its description."""

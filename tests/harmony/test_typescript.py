@@ -129,10 +129,7 @@ by_color?: Record<"red" | "blue", number>, // default: {}
 anything?: Record<string, any>, // default: {}
 point: [number, string],
 many?: number[], // default: []
-tree: {
-    value: number,
-    children?: Node[], // default: []
-    },
+tree: Node,
 }"""
 
 
@@ -152,6 +149,19 @@ def test_recursive_definitions_are_named_and_declared_once() -> None:
     text = decode(render([Message("developer", DeveloperContent(tools=(space,)))]))
     assert text.count(f"type Node = {node};") == 1
     assert is_typescript(text[text.index("namespace") : text.index("<|end|>")])
+
+
+def test_definitions_that_would_grow_beyond_bounds_are_named() -> None:
+    pair = {
+        f"D{at}": {"type": "array", "prefixItems": [{"$ref": f"#/$defs/D{at + 1}"}] * 2}
+        for at in range(40)
+    }
+    definitions: Schema = {**pair, "D40": {"type": "string"}}
+    schema = {"$ref": "#/$defs/D0", "$defs": definitions}
+    assert typescript(schema) == "[D1, D1]"
+    assert declarations(schema)["D39"] == "[D40, D40]"
+    few = {name: definitions[name] for name in ("D37", "D38", "D39", "D40")}
+    assert typescript({"$ref": "#/$defs/D37", "$defs": few}).count("string") == 8
 
 
 def test_definitions_of_one_name_are_told_apart() -> None:
