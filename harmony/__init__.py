@@ -1,7 +1,12 @@
 """ossia.harmony: tokens to messages, messages to tokens.
 
-OpenAI's harmony format for gpt-oss, token-exact on the way out, forgiving on the way in.
-Pure: no network, no files but the vocabulary inside the package, no event loop.
+OpenAI's harmony format for gpt-oss, token-exact on the way out, forgiving on the way in. Pure: no
+network, no files but the vocabulary inside the package, no event loop.
+
+    transcript = Transcript([Message("system", SystemContent()), Message("user", "2 + 2?")])
+    tokens = sample(transcript.prompt(), stop=STOP_TOKENS)
+    for message in transcript.append_sampled(tokens):
+        print(message.channel, message.text)
 """
 
 from . import special as special
