@@ -69,7 +69,11 @@ def _mend_header(tokens: tuple[int, ...], role: Role | None, known: frozenset[st
         header = None
     if header is not None and _makes_sense(header, known):
         return Mended((), header, ())
-    return _mend(pieces_of(tokens), role, known, "message")
+    mended = _mend(pieces_of(tokens), role, known, "message")
+    if header == mended.header and {kind for kind, _ in mended.notes} == {"header"}:
+        # A tool that nobody knows, say: odd, but nothing had to be mended.
+        return Mended((), header, ())
+    return mended
 
 
 def mend_body(

@@ -168,3 +168,10 @@ def test_a_word_of_a_header_at_the_end_of_content_is_content(spell: Spell) -> No
         events = [event for token in tokens for event in parser.feed(token)]
         assert parser.messages == [Message("assistant", word, channel="final")]
         assert "".join(event.text for event in events if isinstance(event, Delta)) == word
+
+
+def test_a_call_to_an_unknown_tool_is_a_call_and_no_repair(spell: Spell) -> None:
+    parser = StreamParser(recipients=["functions.f"])
+    events = read(parser, spell("<|channel|>commentary to=container.exec<|message|>{}<|call|>"))
+    assert [message.recipient for message in parser.messages] == ["container.exec"]
+    assert not [event for event in events if isinstance(event, Repaired)]

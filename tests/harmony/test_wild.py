@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from ossia.harmony import Message, Repaired, StreamParser, parse
+from ossia.harmony import Ended, Message, Repaired, StreamParser, parse
 
 Spell = Callable[[str], list[int]]
 Case = dict[str, Any]
@@ -80,6 +80,17 @@ def test_what_is_well_formed_needs_no_repair(case: Case, spell: Spell) -> None:
     events = parser.feed(spell(case["text"])) + parser.finish()
     assert not [event for event in events if isinstance(event, Repaired)]
     assert parse(spell(case["text"]), strict=True) == parser.messages
+
+
+@pytest.mark.parametrize(
+    "case", [case for case in CASES if case["expect"]["incomplete"]], ids=lambda case: case["id"]
+)
+def test_what_was_cut_says_so(case: Case, spell: Spell) -> None:
+    parser = StreamParser()
+    events = parser.feed(spell(case["text"])) + parser.finish()
+    cut = [event for event in events if isinstance(event, Repaired) and event.kind == "cut_header"]
+    ended = [event.end for event in events if isinstance(event, Ended)]
+    assert cut or ended[-1] is None
 
 
 def test_known_recipients_settle_what_is_doubtful(spell: Spell) -> None:
