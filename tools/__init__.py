@@ -1,4 +1,15 @@
-"""What the model may call: the registry, the user's functions, python."""
+"""ossia.tools: what a model may call, and what becomes of its calls.
+
+    @tool
+    def get_weather(city: str, days: Annotated[int, Field(ge=1, le=7)] = 1) -> Forecast:
+        ...
+
+    async with Toolbox([get_weather, PythonTool()]) as tools:
+        message = await tools.dispatch(call)
+
+A function's signature and docstring are all that the model is told. A Toolbox lives as long as one
+run; whatever goes wrong inside a tool, it turns into words that the model can act on.
+"""
 
 from ..errors import ToolDefinitionError as ToolDefinitionError
 from ..errors import ToolError as ToolError

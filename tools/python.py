@@ -30,8 +30,8 @@ class PythonTool(Tool):
     """
 
     sandbox: OpenSandbox | None = None
-    """Opens a sandbox: `DockerSandbox`, `partial(open_sandbox, memory_mib=4096)`, a pool's way to
-    take one. None: `open_sandbox`, with its defaults."""
+    """Opens a sandbox: `DockerSandbox`, `partial(open_sandbox, memory_mib=4096)`, `pool.acquire`.
+    None: `open_sandbox`, with its defaults."""
     timeout_s: float = PYTHON_TIMEOUT_S
     """Seconds that one call may take; the model is told of it."""
 

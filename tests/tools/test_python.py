@@ -8,7 +8,7 @@ import pytest
 
 from ossia.errors import SandboxPathError
 from ossia.harmony import Message
-from ossia.sandbox import UnsafeLocalSandbox
+from ossia.sandbox import SandboxPool, UnsafeLocalSandbox
 from ossia.tools import PythonTool, Toolbox
 
 PYTHON = PythonTool(UnsafeLocalSandbox)
@@ -129,6 +129,14 @@ async def test_a_sandbox_of_the_users_own_is_his_to_keep() -> None:
             async with Toolbox([PythonTool(held)]) as tools:
                 message = await tools.dispatch(call(code))
         assert message.text == "4"
+
+
+async def test_each_run_takes_a_fresh_sandbox_from_a_pool() -> None:
+    async with SandboxPool(make=UnsafeLocalSandbox, size=1) as pool:
+        for _ in range(2):
+            async with Toolbox([PythonTool(pool.acquire)]) as tools:
+                assert "NameError" in (await tools.dispatch(call("x"))).text
+                await tools.answer(call("x = 1"))
 
 
 @pytest.mark.parametrize("recipient", ["python", "functions.python", "python.exec", "pythoncode"])
