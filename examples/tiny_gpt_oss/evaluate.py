@@ -152,7 +152,7 @@ async def evaluate(engine: Engine, options: Namespace) -> None:
     """Run all rows, and print the table."""
     print("| held-out tasks | right | of | raised | seconds |")
     print("| --- | --- | --- | --- | --- |")
-    for row in ROWS:
+    for row in (row for row in ROWS if options.only in row.name):
         began = time.monotonic()
         outcomes = await run_all(engine, row, options)
         wrong = [one for one in outcomes if not one.right]
@@ -201,6 +201,7 @@ def read_options() -> Namespace:
     """The command line."""
     parser = ArgumentParser(description="Evaluate the tiny gpt-oss by whole agent runs.")
     parser.add_argument("--tasks", type=int, default=100, help="tasks in each row")
+    parser.add_argument("--only", default="", help="rows whose name holds this")
     parser.add_argument("--at-once", type=int, default=4, help="runs side by side")
     parser.add_argument("--seed", type=int, default=77, help="decides the tasks and the sampling")
     parser.add_argument("--show", type=int, default=3, help="wrong answers shown of each row")
