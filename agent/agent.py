@@ -12,7 +12,7 @@ import anyio
 from typing_extensions import TypeVar
 
 from ..harmony import Message, ReasoningEffort
-from ..tools import Tool
+from ..tools import Tool, Toolbox
 from .engine import Engine, Sampling
 from .events import Event, RunFinished
 from .limits import Limits
@@ -51,6 +51,10 @@ class Agent(Generic[OutputT]):
     """How many turns that led nowhere are sampled again."""
     today: date | None = field(default=None, kw_only=True)
     """The date that the model is told; None is today's."""
+
+    def __post_init__(self) -> None:
+        # Read once, so that a tool that cannot be offered is told here, and costs a run nothing.
+        object.__setattr__(self, "tools", Toolbox(self.tools).tools)
 
     async def run(
         self, task: str | Sequence[Message], *, deps: object = None
