@@ -31,6 +31,11 @@ class UnsafeLocalSandbox(KernelSandbox):
     _process: Process | None = field(default=None, init=False, repr=False)
     _folder: Path | None = field(default=None, init=False, repr=False)
 
+    @property
+    def folder(self) -> Path | None:
+        """What stands for /mnt/data while the sandbox is open: a temporary folder of its own."""
+        return self._folder
+
     def _kernel_options(self) -> dict[str, Any]:
         return {"data": str(self._folder), "rlimits": {}, "cpus": 0, "proxy": None}
 

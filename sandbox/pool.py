@@ -17,6 +17,9 @@ from ..errors import SandboxError
 from .docker import DockerSandbox
 from .session import START_S, STOP_S, KernelSandbox
 
+_AT_ONCE = 4
+"""Sandboxes that start at the same time: more would only slow each other."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Warm:
@@ -45,6 +48,7 @@ class SandboxPool:
     _warm: deque[_Warm] = field(default_factory=deque[_Warm], init=False, repr=False)
     _alive: set[KernelSandbox] = field(default_factory=set[KernelSandbox], init=False, repr=False)
     _starting: int = field(default=0, init=False, repr=False)
+    _in_use: int = field(default=0, init=False, repr=False)
     _waiting: int = field(default=0, init=False, repr=False)
     _used_s: float = field(default=0.0, init=False, repr=False)
     _failure: SandboxError | None = field(default=None, init=False, repr=False)
@@ -90,6 +94,15 @@ class SandboxPool:
             self._alive.clear()
             self._warm.clear()
 
+    def __len__(self) -> int:
+        """Return how many are warm now."""
+        return len(self._warm)
+
+    @property
+    def in_use(self) -> int:
+        """How many were acquired and are not yet given back."""
+        return self._in_use
+
     @asynccontextmanager
     async def acquire(self) -> AsyncGenerator[KernelSandbox]:
         """Yield a sandbox that nobody has used. When the block ends, it is destroyed out of sight.
@@ -97,9 +110,11 @@ class SandboxPool:
         Raises SandboxError where none can be started.
         """
         sandbox = await self._take()
+        self._in_use += 1
         try:
             yield sandbox
         finally:
+            self._in_use -= 1
             if self._group is not None:
                 self._group.start_soon(self._destroy, sandbox)
 
@@ -129,6 +144,8 @@ class SandboxPool:
             return
         wanted = max(self.size, self._waiting)
         while len(self._warm) + self._starting < wanted and len(self._alive) < self.limit:
+            if self._starting == _AT_ONCE:
+                return
             sandbox = self.make()
             self._alive.add(sandbox)
             self._starting += 1
@@ -146,6 +163,8 @@ class SandboxPool:
             await self._failed(sandbox, SandboxError("a sandbox did not start in time"))
         finally:
             self._starting -= 1
+        if self._failure is None:
+            self._refill()
         await self._notify()
 
     async def _failed(self, sandbox: KernelSandbox, error: SandboxError) -> None:
