@@ -10,10 +10,11 @@ from tests.house.sources import sources
 
 FACES = {
     "ossia.harmony": """
-        Delta DeveloperContent Ended Event Header Message Reasoning ReasoningEffort Repaired
-        ResponseFormat Role STOP_TOKENS Started StreamParser SystemContent ToolDescription
-        ToolNamespace Transcript conversation_from_json conversation_to_json decode encode parse
-        render special turn_grammar typescript write_ranks
+        Delta DeveloperContent Ended Ending Event Header Message Reasoning ReasoningEffort
+        RepairKind Repaired ResponseFormat Role STOP_TOKENS Started StreamParser
+        SystemContent ToolDescription ToolNamespace Transcript conversation_from_json
+        conversation_to_json count decode encode parse render special turn_grammar
+        typescript write_ranks
     """,
     "ossia.sandbox": """
         BubblewrapSandbox DockerSandbox Execution ExecutionError Sandbox SandboxFile SandboxOptions
@@ -26,8 +27,8 @@ FACES = {
     """,
     "ossia.agent": """
         Agent AnswerDelta AnswerRejected CallAnswered CallArgumentsDelta CallStarted Citation Engine
-        Event Limits PreambleDelta ReasoningDelta RunFinished RunResult Sampled Sampling Server
-        StepFinished StepStarted TurnDiscarded TurnRepaired Usage VLLMEngine open_server
+        Event Limits PreambleDelta ReasoningDelta RunFile RunFinished RunResult Sampled Sampling
+        Server StepFinished StepStarted TurnDiscarded TurnRepaired Usage VLLMEngine open_server
     """,
     "ossia.agent.testing": """
         FakeVLLM Reply ScriptedEngine harmony_tokens open_fake_vllm
