@@ -13,7 +13,7 @@ import time
 from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 from typing import Any
 
@@ -21,7 +21,7 @@ import anyio
 import structlog
 from pydantic import BaseModel
 
-from ossia.agent import Agent, Engine, Limits, Sampling, VLLMEngine, open_server
+from ossia.agent import Agent, Limits, Sampling, VLLMEngine, open_server
 from ossia.errors import OssiaError
 from ossia.tools import PythonTool, Tool, ToolError, tool
 
@@ -95,8 +95,8 @@ def cases(row: Row, count: int, seed: int) -> Iterator[tuple[Task, Effort, Rando
         yield make_task(rng, row.family, Manner("heldout", row.style, effort)), effort, rng
 
 
-async def run(engine: Engine, row: Row, task: Task, effort: Effort, rng: Random) -> Outcome:
-    """One task, with the tool it takes and perhaps the other one too."""
+async def run(base: Agent[Any], row: Row, task: Task, effort: Effort, rng: Random) -> Outcome:
+    """One task for an agent like `base`, with the tool it takes and perhaps the other one too."""
     asks_weather = row.family == "weather"
     tools: list[Tool] = []
     if asks_weather or rng.random() < 0.5:
@@ -105,13 +105,12 @@ async def run(engine: Engine, row: Row, task: Task, effort: Effort, rng: Random)
         tools.append(PythonTool())
     if row.fails:
         tools = [FailsFirst(one) for one in tools]
-    agent: Agent[Any] = Agent(
-        engine,
+    agent: Agent[Any] = replace(
+        base,
         tools=tools,
         reasoning=effort,
         output_type=row.output_type or str,
         sampling=Sampling(temperature=1.0, max_tokens=TURN, seed=rng.randrange(2**31)),
-        limits=Limits(steps=6),
     )
     try:
         result = await agent.run(task.user)
@@ -148,13 +147,13 @@ def weather_tool(task: Task) -> Tool:
     return get_weather
 
 
-async def evaluate(engine: Engine, options: Namespace) -> None:
+async def evaluate(base: Agent[Any], options: Namespace) -> None:
     """Run all rows, and print the table."""
     print("| held-out tasks | right | of | raised | seconds |")
     print("| --- | --- | --- | --- | --- |")
     for row in (row for row in ROWS if options.only in row.name):
         began = time.monotonic()
-        outcomes = await run_all(engine, row, options)
+        outcomes = await run_all(base, row, options)
         wrong = [one for one in outcomes if not one.right]
         crashed = sum(one.crashed for one in outcomes)
         seconds = time.monotonic() - began
@@ -169,14 +168,14 @@ async def evaluate(engine: Engine, options: Namespace) -> None:
             )
 
 
-async def run_all(engine: Engine, row: Row, options: Namespace) -> list[Outcome]:
+async def run_all(base: Agent[Any], row: Row, options: Namespace) -> list[Outcome]:
     """Every case of a row, some at once."""
     outcomes: list[Outcome] = []
     limiter = anyio.CapacityLimiter(options.at_once)
 
     async def one(task: Task, effort: Effort, rng: Random) -> None:
         async with limiter:
-            outcomes.append(await run(engine, row, task, effort, rng))
+            outcomes.append(await run(base, row, task, effort, rng))
 
     async with anyio.create_task_group() as group:
         for task, effort, rng in cases(row, options.tasks, options.seed):
@@ -194,7 +193,8 @@ async def main() -> None:
             server = await stack.enter_async_context(open_server(checkpoint()))
             url = server.url
         engine = await stack.enter_async_context(VLLMEngine(url))
-        await evaluate(engine, options)
+        base: Agent[Any] = Agent(engine, limits=Limits(steps=6), grammar=not options.no_grammar)
+        await evaluate(base, options)
 
 
 def read_options() -> Namespace:
@@ -205,6 +205,7 @@ def read_options() -> Namespace:
     parser.add_argument("--at-once", type=int, default=4, help="runs side by side")
     parser.add_argument("--seed", type=int, default=77, help="decides the tasks and the sampling")
     parser.add_argument("--show", type=int, default=3, help="wrong answers shown of each row")
+    parser.add_argument("--no-grammar", action="store_true", help="let turns be malformed")
     parser.add_argument("--url", help="of a server that runs already")
     return parser.parse_args()
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import lzma
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from examples.tiny_gpt_oss import checkpoint
 from examples.tiny_gpt_oss.expand import EMBEDDING, HEAD, IDS, WEIGHTS, scatter
 from examples.tiny_gpt_oss.safetensors import Tensor, read
 from examples.tiny_gpt_oss.tokenizer import PATTERN, last_merge
+from examples.tiny_gpt_oss.vocabulary import known_tokens
 from ossia.harmony import special
 from ossia.harmony.vocabulary import vocabulary
 
@@ -27,6 +29,11 @@ def load(file: Path) -> dict[str, Any]:
 
 def test_the_shipped_file_is_about_a_megabyte() -> None:
     assert WEIGHTS.stat().st_size < 1_100_000
+
+
+def test_the_shipped_file_knows_the_tokens_of_the_transcripts() -> None:
+    tensors, _ = read(lzma.decompress(WEIGHTS.read_bytes()))
+    assert sorted(memoryview(tensors[IDS].data).cast("i")) == known_tokens()
 
 
 def test_the_second_call_finds_what_the_first_made(
