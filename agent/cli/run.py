@@ -9,7 +9,7 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, cast
 
 import anyio
 import typer
@@ -104,7 +104,7 @@ def load_tool(name: str) -> Tool | Callable[..., Any]:
         found: Any = getattr(module, attribute)
     except (ImportError, OSError, AttributeError) as error:
         raise ToolDefinitionError(f"cannot load the tool {name!r}: {error}") from error
-    return found
+    return cast("Tool | Callable[..., Any]", found)
 
 
 def _load_module(name: str) -> object:

@@ -220,7 +220,7 @@ def test_no_turn_reasons_beyond_its_budget_and_one_message_may_use_it_all() -> N
     cases: list[Case] = []
     whole: list[list[bool]] = []
     for budget in BUDGETS:
-        within = [(n,) for n in range(budget + 1)] if budget else [()]
+        within: list[tuple[int, ...]] = [(n,) for n in range(budget + 1)] if budget else [()]
         within += [(budget // n,) * n for n in (2, 3, 4) if budget // n]
         beyond = [(budget + 1,), (budget, 1), (1, budget), (budget // 2 + 1,) * 2]
         cases.append((turn_grammar(reasoning_budget=budget), [*map(turn, within + beyond)]))
