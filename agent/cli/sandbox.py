@@ -1,4 +1,4 @@
-"""`ossia sandbox`: the image that sandboxes start from."""
+"""`ossia sandbox`: the image that sandboxes start from, and what dead owners left behind."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ import typer
 from rich.console import Console
 
 from ...sandbox import build_image, build_tree
+from ...sandbox import prune as prune_abandoned
 
-app = typer.Typer(help="The image that sandboxes start from.", no_args_is_help=True)
+app = typer.Typer(help="Make the sandboxes' image, remove what is left.", no_args_is_help=True)
 
 
 @app.callback()
 def commands() -> None:
-    """The image that sandboxes start from."""
+    """Make the sandboxes' image, remove what is left."""
 
 
 @app.command()
@@ -36,3 +37,13 @@ def build(
     make = partial(build_tree, tell) if tree else partial(build_image, tell, recipe=recipe)
     made = anyio.run(make)
     Console(highlight=False).print(made, markup=False)
+
+
+@app.command()
+def prune() -> None:
+    """Remove containers and folders whose owners were killed."""
+    removed = anyio.run(prune_abandoned)
+    console = Console(highlight=False)
+    for name in removed:
+        console.print(name, markup=False)
+    console.print(f"{len(removed)} removed", style="dim")

@@ -114,3 +114,8 @@ async def test_no_server_is_answered_with_the_way_to_one() -> None:
     assert f"no engine at {url}" in message
     assert "ossia engine" in message
     assert done.returncode == 1
+
+
+async def test_what_dead_owners_left_is_removed_by_prune() -> None:
+    done = await ossia("sandbox", "prune")
+    assert done.stdout.decode().endswith(" removed\n"), done.stderr.decode()
