@@ -46,8 +46,9 @@ setup:
 	@.setup/find-python >/dev/null
 	@$(MAKE) --no-print-directory -j4 engine image model
 
-docker: debian python
+# Python first: it may need apt, and the longest way leads over it.
+debian engine model: python
+docker: debian
 image: docker
-engine model: python
 $(steps):
 	@.setup/$@
