@@ -155,7 +155,14 @@ def _unpack(debs: Sequence[Path], root: Path, progress: Progress) -> None:
         with subprocess.Popen(
             ["dpkg-deb", "--fsys-tarfile", deb], stdout=subprocess.PIPE
         ) as source:
-            command = ["tar", "-x", "-C", root, "--keep-directory-symlink", "--no-same-owner"]
+            command: list[str | Path] = [
+                "tar",
+                "-x",
+                "-C",
+                root,
+                "--keep-directory-symlink",
+                "--no-same-owner",
+            ]
             done = subprocess.run(
                 [*command, *excludes], stdin=source.stdout, capture_output=True, check=False
             )
@@ -196,7 +203,16 @@ def _compile(root: Path) -> None:
     loader = next(root.glob("usr/lib/*/ld-linux-*.so.*"))
     python = next(root.glob("usr/bin/python3.[0-9]*"))
     library = next(root.glob("usr/lib/python3.[0-9]*"))
-    command = [loader, "--library-path", loader.parent, python, "-I", "-m", "compileall", "-q"]
+    command: list[str | Path] = [
+        loader,
+        "--library-path",
+        loader.parent,
+        python,
+        "-I",
+        "-m",
+        "compileall",
+        "-q",
+    ]
     command += ["-j0", "-s", root, "-p", "/", library, root / "usr/lib/python3"]
     # Some packages carry files of other Pythons' syntax: the exit status says nothing.
     subprocess.run(command, env={"PYTHONHOME": str(root / "usr")}, capture_output=True, check=False)

@@ -7,6 +7,7 @@ import subprocess
 from collections.abc import Callable
 from hashlib import sha256
 from importlib import resources
+from pathlib import Path
 from typing import IO, Any, Literal, cast
 
 import docker
@@ -83,7 +84,16 @@ def _import_tree(client: docker.DockerClient, tag: str, progress: Progress) -> N
     tree = debian.build_tree(progress)
     progress("handing the tree to Docker")
     name, _, version = tag.partition(":")
-    command = ["tar", "-c", "-C", tree, "--owner=0", "--group=0", "--numeric-owner", "."]
+    command: list[str | Path] = [
+        "tar",
+        "-c",
+        "-C",
+        tree,
+        "--owner=0",
+        "--group=0",
+        "--numeric-owner",
+        ".",
+    ]
     client.api.timeout = _BUILD_S
     with subprocess.Popen(command, stdout=subprocess.PIPE) as archive:
         api: Any = client.api

@@ -71,7 +71,8 @@ class Cell:
 
     def patience(self) -> float:
         """Seconds until something must be done about time."""
-        return max(0.0, self._deadline - time.monotonic())
+        left: float = self._deadline - time.monotonic()
+        return max(0.0, left)
 
     def check_time(self) -> None:
         """Interrupt a cell whose time is up; give up on one that was interrupted in vain."""

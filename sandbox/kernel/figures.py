@@ -24,6 +24,7 @@ class _Backend(MetaPathFinder, Loader):
 
     def create_module(self, spec: ModuleSpec) -> ModuleType | None:
         del spec
+        return None
 
     def exec_module(self, module: ModuleType) -> None:
         backend_agg: Any = import_module("matplotlib.backends.backend_agg")
