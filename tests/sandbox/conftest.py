@@ -42,5 +42,5 @@ async def sandbox(kind: Kind) -> AsyncIterator[Contained]:
 @pytest.fixture(scope="session")
 async def shared(kind: Kind) -> AsyncIterator[Contained]:
     """A sandbox that many tests use, one after the other: it must survive whatever they do."""
-    async with kind(memory_mib=1024, pids=64, data_mib=64, output_kib=16, grace_s=0.5) as sandbox:
+    async with kind(memory_mib=1024, pids=64, data_mib=64, output_kib=16, grace_s=2) as sandbox:
         yield sandbox
