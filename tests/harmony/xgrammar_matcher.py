@@ -39,7 +39,7 @@ def allows(mask: Any, token: int) -> bool:
 
 def main() -> None:
     info = xgrammar.TokenizerInfo(
-        vocabulary().bytes_of,
+        vocabulary().bytes_of[: special.SIZE],
         vocab_type=xgrammar.VocabType.RAW,
         vocab_size=special.SIZE,
         stop_token_ids=list(STOP),
