@@ -74,16 +74,18 @@ class BubblewrapSandbox(ContainedSandbox):
         with _filter_file() as filtered:
             fds = [] if filtered is None else [filtered]
             seccomp = [word for fd in fds for word in ("--seccomp", str(fd))]
-            return await anyio.open_process(
-                [program, *seccomp, *self._arguments(), *boot_command()],
-                stdin=channel,
-                stdout=channel,
-                start_new_session=True,
-                pass_fds=fds,
-                user=_NOBODY if root else None,
-                group=_NOBODY if root else None,
-                extra_groups=() if root else None,
-            )
+            # A start that is cancelled half-way leaves a process and its pipe to nobody.
+            with anyio.CancelScope(shield=True):
+                return await anyio.open_process(
+                    [program, *seccomp, *self._arguments(), *boot_command()],
+                    stdin=channel,
+                    stdout=channel,
+                    start_new_session=True,
+                    pass_fds=fds,
+                    user=_NOBODY if root else None,
+                    group=_NOBODY if root else None,
+                    extra_groups=() if root else None,
+                )
 
     def _arguments(self) -> list[str]:
         arguments = ["--unshare-all", "--unshare-user", "--disable-userns", "--die-with-parent"]

@@ -45,9 +45,11 @@ class UnsafeLocalSandbox(KernelSandbox):
         try:
             with theirs:
                 fd = theirs.fileno()
-                self._process = await anyio.open_process(
-                    boot_command(self.python), stdin=fd, stdout=fd, stderr=None
-                )
+                # A start that is cancelled half-way leaves a process to nobody.
+                with anyio.CancelScope(shield=True):
+                    self._process = await anyio.open_process(
+                        boot_command(self.python), stdin=fd, stdout=fd, stderr=None
+                    )
         except BaseException:
             ours.close()
             raise
