@@ -62,13 +62,13 @@ class BubblewrapSandbox(ContainedSandbox):
         ours, theirs = socket.socketpair()
         try:
             with theirs:
-                self._process = await self._spawn(program, theirs.fileno())
+                await self._spawn(program, theirs.fileno())
         except BaseException:
             ours.close()
             raise
         return Channel(ours)
 
-    async def _spawn(self, program: str, channel: int) -> Process:
+    async def _spawn(self, program: str, channel: int) -> None:
         # As root, the limit on processes would not hold: the user is given up first.
         root = os.geteuid() == 0
         with _filter_file() as filtered:
@@ -76,7 +76,7 @@ class BubblewrapSandbox(ContainedSandbox):
             seccomp = [word for fd in fds for word in ("--seccomp", str(fd))]
             # A start that is cancelled half-way leaves a process and its pipe to nobody.
             with anyio.CancelScope(shield=True):
-                return await anyio.open_process(
+                self._process = await anyio.open_process(
                     [program, *seccomp, *self._arguments(), *boot_command()],
                     stdin=channel,
                     stdout=channel,
