@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, aclosing
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
+from typing import Any, Generic, cast
 from uuid import uuid4
 
 import structlog
@@ -30,20 +30,16 @@ from .limits import Meter
 from .output import OutputFormat
 from .prompt import opening
 from .result import RunFile, RunResult, Usage
+from .settings import OutputT, Settings
 from .turn import Turn
 
-if TYPE_CHECKING:
-    from .agent import Agent
-
 log = structlog.get_logger()
-
-OutputT = TypeVar("OutputT")
 
 
 class Run(Generic[OutputT]):
     """One run of an agent, from its task to its answer."""
 
-    def __init__(self, agent: Agent[OutputT], deps: object = None) -> None:
+    def __init__(self, agent: Settings[OutputT], deps: object = None) -> None:
         self.run_id = uuid4().hex[:12]
         self.step = 0
         self._agent = agent

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..harmony import DeveloperContent, Message, ResponseFormat, SystemContent, ToolNamespace
-
-if TYPE_CHECKING:
-    from ..tools import Toolbox
-    from .agent import Agent
+from ..tools import Toolbox
+from .settings import Settings
 
 FUNCTIONS = "functions"
 
 
 def opening(
-    agent: Agent[Any],
+    agent: Settings[Any],
     toolbox: Toolbox,
     formats: Sequence[ResponseFormat],
     task: str | Sequence[Message],

@@ -27,11 +27,6 @@ IN_THE_SANDBOX = "ossia.sandbox.kernel"
 """Its modules are sent into sandboxes, and stand on what the image has."""
 COMES_WITH = {"pydantic_core": "pydantic", "requests": "docker"}
 """Halves of a dependency that are imported by a name of their own."""
-TYPES_ONLY = {
-    ("ossia.agent.loop", "ossia.agent.agent"),
-    ("ossia.agent.prompt", "ossia.agent.agent"),
-}
-"""Modules that name each other in annotations, under TYPE_CHECKING."""
 
 
 @pytest.mark.parametrize("name", sources())
@@ -44,11 +39,7 @@ def test_imports_point_down(name: str) -> None:
 
 def test_imports_never_run_in_a_circle() -> None:
     graph = {
-        name: {
-            module
-            for module in imports(source, sources())
-            if module in sources() and (name, module) not in TYPES_ONLY
-        }
+        name: {module for module in imports(source, sources()) if module in sources()}
         for name, source in sources().items()
     }
     TopologicalSorter(graph).prepare()
