@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, get_args
+from typing import Any, Literal, cast, get_args
 
 from ..errors import MessageError
 from .content import DeveloperContent, Json, SystemContent
@@ -102,8 +102,30 @@ def conversation_to_json(messages: Iterable[Message]) -> str:
 
 
 def conversation_from_json(text: str) -> list[Message]:
-    """Read what `conversation_to_json` wrote, here or in openai-harmony."""
-    return [Message.from_dict(message) for message in json.loads(text)["messages"]]
+    """Read what `conversation_to_json` wrote, here or in openai-harmony, or its bare list.
+
+    Raises MessageError, with the message to blame, if it is anything else.
+    """
+    try:
+        raw = json.loads(text)
+    except ValueError as error:
+        raise MessageError(f"a conversation is JSON, and this is not: {error}") from error
+    if isinstance(raw, dict):
+        raw = cast("Json", raw).get("messages")
+    if not isinstance(raw, list):
+        raise MessageError('a conversation is {"messages": [...]}, or the list alone')
+    return [_message(at, message) for at, message in enumerate(cast("list[Any]", raw))]
+
+
+def _message(at: int, raw: Any) -> Message:
+    try:
+        return Message.from_dict(raw)
+    except KeyError as error:
+        raise MessageError(f"message {at} lacks {error}") from error
+    except (AttributeError, TypeError) as error:
+        raise MessageError(f"message {at} is of the wrong shape: {error}") from error
+    except MessageError as error:
+        raise MessageError(f"message {at}: {error}") from error
 
 
 def _parts(raw: list[Json]) -> Content:

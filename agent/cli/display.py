@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from rich.console import Console
-from rich.control import strip_control_codes
 from rich.text import Text
 
 from ..events import (
@@ -20,6 +19,7 @@ from ..events import (
     TurnRepaired,
 )
 from ..result import RunResult
+from .plain import plain
 
 _STREAMED = {
     ReasoningDelta: "dim italic",
@@ -92,8 +92,7 @@ class Display:
             self._open = None
 
     def _print(self, text: str, style: str, end: str = "\n") -> None:
-        plain = strip_control_codes(text.replace("\x1b", "␛"))
-        self._console.print(Text(plain, style=style), end=end, soft_wrap=True)
+        self._console.print(Text(plain(text), style=style), end=end, soft_wrap=True)
 
 
 def cost(result: RunResult[object]) -> str:

@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 
 from ...errors import OssiaError
-from . import engine, run, sandbox
+from . import engine, render, run, sandbox
 
 app = typer.Typer(
     help="Agents on OpenAI's open-weight gpt-oss models, local and private.",
@@ -21,6 +21,7 @@ app = typer.Typer(
 )
 app.command("run")(run.run)
 app.command("engine")(engine.engine)
+app.command("render")(render.render)
 app.add_typer(sandbox.app, name="sandbox")
 
 

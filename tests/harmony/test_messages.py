@@ -85,6 +85,30 @@ def test_a_plain_string_is_content_too() -> None:
     assert Message.from_dict({"role": "user", "content": "Hi"}) == Message("user", "Hi")
 
 
+def test_a_bare_list_is_a_conversation_too() -> None:
+    assert conversation_from_json('[{"role": "user", "content": "Hi"}]') == [Message("user", "Hi")]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("{", "is JSON, and this is not: Expecting property name"),
+        ("7", 'a conversation is {"messages": \\[...]}, or the list alone'),
+        ('{"message": []}', "or the list alone"),
+        ('[{"content": "Hi"}]', "message 0 lacks 'role'"),
+        (
+            '[{"role": "user", "content": "Hi"}, {"role": "bot", "content": ""}]',
+            "message 1: unknown",
+        ),
+        ("[7]", "message 0 is of the wrong shape"),
+        ('[{"role": "user", "content": 7}]', "message 0 is of the wrong shape"),
+    ],
+)
+def test_what_is_no_conversation_is_told_where(text: str, said: str) -> None:
+    with pytest.raises(MessageError, match=said):
+        conversation_from_json(text)
+
+
 def test_text_is_what_is_said() -> None:
     assert Message("system", (SystemContent(), "and ", "text")).text == "and text"
     assert Message("user", "Hi").text == "Hi"
