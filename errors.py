@@ -28,6 +28,7 @@ A message names what was given and the way out; facts are attributes: nobody par
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 
 class OssiaError(Exception):
@@ -157,10 +158,21 @@ class LimitExceeded(RunError):  # noqa: N818 - part of the public contract
 class OutputError(RunError):
     """The answer never became the asked type, however often the model was told why."""
 
-    def __init__(self, text: str, *, answer: str) -> None:
+    def __init__(
+        self,
+        text: str,
+        *,
+        answer: str,
+        faults: Sequence[str] = (),
+        messages: Sequence[Any] = (),
+    ) -> None:
         super().__init__(text)
         self.answer = answer
         """The last answer, as it was sampled."""
+        self.faults = tuple(faults)
+        """Why each answer was refused, in order, in the words that the model was told."""
+        self.messages = tuple(messages)
+        """The run so far, as `harmony.Message`s, reasoning and refused answers included."""
 
 
 class TurnError(RunError):

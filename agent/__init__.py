@@ -5,6 +5,7 @@ from .engine import Engine as Engine
 from .engine import Sampled as Sampled
 from .engine import Sampling as Sampling
 from .events import AnswerDelta as AnswerDelta
+from .events import AnswerPartial as AnswerPartial
 from .events import AnswerRejected as AnswerRejected
 from .events import CallAnswered as CallAnswered
 from .events import CallArgumentsDelta as CallArgumentsDelta

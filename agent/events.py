@@ -88,6 +88,14 @@ class AnswerDelta(_Event):
     text: str
 
 
+class AnswerPartial(_Event):
+    """The answer so far as a value, where the output is typed: told when it has grown."""
+
+    kind: Literal["answer_partial"] = "answer_partial"
+    value: Any
+    """What has come, of the asked types; dicts of the fields that have come stand for models."""
+
+
 class AnswerRejected(_Event):
     """The answer was not of the asked type; the model is told why and tries again."""
 
@@ -133,6 +141,7 @@ Event = Annotated[
     | CallArgumentsDelta
     | CallAnswered
     | AnswerDelta
+    | AnswerPartial
     | AnswerRejected
     | TurnRepaired
     | TurnDiscarded

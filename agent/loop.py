@@ -16,6 +16,8 @@ from ..errors import OutputError, SandboxError, TurnError
 from ..harmony import Message, Transcript, turn_grammar
 from ..tools import RunContext, Toolbox
 from .events import (
+    AnswerDelta,
+    AnswerPartial,
     AnswerRejected,
     CallAnswered,
     Event,
@@ -27,7 +29,7 @@ from .events import (
     narrate,
 )
 from .limits import Meter
-from .output import OutputFormat
+from .output import RejectedAnswer
 from .prompt import opening
 from .result import RunFile, RunResult, Usage
 from .settings import OutputT, Settings
@@ -44,11 +46,11 @@ class Run(Generic[OutputT]):
         self.step = 0
         self._agent = agent
         self._deps = deps
-        self._format = OutputFormat(agent.output_type)
+        self._format = agent.output_format
         self._meter = Meter(agent.limits)
         self._outputs: list[OutputT] = []
         self._paths: dict[str, None] = {}
-        self._rejected = 0
+        self._faults: list[str] = []
         self._discarded = 0
 
     async def events(self, task: str | Sequence[Message]) -> AsyncGenerator[Event]:
@@ -70,8 +72,8 @@ class Run(Generic[OutputT]):
                     yield await self._act(turn.call, toolbox, transcript)
                 elif turn.final is not None:
                     transcript.append_sampled(turn.tokens, recipients=toolbox.recipients)
-                    for event in self._judge(turn.final, transcript):
-                        yield event
+                    if rejected := await self._judge(turn.final, transcript):
+                        yield rejected
                 else:
                     yield self._discard(turn)
                 yield StepFinished(**self._stamp, usage=self._meter.step_usage)
@@ -104,6 +106,7 @@ class Run(Generic[OutputT]):
         """Have the engine write one turn, and read it as it comes."""
         began = current_time()
         sampling = self._meter.ration(replace(self._agent.sampling, grammar=grammar))
+        growing = self._format.partial()
         async with aclosing(self._agent.engine.generate(prompt, sampling)) as pieces:
             while not turn.over:
                 piece = await self._meter.within(anext(pieces, None))
@@ -112,6 +115,10 @@ class Run(Generic[OutputT]):
                 for event in turn.read(piece):
                     if told := narrate(event, self._stamp):
                         yield told
+                    if growing and isinstance(told, AnswerDelta):
+                        value = growing.feed(told.text)
+                        if value is not None:
+                            yield AnswerPartial(**self._stamp, value=value)
         self._meter.add(
             Usage(
                 steps=1,
@@ -127,9 +134,8 @@ class Run(Generic[OutputT]):
     async def _act(self, call: Message, toolbox: Toolbox, transcript: Transcript) -> CallAnswered:
         """Run one call; whatever comes of it, the model reads it next."""
         self._meter.check_call()
-        context = RunContext(deps=self._deps, run_id=self.run_id, step=self.step)
         with bound_contextvars(run_id=self.run_id, step=self.step):
-            answer = await self._meter.within(toolbox.answer(call, context))
+            answer = await self._meter.within(toolbox.answer(call, self._context))
         transcript.append(answer.message)
         self._paths.update(dict.fromkeys(answer.files))
         self._meter.add(Usage(tool_calls=1, tool_s=answer.seconds))
@@ -141,21 +147,24 @@ class Run(Generic[OutputT]):
             seconds=answer.seconds,
         )
 
-    def _judge(self, final: Message, transcript: Transcript) -> list[Event]:
+    async def _judge(self, final: Message, transcript: Transcript) -> AnswerRejected | None:
         """Take the answer if it is of the asked type; otherwise tell the model why it is not."""
         try:
-            self._outputs.append(self._format.parse(final.text))
-        except ValueError as error:
-            self._rejected += 1
-            if self._rejected > self._agent.output_retries:
+            taken = self._format.take(final.text, self._context)
+            self._outputs.append(await self._meter.within(taken))
+        except RejectedAnswer as rejected:
+            self._faults.append(str(rejected))
+            if len(self._faults) > self._agent.output_retries:
                 raise OutputError(
-                    f"after {self._rejected} answers none is of the asked type. The last one's "
-                    f"faults:\n{error}",
+                    f"after {len(self._faults)} answers none is of the asked type. The last one's "
+                    f"faults:\n{rejected}",
                     answer=final.text,
-                ) from error
-            transcript.append(Message("user", f"Your answer was not accepted:\n{error}"))
-            return [AnswerRejected(**self._stamp, reason=str(error))]
-        return []
+                    faults=self._faults,
+                    messages=transcript.messages,
+                ) from rejected
+            transcript.append(Message("user", f"Your answer was not accepted:\n{rejected}"))
+            return AnswerRejected(**self._stamp, reason=str(rejected))
+        return None
 
     def _discard(self, turn: Turn) -> TurnDiscarded:
         """Give up a turn that led nowhere; it is sampled again from the same prompt."""
@@ -185,6 +194,10 @@ class Run(Generic[OutputT]):
             seconds=self._meter.seconds,
             files=tuple(files),
         )
+
+    @property
+    def _context(self) -> RunContext[object]:
+        return RunContext(deps=self._deps, run_id=self.run_id, step=self.step)
 
     @property
     def _stamp(self) -> Stamp:

@@ -13,6 +13,7 @@ from ..harmony import ReasoningEffort
 from ..tools import Tool, Toolbox
 from .engine import Engine, Sampling
 from .limits import Limits
+from .output import OutputFormat, OutputSpec
 
 OutputT = TypeVar("OutputT", default=str)
 
@@ -26,8 +27,9 @@ class Settings(Generic[OutputT]):
     """What the model is to be and do; the developer message."""
     tools: Sequence[Tool | Callable[..., Any]] = field(default=(), kw_only=True)
     """What it may call. A plain function is offered as by `@tool`."""
-    output_type: type[OutputT] = field(default=str, kw_only=True)  # type: ignore[assignment]
-    """What the answer is to be: `str`, or any type that pydantic knows, asked for as JSON."""
+    output_type: OutputSpec[OutputT] = field(default=str, kw_only=True)  # type: ignore[assignment]
+    """What the answer is to be: `str`, any type that pydantic knows, asked for as JSON, or a
+    function that makes the output of arguments the model fills in. A list lets the model choose."""
     reasoning: ReasoningEffort = field(default="medium", kw_only=True)
     reasoning_budget: int | None = field(default=None, kw_only=True)
     """Tokens of reasoning in a turn; held to by the grammar, so only where the engine obeys it."""
@@ -41,7 +43,9 @@ class Settings(Generic[OutputT]):
     """How many turns that led nowhere are sampled again."""
     today: date | None = field(default=None, kw_only=True)
     """The date that the model is told; None is today's."""
+    output_format: OutputFormat[OutputT] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        # Read once, so that a tool that cannot be offered is told here, and costs a run nothing.
+        # Read once: what cannot be offered to a model is told here, and costs a run nothing.
         object.__setattr__(self, "tools", Toolbox(self.tools).tools)
+        object.__setattr__(self, "output_format", OutputFormat[OutputT](self.output_type))

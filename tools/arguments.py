@@ -34,17 +34,25 @@ def arguments_json(text: str) -> str:
 
 
 def invalid_arguments(recipient: str, error: ValidationError) -> str:
-    """Pydantic's locations and messages, short, for the model that has to mend the call."""
+    """Why a call's arguments do not fit, for the model that has to mend it."""
+    return "\n".join([f"invalid arguments for {recipient}:", *faults(error, "the arguments")])
+
+
+def faults(error: ValidationError, whole: str) -> list[str]:
+    """Pydantic's locations and messages, a short line each.
+
+    whole: what is at fault where no part of it is.
+    """
     problems = error.errors(include_url=False, include_context=False)
-    lines = [f"invalid arguments for {recipient}:"]
+    lines: list[str] = []
     for problem in problems[:_SHOWN_ERRORS]:
-        where = ".".join(str(part) for part in problem["loc"]) or "the arguments"
+        where = ".".join(str(part) for part in problem["loc"]) or whole
         given = problem["input"]
         shown = "" if isinstance(given, dict | list) else f" (given: {_short(given)})"
         lines.append(f"- {where}: {problem['msg']}{shown}")
     if len(problems) > _SHOWN_ERRORS:
         lines.append(f"- and {len(problems) - _SHOWN_ERRORS} more")
-    return "\n".join(lines)
+    return lines
 
 
 def _short(value: object) -> str:

@@ -45,8 +45,8 @@ class Arguments:
     ) -> None:
         self._parameters = tuple(parameters)
         try:
-            self._model = _model(function, parameters, descriptions)
-            schema = self._model.model_json_schema(schema_generator=_Schema)
+            self.model = _model(function, parameters, descriptions)
+            schema = self.model.model_json_schema(schema_generator=_Schema)
         except _FAILURES as error:
             raise _undescribable(function, parameters, error) from error
         schema.pop("title", None)
@@ -58,7 +58,10 @@ class Arguments:
 
         Raises pydantic's ValidationError if the JSON does not fit the schema.
         """
-        values = self._model.model_validate_json(text, strict=strict or None)
+        return self.values(self.model.model_validate_json(text, strict=strict or None))
+
+    def values(self, values: BaseModel) -> dict[str, Any]:
+        """Values by parameter, of arguments that were validated as `model`."""
         read: dict[str, Any] = {}
         for index, parameter in enumerate(self._parameters):
             field, default = _field(index), parameter.default

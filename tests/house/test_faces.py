@@ -26,8 +26,8 @@ FACES = {
         Toolbox ToolDefinitionError ToolError ToolRetry tool
     """,
     "ossia.agent": """
-        Agent AnswerDelta AnswerRejected CallAnswered CallArgumentsDelta CallStarted Citation Engine
-        Event Limits PreambleDelta ReasoningDelta RunFile RunFinished RunResult Sampled Sampling
+        Agent AnswerDelta AnswerPartial AnswerRejected CallAnswered CallArgumentsDelta CallStarted
+        Citation Engine Event Limits PreambleDelta ReasoningDelta RunFile RunFinished RunResult Sampled Sampling
         Server StepFinished StepStarted TurnDiscarded TurnRepaired Usage VLLMEngine open_server
     """,
     "ossia.agent.testing": """
