@@ -20,6 +20,7 @@ from .contract import Attachment as Attachment
 from .contract import Keeper as Keeper
 from .contract import OpenTool as OpenTool
 from .contract import Result as Result
+from .contract import Stateful as Stateful
 from .contract import Tool as Tool
 from .decorator import tool as tool
 from .function import FunctionTool as FunctionTool

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
@@ -70,6 +71,19 @@ class Keeper(Protocol):
 
 
 @runtime_checkable
+class Stateful(Protocol):
+    """An open tool with a state that a run which is taken up again needs."""
+
+    def changes(self) -> Any:
+        """What has changed since this was last asked, as JSON; None if nothing has."""
+        ...
+
+    def restore(self, changes: Sequence[Any]) -> None:
+        """Be as the tool was that told of all these changes, in their order."""
+        ...
+
+
+@runtime_checkable
 class Tool(Protocol):
     """Something a model can call: a description without state, which many runs may share.
 
@@ -84,6 +98,11 @@ class Tool(Protocol):
     @property
     def sequential(self) -> bool:
         """Whether its calls wait for the other sequential calls of the run."""
+        return False
+
+    @property
+    def idempotent(self) -> bool:
+        """Whether a call that was interrupted may simply be made again."""
         return False
 
     def offered(self, context: RunContext[Any]) -> bool:  # noqa: ARG002 - most tools always are

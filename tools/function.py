@@ -99,6 +99,11 @@ class FunctionTool(Tool, Generic[P, R]):
         """Whether its calls wait for the other sequential calls of the run."""
         return self.options.sequential
 
+    @property
+    def idempotent(self) -> bool:
+        """Whether a call that was interrupted may simply be made again."""
+        return self.options.idempotent
+
     def offered(self, context: RunContext[Any]) -> bool:
         """Whether the model may call it now."""
         return self.options.when is None or self.options.when(context)

@@ -22,6 +22,7 @@ class ToolOptions(TypedDict, total=False):
     retries: int
     strict: bool
     sequential: bool
+    idempotent: bool
     when: When | None
 
 
@@ -41,6 +42,9 @@ class Options:
     """Whether values must have the schema's very JSON types: no "3" for 3, no 1 for true."""
     sequential: bool = False
     """Whether its calls wait for the other sequential calls of the run."""
+    idempotent: bool = False
+    """Whether a call may be made again if the process was killed before its answer was recorded.
+    If not, a resumed run tells the model that the call was interrupted."""
     when: When | None = None
     """The tool is offered only while this holds; None: always."""
 

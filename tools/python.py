@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     OpenSandbox = Callable[[], AbstractAsyncContextManager[Sandbox]]
 
+FORGOT = "(Python was started anew: variables and imports are gone, files in /mnt/data are there.)"
 SILENT = "The code ran. It printed nothing, and its last line is no expression with a value."
 
 
@@ -54,18 +55,34 @@ class PythonTool(Tool):
             yield Notebook(sandbox, self.timeout_s)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Notebook:
     """The python tool during one run."""
 
     sandbox: Sandbox
     timeout_s: float
+    used: bool = False
+    """Whether a cell was run since `changes` was last asked."""
+    forgot: bool = False
+    """Whether the model is still to be told that the variables are gone."""
 
     async def answer(self, call: Message, context: RunContext[Any]) -> Result:  # noqa: ARG002
         """Run the call's code, and show what a notebook would show."""
         source = read_source(call.text)
         done = await self.sandbox.execute(source, timeout_s=self.timeout_s)
-        return Result(_shown(done), done.error is not None, done.files)
+        self.used = True
+        said = f"{FORGOT}\n{_shown(done)}" if self.forgot else _shown(done)
+        self.forgot = False
+        return Result(said, done.error is not None, done.files)
+
+    def changes(self) -> bool | None:
+        """Whether there is something new to lose: variables end with their process."""
+        used, self.used = self.used, False
+        return used or None
+
+    def restore(self, changes: Sequence[Any]) -> None:
+        """Begin anew where an earlier process had variables, and say so with the next answer."""
+        self.forgot = bool(changes)
 
     async def keep(self, name: str, data: bytes) -> str:
         """Put a file where the code can read it."""

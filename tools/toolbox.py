@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -17,7 +17,7 @@ from anyio import Lock
 from ..errors import SandboxError, ToolError
 from ..harmony import Message, ToolDescription, ToolNamespace
 from .context import RunContext
-from .contract import Answer, OpenTool, Result, Tool
+from .contract import Answer, OpenTool, Result, Stateful, Tool
 from .decorator import as_tool
 from .recipients import FUNCTIONS, by_recipient, find_recipient, recipients_of, unknown_tool
 from .shelf import Shelf, keeper_among
@@ -28,6 +28,8 @@ _CHANNELS = frozenset({"analysis", "commentary"})
 # A name the model made up goes into a header only if it looks like a tool's.
 _NAME = re.compile(r"[A-Za-z_][\w-]{0,63}\.[\w-]{1,64}", re.ASCII)
 
+DATA = "/mnt/data/"
+"""Where files lie that are in a sandbox."""
 MAX_CHARS = 40_000
 """About 10,000 tokens: what one answer may take of the model's window."""
 
@@ -147,6 +149,33 @@ class Toolbox:
         assert self._shelf is not None, "files come from answers, and answers from an open Toolbox"
         return await self._shelf.read(path)
 
+    def idempotent(self, call: Message) -> bool:
+        """Whether a call that was interrupted may be made again, by the word of its tool."""
+        recipient = find_recipient(call.recipient or "", self._tools)
+        return recipient is None or self._tools[recipient].idempotent
+
+    async def put_back(self, files: Mapping[str, bytes]) -> None:
+        """Give the run the files of an earlier process, by their paths.
+
+        They go into the sandbox; where no tool has a place for files, they are left out.
+
+        Raises SandboxError if there is no room for them.
+        """
+        keeper = keeper_among(self._open.values())
+        for path, data in files.items():
+            if keeper is not None and path.startswith(DATA):
+                await keeper.keep(path.removeprefix(DATA), data)
+
+    def changes(self) -> dict[str, Any]:
+        """What has changed in the tools' states since this was last asked, by namespace."""
+        states = ((name, opened.changes()) for name, opened in self._stateful())
+        return {name: changes for name, changes in states if changes is not None}
+
+    def restore(self, changes: Mapping[str, Sequence[Any]]) -> None:
+        """Give the tools the states that those of an earlier run had, from all its `changes`."""
+        for name, opened in self._stateful():
+            opened.restore(changes.get(name, ()))
+
     async def _result(
         self, recipient: str | None, call: Message, context: RunContext[Any]
     ) -> Result:
@@ -167,6 +196,12 @@ class Toolbox:
         if not self._tools[recipient].offered(context):
             raise ToolError(f"{recipient} is not available now")
         return self._tools[recipient]
+
+    def _stateful(self) -> Iterator[tuple[str, Stateful]]:
+        for one in self.tools:
+            opened = self._open[id(one)]
+            if isinstance(opened, Stateful):
+                yield one.namespace.name, opened
 
     def _offered(self) -> Iterator[ToolNamespace]:
         return (one.namespace for one in self.tools if one.offered(self._context))

@@ -22,6 +22,7 @@ FACES = {
         prune put_folder
     """,
     "ossia.tools": """
+        Stateful
         Answer Attachment FunctionTool Keeper OpenTool Options PythonTool Result RunContext Tool
         Toolbox ToolDefinitionError ToolError ToolRetry tool
     """,
