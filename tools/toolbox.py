@@ -149,6 +149,15 @@ class Toolbox:
         assert self._shelf is not None, "files come from answers, and answers from an open Toolbox"
         return await self._shelf.read(path)
 
+    def name(self, call: Message) -> str:
+        """Whom a call addresses: a recipient that there is, or what the model made up."""
+        return find_recipient(call.recipient or "", self._tools) or str(call.recipient)
+
+    def refusal(self, call: Message, why: str) -> Answer:
+        """The answer to a call that is not made."""
+        recipient = find_recipient(call.recipient or "", self._tools)
+        return Answer(_message(f"Error: {why}", recipient, call), failed=True, seconds=0.0)
+
     def idempotent(self, call: Message) -> bool:
         """Whether a call that was interrupted may be made again, by the word of its tool."""
         recipient = find_recipient(call.recipient or "", self._tools)

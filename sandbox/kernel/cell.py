@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import selectors
 import signal
 import time
@@ -15,6 +16,10 @@ from .frames import Header
 from .interpreter import Interpreter
 
 _CHUNK = 64 * 1024
+_START_S = 15.0
+"""Seconds that a new worker has until it is ready: they are not the cell's."""
+_EXIT_S = 1.0
+"""Seconds that a worker which hung up has until it must have ended."""
 _LOST = "variables are lost, files are kept"
 
 
@@ -38,7 +43,8 @@ class Cell:
             for name in ("stdout", "stderr")
         }
         self._report: dict[str, Any] | None = None
-        self._deadline = time.monotonic() + request["timeout_s"]
+        self._began = False
+        self._deadline = time.monotonic() + _START_S
         self._reason = ""
         self._interrupted = False
         self.over = False
@@ -58,6 +64,7 @@ class Cell:
             except OSError:
                 pass
             else:
+                self._begin()
                 return True
         self._lose("the interpreter ended after the last cell; this cell was not run")
         return False
@@ -78,7 +85,9 @@ class Cell:
         """Interrupt a cell whose time is up; give up on one that was interrupted in vain."""
         if self.over or time.monotonic() < self._deadline:
             return
-        if self._interrupted:
+        if not self._began:
+            self._lose("it was not ready in time")
+        elif self._interrupted:
             self._lose("it did not stop when it was interrupted, and the interpreter was killed")
         else:
             self.timed_out = True
@@ -88,8 +97,16 @@ class Cell:
         """Press Ctrl-C once; the worker has the grace from now on to stop."""
         if not self._interrupted:
             self._interrupted = True
-            self._deadline = time.monotonic() + self._request["grace_s"]
             self._interpreter.interrupt()
+            if self._began:
+                self._deadline = time.monotonic() + self._request["grace_s"]
+
+    def _begin(self) -> None:
+        """Start the clock, once the worker is up: what its start takes is not the cell's time."""
+        if self._interpreter.ready and not self._began:
+            self._began = True
+            allowed = self._request["grace_s" if self._interrupted else "timeout_s"]
+            self._deadline = time.monotonic() + allowed
 
     def reply(self, status: int | None) -> Header:
         """Return the last frame's header; `status` is the exit status of a lost worker."""
@@ -141,15 +158,17 @@ class Cell:
 
     def _on_report(self) -> bool:
         report = self._interpreter.report()
-        if report is None:
-            return False
-        checked = _checked(report)
-        if checked is None:
-            self._lose("the interpreter's report made no sense, and it was killed")
-        else:
-            self._report = checked
-            self._end()
-        return True
+        self._begin()
+        if report is not None:
+            self._report = _checked(report)
+            if self._report is None:
+                self._lose("the interpreter's report made no sense, and it was killed")
+            else:
+                self._end()
+        elif self._interpreter.hung_up:
+            ended = _readable(self._interpreter.ended, _EXIT_S)
+            self._lose("" if ended else "the interpreter cut its line to us, and was killed")
+        return self.over
 
     def _on_end(self) -> bool:
         self._on_report()
@@ -185,10 +204,10 @@ class Cell:
         return path
 
 
-def _readable(fd: int) -> bool:
-    with selectors.DefaultSelector() as selector:
-        selector.register(fd, selectors.EVENT_READ)
-        return bool(selector.select(0))
+def _readable(fd: int, within_s: float = 0.0) -> bool:
+    poll = select.poll()
+    poll.register(fd, select.POLLIN)
+    return bool(poll.poll(1000 * within_s))
 
 
 def _checked(report: dict[str, object]) -> dict[str, Any] | None:

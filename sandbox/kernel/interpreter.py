@@ -16,12 +16,12 @@ import termios
 import time
 from typing import cast
 
+from .control import INTERRUPT, NONCE, PACKET, READY
 from .program import PROGRAM, packed
 
 REPORT_MAX = 8 * 1024 * 1024
 """Bytes that a worker may report about one cell; more is no report."""
-_PACKET = 64 * 1024
-_KILL_S = 2.0
+_KILL_S = 4.0
 _LOOK_S = 0.002
 
 
@@ -55,13 +55,17 @@ class Interpreter:
             os.close(source)
             theirs.close()
         self.ended = os.pidfd_open(self._process.pid)
+        self.ready = False
+        """True once it has said that it can begin a cell."""
+        self.hung_up = False
+        """True once it can no longer report; mostly, because it is about to end."""
         self._status: int | None = None
         self._nonce = b""
         self._report = bytearray()
 
     def ask(self, request: dict[str, object], code: bytes) -> None:
         """Hand a cell over. OSError where the worker no longer listens."""
-        self._nonce = secrets.token_bytes(16)
+        self._nonce = secrets.token_bytes(NONCE)
         self._report.clear()
         text = os.memfd_create("cell")
         try:
@@ -79,18 +83,22 @@ class Interpreter:
         """
         while True:
             try:
-                packet = self.control.recv(_PACKET + 64)
+                packet = self.control.recv(PACKET + 64)
             except (BlockingIOError, ConnectionError):
                 return None
             if not packet:
+                self.hung_up = True
                 return None
-            if not self._nonce or packet[:16] != self._nonce or len(packet) < 17:
+            if packet == READY:
+                self.ready = True
                 continue
-            self._report += packet[17:]
+            if not self._nonce or packet[:NONCE] != self._nonce:
+                continue
+            self._report += packet[NONCE + 1 :]
             if len(self._report) > REPORT_MAX:
                 self._nonce = b""
                 return {}
-            if packet[16:17] == b".":
+            if packet[NONCE : NONCE + 1] == b".":
                 self._nonce = b""
                 with contextlib.suppress(ValueError):
                     report = json.loads(self._report)
@@ -106,6 +114,8 @@ class Interpreter:
 
     def interrupt(self) -> None:
         """Press Ctrl-C: the worker, and what it started in its own group, get SIGINT."""
+        with contextlib.suppress(OSError):
+            self.control.send(INTERRUPT)
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self._process.pid, signal.SIGINT)
 
@@ -120,11 +130,16 @@ class Interpreter:
                     self._status = self._process.returncode = os.waitstatus_to_exitcode(status)
 
     def destroy(self) -> int:
-        """Kill the worker and all that descended from it; return its status, as Popen has it."""
+        """Kill the worker and all that descended from it; return its status, as Popen has it.
+
+        Raises TimeoutError where some of them will not die.
+        """
         deadline = time.monotonic() + _KILL_S
         self.reap()
         stopped: set[int] = set()
-        while (below := _descendants()) and time.monotonic() < deadline:
+        while below := _descendants():
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"{len(below)} processes would not die")
             # All are stopped before any is killed, so that none forks away between two looks.
             fresh = below - stopped
             _signal(fresh or below, signal.SIGSTOP if fresh else signal.SIGKILL)

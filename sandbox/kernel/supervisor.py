@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import json
 import os
 import posixpath
 import selectors
 import signal
-from typing import Any
+from typing import Any, NoReturn
 
 from .cell import Cell
 from .files import Upload, open_to_read, walk
@@ -39,6 +40,8 @@ class Supervisor:
             request, body = self._receive()
             reply: Header
             try:
+                if request["do"] != "put":
+                    self._abandon_upload()
                 if request["do"] == "execute":
                     reply = self._execute(request, body)
                 elif request["do"] == "put":
@@ -57,9 +60,11 @@ class Supervisor:
     def _execute(self, request: Header, code: bytes) -> Header:
         cell = Cell(self._interpreter, request, self._root, self._send)
         if cell.start(code):
-            with selectors.DefaultSelector() as selector:
+            # Few descriptors, for a short time: poll needs no system call to learn of them.
+            with selectors.PollSelector() as selector:
                 cell.register(selector)
-                selector.register(self._reading, selectors.EVENT_READ, self._interrupted)
+                selector.register(self._reading, selectors.EVENT_READ, self._on_caller)
+                self._heed(cell)
                 while not cell.over:
                     for key, _ in selector.select(cell.patience()):
                         if key.data(cell):
@@ -67,29 +72,34 @@ class Supervisor:
                     cell.check_time()
         if cell.interpreter_lost:
             # Whatever the worker started goes with it; the next cell finds a fresh interpreter.
-            status = self._interpreter.destroy()
-            self._interpreter = Interpreter(self._blob, self._root)
-            return cell.reply(status)
+            return cell.reply(self._replace_interpreter())
         self._interpreter.reap()
         return cell.reply(None)
 
-    def _interrupted(self, cell: Cell) -> bool:
-        data = os.read(self._reading, MAX_BODY)
-        if not data:
-            self._leave()
-        self._unpacker.feed(data)
-        # A caller asks one thing at a time: all that may come during a cell is its interrupt.
+    def _replace_interpreter(self) -> int:
+        try:
+            status = self._interpreter.destroy()
+            self._interpreter = Interpreter(self._blob, self._root)
+        except OSError:
+            # Some processes cannot be ended, or none can be started: this place is past help.
+            os._exit(1)
+        return status
+
+    def _on_caller(self, cell: Cell) -> bool:
+        self._read()
+        self._heed(cell)
+        return False
+
+    def _heed(self, cell: Cell) -> None:
+        # A caller asks one thing at a time: all that may come with a cell is its interrupt.
         while frame := self._unpacker.next():
             if frame[0].get("do") == "interrupt":
                 cell.interrupt()
-        return False
 
     def _put(self, request: Header, body: bytes) -> Header:
-        if request["first"] and self._upload is not None:
-            self._upload.abandon()
-            self._upload = None
         try:
             if request["first"]:
+                self._abandon_upload()
                 self._upload = Upload(self._root, request["path"])
             if self._upload is None:
                 return {"failed": "an earlier part of it was not written"}
@@ -98,11 +108,15 @@ class Supervisor:
                 self._upload.finish()
                 self._upload = None
         except OSError:
-            if self._upload is not None:
-                self._upload.abandon()
-                self._upload = None
+            self._abandon_upload()
             raise
         return {}
+
+    def _abandon_upload(self) -> None:
+        """Let go of a file whose last part failed, or was never sent."""
+        upload, self._upload = self._upload, None
+        if upload is not None:
+            upload.abandon()
 
     def _get(self, request: Header) -> Header:
         fd, size = open_to_read(self._root, posixpath.normpath(request["path"]))
@@ -119,11 +133,14 @@ class Supervisor:
 
     def _receive(self) -> tuple[Header, bytes]:
         while not (frame := self._unpacker.next()):
-            data = os.read(self._reading, MAX_BODY)
-            if not data:
-                self._leave()
-            self._unpacker.feed(data)
+            self._read()
         return frame
+
+    def _read(self) -> None:
+        data = os.read(self._reading, MAX_BODY)
+        if not data:
+            self._leave()
+        self._unpacker.feed(data)
 
     def _send(self, header: Header, body: bytes = b"") -> None:
         view = memoryview(pack(header, body))
@@ -133,8 +150,9 @@ class Supervisor:
         except OSError:
             self._leave()
 
-    def _leave(self) -> None:
-        self._interpreter.destroy()
+    def _leave(self) -> NoReturn:
+        with contextlib.suppress(OSError):
+            self._interpreter.destroy()
         os._exit(0)
 
 

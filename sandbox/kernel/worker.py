@@ -11,17 +11,17 @@ import os
 import random
 import resource
 import signal
-import socket
 import sys
+from collections.abc import Callable
 from types import FrameType
 from typing import NoReturn
 
+from .control import Control, Request
 from .figures import install_backend, save_figures
 from .shell import Failure, Shell, words
 from .shorten import shorten
 
 _PR_SET_PDEATHSIG = 1
-_PACKET = 60 * 1024
 _SPARE_FD = 500
 _BROKEN = 70
 
@@ -32,8 +32,7 @@ class _FigureError(Exception):
 
 def main(blob: bytes) -> NoReturn:
     """Serve the supervisor until it goes away."""
-    control = socket.socket(fileno=int(sys.argv[3]))
-    control.set_inheritable(False)
+    control = Control(int(sys.argv[3]))
     os.close(int(sys.argv[1]))
     sys.argv = [""]
     options = json.loads(blob)["options"]
@@ -45,36 +44,18 @@ def main(blob: bytes) -> NoReturn:
     install_backend(options["data"])
     shell = _open_shell()
     me = os.getpid()
-    reserve = Reserve()
+    control.ready()
     while True:
-        with reserve:
-            packet, descriptors, _, _ = socket.recv_fds(control, _PACKET, 1)
-            if not packet:
-                os._exit(0)
-            with open(descriptors[0], "rb") as file:
-                code = file.read().decode()
-        request = json.loads(packet[16:])
+        try:
+            request = control.receive()
+        except EOFError:
+            os._exit(0)
         _restore(spare)
-        report = _run(shell, code, request, options["data"])
+        report = _run(shell, request, control.interrupted, options["data"])
         if os.getpid() != me:
             # The cell forked, and this is the child: it has nothing to report.
             os._exit(0)
-        _send(control, packet[:16], json.dumps(report).encode())
-
-
-class Reserve:
-    """A descriptor kept for the next cell's code, should a cell have used up all others."""
-
-    def __init__(self) -> None:
-        self._fd = os.open(os.devnull, os.O_RDONLY)
-
-    def __enter__(self) -> None:
-        with contextlib.suppress(OSError):
-            os.close(self._fd)
-
-    def __exit__(self, *_: object) -> None:
-        with contextlib.suppress(OSError):
-            self._fd = os.open(os.devnull, os.O_RDONLY)
+        control.report(request.nonce, json.dumps(report).encode())
 
 
 def _open_shell() -> Shell:
@@ -87,23 +68,26 @@ def _open_shell() -> Shell:
     return NotebookShell()
 
 
-def _run(shell: Shell, code: str, request: dict[str, int], data: str) -> dict[str, object]:
+def _run(
+    shell: Shell, request: Request, interrupted: Callable[[], bool], data: str
+) -> dict[str, object]:
     result: str | None = None
     failure: Failure | None = None
     try:
-        try:
-            # Python's own handler leaves no frame of ours in the traceback.
-            signal.signal(signal.SIGINT, signal.default_int_handler)
-            result, failure = shell.run(code)
-            _save_figures(data)
-        finally:
-            signal.signal(signal.SIGINT, _ignore)
+        # Python's own handler leaves no frame of ours in the traceback.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        if interrupted():
+            signal.raise_signal(signal.SIGINT)
+        result, failure = shell.run(request.code)
+        _save_figures(data)
+        _stop_listening()
     except (KeyboardInterrupt, _FigureError) as error:
+        _stop_listening()
         failure = Failure(type(error).__name__.lstrip("_"), words(error), "")
     except BaseException:  # noqa: BLE001 - a shell tells what cells raise, and raises nothing
         os._exit(_BROKEN)
     _flush()
-    cap, number = request["result_bytes"], request["number"]
+    cap, number = request.options["result_bytes"], request.options["number"]
     report: dict[str, object] = {"result": None, "error": None}
     if failure is not None:
         report["error"] = {
@@ -123,15 +107,25 @@ def _save_figures(data: str) -> None:
         raise _FigureError(f"a figure was not saved: {words(error)}") from error
 
 
+def _stop_listening() -> None:
+    # Python raises what is pending before it changes the handler, and leaves it unchanged then.
+    with contextlib.suppress(KeyboardInterrupt):
+        signal.signal(signal.SIGINT, _ignore)
+    signal.signal(signal.SIGINT, _ignore)
+
+
 def _ignore(_signal: int, _frame: FrameType | None) -> None:
     """Let an interrupt pass that comes between two cells."""
 
 
 def _restore(spare: list[int]) -> None:
-    """Put back the descriptors and streams that the last cell may have closed."""
+    """Put back what the last cell may have closed or changed: descriptors, streams, signals."""
     for fd, kept in enumerate(spare):
         with contextlib.suppress(OSError):
             os.dup2(kept, fd)
+            os.set_blocking(fd, True)
+    # An interrupt that was held up reaches nobody: it was the last cell's.
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
     for name, fd in (("stdout", 1), ("stderr", 2)):
         stream = getattr(sys, name, None)
         if stream is None or getattr(stream, "closed", False):
@@ -144,13 +138,6 @@ def _flush() -> None:
         with contextlib.suppress(Exception):
             stream.flush()
     ctypes.CDLL(None).fflush(None)
-
-
-def _send(control: socket.socket, nonce: bytes, report: bytes) -> None:
-    while len(report) > _PACKET:
-        control.send(nonce + b"+" + report[:_PACKET])
-        report = report[_PACKET:]
-    control.send(nonce + b"." + report)
 
 
 def _limit(limits: dict[str, int], cpus: int) -> None:

@@ -186,11 +186,11 @@ open("/mnt/data/reached", "w").write(str(reached))
     ],
 )
 async def test_exceptions_that_end_programs_end_only_the_cell(
-    sandbox: Sandbox, code: str, error: str
+    shared: Sandbox, code: str, error: str
 ) -> None:
-    await sandbox.execute("before = 'kept'")
-    assert name(await attempt(sandbox, code)) == error
-    assert (await sandbox.execute("before")).result == "'kept'"
+    await shared.execute("before = 'kept'")
+    assert name(await attempt(shared, code)) == error
+    assert (await shared.execute("before")).result == "'kept'"
 
 
 async def test_exit_ends_nothing_or_says_so(shared: Sandbox) -> None:
