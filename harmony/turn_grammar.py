@@ -123,11 +123,11 @@ def _reasoned(said: Format, budget: int | None) -> Format:
     if budget is None:
         return _sequence(_star(_message("analysis", _text())), said)
     readings = [
-        _sequence(*[_message("analysis", _text(budget // count))] * count, said)
+        _sequence(*[_message("analysis", _text(budget // count))] * count)
         for count in range(1, MOST_THOUGHTS + 1)
         if budget // count > 0
     ]
-    return _or([*readings, said])
+    return _sequence(_optional(_or(readings)), said) if readings else said
 
 
 def _message(channel: str, content: Format) -> Format:
