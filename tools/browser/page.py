@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+SOURCE_PREFIX = "view-source:"
+"""Before an address: not the page is meant, but its source."""
+
 
 @dataclass(frozen=True, slots=True)
 class Page:
