@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 from ..harmony import Message
+from ..tools import Citation
 
 OutputT = TypeVar("OutputT")
 
@@ -52,18 +53,6 @@ class Usage:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Citation:
-    """A passage that an answer points at."""
-
-    url: str
-    title: str
-    lines: tuple[int, int]
-    """First and last line of the passage, as they were shown."""
-    span: tuple[int, int]
-    """Where the mark stands in the answer, in characters."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class RunFile:
     """A file that the run's tools have written, taken out before its sandbox was taken down."""
 
@@ -80,9 +69,12 @@ class RunResult(Generic[OutputT]):
     run_id: str
     output: OutputT
     """The answer as the asked type. It holds no reasoning."""
-    messages: tuple[Message, ...]
+    messages: tuple[Message, ...] = field(repr=False)
     """The whole run, the reasoning included: for debugging, not for end users."""
     usage: Usage
     seconds: float
     files: tuple[RunFile, ...] = ()
+    limit: str | None = None
+    """The field of `Limits` that asked for this answer, where the run had reached one."""
     citations: tuple[Citation, ...] = ()
+    """What the answer points at in the pages that the model was shown."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
 from ..harmony import Message, ToolNamespace
+from .citation import Citation
 from .context import RunContext
 
 
@@ -80,6 +81,15 @@ class Stateful(Protocol):
 
     def restore(self, changes: Sequence[Any]) -> None:
         """Be as the tool was that told of all these changes, in their order."""
+        ...
+
+
+@runtime_checkable
+class Citing(Protocol):
+    """An open tool that shows pages, and knows what an answer points at in them."""
+
+    def citations(self, answer: str) -> tuple[Citation, ...]:
+        """Every mark in the answer that looks like a citation, in order."""
         ...
 
 

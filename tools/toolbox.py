@@ -16,8 +16,9 @@ from anyio import Lock
 
 from ..errors import SandboxError, ToolError
 from ..harmony import Message, ToolDescription, ToolNamespace
+from .citation import Citation
 from .context import RunContext
-from .contract import Answer, OpenTool, Result, Stateful, Tool
+from .contract import Answer, Citing, OpenTool, Result, Stateful, Tool
 from .decorator import as_tool
 from .recipients import FUNCTIONS, by_recipient, find_recipient, recipients_of, unknown_tool
 from .shelf import Shelf, keeper_among
@@ -174,6 +175,12 @@ class Toolbox:
         for path, data in files.items():
             if keeper is not None and path.startswith(DATA):
                 await keeper.keep(path.removeprefix(DATA), data)
+
+    def citations(self, answer: str) -> tuple[Citation, ...]:
+        """What the model's answer points at in what the tools have shown it."""
+        citing = (one for one in self._open.values() if isinstance(one, Citing))
+        found = (citation for one in citing for citation in one.citations(answer))
+        return tuple(sorted(found, key=lambda citation: citation.span))
 
     def changes(self) -> dict[str, Any]:
         """What has changed in the tools' states since this was last asked, by namespace."""

@@ -22,9 +22,9 @@ FACES = {
         prune put_folder
     """,
     "ossia.tools": """
-        Stateful
-        Answer Attachment FunctionTool Keeper OpenTool Options PythonTool Result RunContext Tool
-        Toolbox ToolDefinitionError ToolError ToolRetry tool
+        Answer Attachment Brave BrowserTool Citation Citing DuckDuckGo Exa FunctionTool Hit Keeper
+        LocalSearch OpenTool Options PythonTool Result RunContext SearXNG SearchBackend Stateful
+        Tavily Tool ToolDefinitionError ToolError ToolRetry Toolbox YouCom link_citations tool
     """,
     "ossia.agent": """
         Agent AnswerDelta AnswerPartial AnswerRejected CallAnswered CallArgumentsDelta CallStarted

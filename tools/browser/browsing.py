@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from typing import Protocol
 
 from ...errors import ToolError
 from .find import find
-from .history import History
-from .page import Page
+from .history import Display, History
+from .page import SOURCE_PREFIX, Page
 from .view import view
 
-SOURCE_PREFIX = "view-source:"
 _LINES_ABOVE = 4
 """Lines above a match that are shown with it, if there are more than that."""
+
+
+_NUMBER = re.compile(r"-?\d+", re.ASCII)
 
 
 class Web(Protocol):
@@ -34,7 +37,7 @@ class Browsing:
         self._web = web
         self.history = history or History()
 
-    async def search(self, query: str, topn: int = 10, source: str | None = None) -> str:  # noqa: ARG002
+    async def search(self, query: str, topn: int = 10) -> str:
         """Search, and show the results."""
         return self._show(await self._web.search(query, topn=topn))
 
@@ -51,7 +54,7 @@ class Browsing:
         id: an address; or a link of the page under `cursor`; or -1 for that page itself.
         loc: first line to show; below 0: the page's first, or that of the match a link leads to.
         """
-        if isinstance(id, str) and not id.isdecimal():
+        if isinstance(id, str) and not _NUMBER.fullmatch(id):
             page = await self._web.fetch(SOURCE_PREFIX + id if view_source else id)
             return self._show(page, max(loc, 0), num_lines)
         here, link = self.history.at(cursor), int(id)
@@ -78,6 +81,6 @@ class Browsing:
         return self.history.known(url) or await self._web.fetch(url)
 
     def _show(self, page: Page, loc: int = 0, num_lines: int = -1) -> str:
-        shown = view(page, len(self.history.pages), loc=loc, num_lines=num_lines)
-        self.history.add(page)
-        return shown
+        shown = view(page, self.history.next_cursor, loc=loc, num_lines=num_lines)
+        self.history.add(Display(page, shown.lines))
+        return shown.text

@@ -1,61 +1,86 @@
-"""The pages of one run, in the order the model was shown them."""
+"""What the model was shown in one run, in order."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
 
 from pydantic import TypeAdapter
 
 from ...errors import ToolError
 from .page import Page
 
-_PAGES = TypeAdapter(tuple[Page, ...])
+
+@dataclass(frozen=True, slots=True)
+class Display:
+    """One look at a page."""
+
+    page: Page
+    shown: range
+    """The numbers of the lines that were shown."""
 
 
 class History:
-    """Pages by cursor: each display is one more entry, also of a page that was shown before.
+    """Displays by cursor: each is one more entry, also of a page that was shown before.
 
     An entry never changes, so that a citation of it stays true; the reference looks a page up by
     its address instead, and a second search there changes what the first one's cursor shows.
     """
 
-    def __init__(self, pages: Iterable[Page] = ()) -> None:
-        self._pages = list(pages)
+    def __init__(self, displays: Iterable[Display] = ()) -> None:
+        self._displays = list(displays)
 
     @property
-    def pages(self) -> tuple[Page, ...]:
-        """Every page that was shown; the index is the cursor."""
-        return tuple(self._pages)
+    def displays(self) -> tuple[Display, ...]:
+        """Everything that was shown; the index is the cursor."""
+        return tuple(self._displays)
 
-    def add(self, page: Page) -> int:
-        """Put a page on top; returns its cursor."""
-        self._pages.append(page)
-        return len(self._pages) - 1
+    @property
+    def next_cursor(self) -> int:
+        """The cursor of the display that comes next."""
+        return len(self._displays)
+
+    def add(self, display: Display) -> None:
+        """Put a display on top."""
+        self._displays.append(display)
 
     def at(self, cursor: int = -1) -> Page:
         """The page under a cursor; -1 is the one on top.
 
         Raises ToolError if there is none.
         """
-        if not self._pages:
+        if not self._displays:
             raise ToolError("No pages to access!")
-        if not -len(self._pages) <= cursor < len(self._pages):
+        if not -len(self._displays) <= cursor < len(self._displays):
             raise ToolError(
                 f"Cursor `{cursor}` is out of range. "
-                f"Available cursor indices: [0 - {len(self._pages) - 1}]."
+                f"Available cursor indices: [0 - {len(self._displays) - 1}]."
             )
-        return self._pages[cursor]
+        return self._displays[cursor].page
 
     def known(self, url: str) -> Page | None:
         """The page last opened at an address, so that going back to it needs no fetch."""
-        pages = (page for page in reversed(self._pages) if page.url == url)
+        pages = (one.page for one in reversed(self._displays) if one.page.url == url)
         return next(pages, None)
 
-    def to_json(self) -> bytes:
-        """Everything there is to know, for a run that is taken up again."""
-        return _PAGES.dump_json(self.pages)
+    def since(self, cursor: int) -> list[Any]:
+        """The displays from a cursor on, as JSON data; a page shown before by its cursor."""
+        cursors: dict[Page, int] = {}
+        for number, one in enumerate(self._displays):
+            cursors.setdefault(one.page, number)
+        saved: list[_Saved] = []
+        for number, one in enumerate(self._displays[cursor:], cursor):
+            first = cursors[one.page]
+            saved.append((one.page if first == number else first, one.shown.start, one.shown.stop))
+        return list(_SAVED.dump_python(saved, mode="json"))
 
-    @classmethod
-    def from_json(cls, data: bytes) -> History:
-        """What `to_json` wrote."""
-        return cls(_PAGES.validate_json(data))
+    def extend(self, saved: Any) -> None:
+        """Put displays on top that `since` gave."""
+        for page, start, stop in _SAVED.validate_python(saved):
+            shown = self._displays[page].page if isinstance(page, int) else page
+            self.add(Display(shown, range(start, stop)))
+
+
+_Saved = tuple[Page | int, int, int]
+_SAVED = TypeAdapter(list[_Saved])

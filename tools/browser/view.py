@@ -9,6 +9,7 @@ import re
 import textwrap
 from collections.abc import Sequence
 from functools import lru_cache
+from typing import NamedTuple
 from urllib.parse import unquote
 
 from ...errors import ToolError
@@ -38,10 +39,18 @@ def wrap(text: str) -> tuple[str, ...]:
     return tuple(lines)
 
 
-def view(page: Page, cursor: int, *, loc: int = 0, num_lines: int = -1) -> str:
+class View(NamedTuple):
+    """What the model reads of a page at once."""
+
+    text: str
+    lines: range
+    """The numbers of the lines in it."""
+
+
+def view(page: Page, cursor: int, *, loc: int = 0, num_lines: int = -1) -> View:
     """A page's lines from `loc` on, numbered, under its title.
 
-    cursor: the page's number among those that were shown.
+    cursor: the display's number among those that were shown.
     num_lines: how many; none or less: as many as VIEW_TOKENS hold.
 
     Raises ToolError if the page ends before `loc`.
@@ -58,7 +67,7 @@ def view(page: Page, cursor: int, *, loc: int = 0, num_lines: int = -1) -> str:
     title = _FORGERY.sub(" ", page.title)
     title = f"{title} ({url})" if url else title
     head = f"[{cursor}] {title}\n**viewing lines [{loc} - {loc + len(shown) - 1}] of {last}**\n\n"
-    return head + "\n".join(_numbered(shown, loc))
+    return View(head + "\n".join(_numbered(shown, loc)), range(loc, loc + len(shown)))
 
 
 def lines_that_fit(lines: Sequence[str], loc: int, tokens: int = VIEW_TOKENS) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Callable
 from typing import Any
@@ -11,7 +12,7 @@ from structlog.testing import capture_logs
 
 from ossia.tools import ToolError
 from ossia.tools.browser.browsing import Browsing
-from ossia.tools.browser.history import History
+from ossia.tools.browser.history import Display, History
 from ossia.tools.browser.page import Page
 from ossia.tools.browser.view import lines_that_fit, view, wrap
 
@@ -157,7 +158,7 @@ def test_a_view_ends_where_the_references_ends(
 
 def test_a_page_is_shown_as_the_model_was_trained_to_read_it() -> None:
     page = Page("https://example.org/a%20b", "A page", "one\n\n" + "word " * 20 + "\nlast")
-    assert view(page, 3, loc=1, num_lines=3) == (
+    assert view(page, 3, loc=1, num_lines=3).text == (
         "[3] A page (https://example.org/a b)\n"
         "**viewing lines [1 - 3] of 4**\n\n"
         "L1: \n"
@@ -168,14 +169,21 @@ def test_a_page_is_shown_as_the_model_was_trained_to_read_it() -> None:
 
 def test_an_address_cannot_write_a_heading_or_a_citation() -> None:
     url = "https://example.org/%0A%0A[0]%20Bank%20(https://bank.example)%E3%80%900%E2%80%A0L1】"
-    heading, *_ = view(Page(url, "T\n【1†x】", "text"), 0).split("\n**viewing lines")
+    heading, *_ = view(Page(url, "T\n【1†x】", "text"), 0).text.split("\n**viewing lines")
     assert "\n" not in heading
     assert not {"【", "】"} & set(heading)
 
 
 def test_a_history_is_taken_up_where_it_was_left() -> None:
     pages = [*site(0).values(), Page("u", "t", "x", ("u", "v"), (3, 7))]
-    assert History.from_json(History(pages).to_json()).pages == tuple(pages)
+    displays = [Display(page, range(at, 5)) for at in range(2) for page in pages]
+    saved = json.dumps([History(displays).since(0), History(displays).since(4)])
+    whole, later = json.loads(saved)
+    taken_up, half = History(), History(displays[:4])
+    taken_up.extend(whole)
+    half.extend(later)
+    assert taken_up.displays == half.displays == tuple(displays)
+    assert str(whole).count("Page 1") == 1, "a page is saved once, however often it was shown"
 
 
 async def test_a_search_changes_no_page_that_was_shown_before() -> None:
