@@ -15,7 +15,7 @@ import structlog
 from pydantic import ValidationError
 
 from ..errors import ContextLengthError, EngineError, EngineProtocolError
-from ..harmony import STOP_TOKENS, decode
+from ..harmony import STOP_TOKENS, decode, special
 from ..harmony.render import opening
 from ..harmony.turn_grammar import CANARY_SONG, canary_grammar
 from .connection import BrokenError, Patience, SharedClient
@@ -27,6 +27,7 @@ log = structlog.get_logger()
 FIRST_CONTACT_S = 3.0
 """How long to knock at a URL that has never answered: it is more often wrong than slow."""
 CANARY = Sampling(temperature=0.0, max_tokens=8, grammar=canary_grammar())
+ENDINGS = frozenset({*STOP_TOKENS, special.ENDOFTEXT})
 UNKNOWN_WINDOW = 131_072
 """The window of gpt-oss, for a server that does not name the one it serves."""
 
@@ -143,7 +144,7 @@ class VLLMEngine:
             if error.status != HTTPStatus.BAD_REQUEST:
                 raise
             return str(error)
-        return decode([token for token in tokens if token not in STOP_TOKENS])
+        return decode([token for token in tokens if token not in ENDINGS])
 
     async def served(self) -> tuple[str, int]:
         """The model's served name and its window in tokens. Asks the server once."""

@@ -13,7 +13,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from ..errors import EngineError, EngineProtocolError, ModelNotFoundError
-from ..harmony import STOP_TOKENS
+from ..harmony import STOP_TOKENS, special
 from .engine import Sampling
 
 TRANSIENT = frozenset({408, 429, 502, 503, 504})
@@ -97,6 +97,8 @@ def request_body(
         "temperature": sampling.temperature,
         "top_p": sampling.top_p,
         "stop_token_ids": list(STOP_TOKENS),
+        # A server takes it for an end too, and a grammar lets it: it is no end of harmony's.
+        "logit_bias": {str(special.ENDOFTEXT): -100.0},
         "skip_special_tokens": False,
         "return_token_ids": True,
         "stream": True,
