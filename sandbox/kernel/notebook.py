@@ -9,6 +9,7 @@ from typing import Any
 
 from IPython import version_info
 from IPython.core.displayhook import DisplayHook
+from IPython.core.formatters import DisplayFormatter
 from IPython.core.interactiveshell import InteractiveShell
 from traitlets.config import Config
 
@@ -33,6 +34,15 @@ class _ResultHook(DisplayHook):
         self._is_active = False
 
 
+class _TextFormatter(DisplayFormatter):
+    """Makes the one form that leaves: to ask the others, switched off, takes longer than a cell."""
+
+    def format(self, obj: object, include: Any = None, exclude: Any = None) -> Any:
+        del include
+        above: Any = super()
+        return above.format(obj, ["text/plain"], exclude)
+
+
 class _Interactive(InteractiveShell):
     """An InteractiveShell that keeps its tracebacks instead of printing them."""
 
@@ -46,6 +56,11 @@ class _Interactive(InteractiveShell):
         above: Any = super()
         kind, error, frames = above._get_exc_info(exc_tuple)  # noqa: SLF001 - its own
         return kind, error, without_our_frames(frames)
+
+    def init_display_formatter(self) -> None:
+        formatter: Any = _TextFormatter
+        self.display_formatter = formatter(parent=self)
+        self.configurables.append(self.display_formatter)
 
     # Straight to the cell's own descriptors: no pseudo-terminal, no thread between.
     system: Any = _untyped.system_raw
@@ -62,8 +77,6 @@ class NotebookShell:
         interactive: Any = _Interactive
         interactive.displayhook_class = _ResultHook
         self._shell: Any = interactive.instance(config=config)
-        # Text is all that leaves; the other formats would be made and thrown away.
-        self._shell.display_formatter.active_types = ["text/plain"]
         builtins.input = no_input
         warnings.filterwarnings("ignore", message="To exit: use")
 

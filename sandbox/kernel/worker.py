@@ -22,6 +22,7 @@ from .shell import Failure, Shell, words
 from .shorten import shorten
 
 _PR_SET_PDEATHSIG = 1
+_LIBC = ctypes.CDLL(None)
 _SPARE_FD = 500
 _BROKEN = 70
 
@@ -36,7 +37,7 @@ def main(blob: bytes) -> NoReturn:
     os.close(int(sys.argv[1]))
     sys.argv = [""]
     options = json.loads(blob)["options"]
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     _limit(options["rlimits"], options["cpus"])
     above = min(_SPARE_FD, resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 2)
     spare = [fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, above) for fd in (0, 1, 2)]
@@ -137,7 +138,7 @@ def _flush() -> None:
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(Exception):
             stream.flush()
-    ctypes.CDLL(None).fflush(None)
+    _LIBC.fflush(None)
 
 
 def _limit(limits: dict[str, int], cpus: int) -> None:
