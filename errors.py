@@ -17,7 +17,9 @@
     ├── ToolError                   a call failed                                the model is told
     │   └── ToolRetry               it may work if tried again                   the model is told
     ├── ToolDefinitionError         a function or tool that cannot be offered    the caller acts
+    ├── JournalError                a run cannot be written down or found        the caller acts
     └── RunError                    a run ended without an answer                the caller acts
+        ├── RunCancelled            somebody cancelled the run
         ├── LimitExceeded           a limit of the run was reached
         ├── OutputError             the answer never became the asked type
         └── TurnError               the model's turn was beyond use
@@ -142,8 +144,41 @@ class ToolDefinitionError(OssiaError, TypeError):
     """A function or tool that cannot be offered to a model; the caller must change it."""
 
 
+class JournalError(OssiaError):
+    """A run that is not in the journal, or cannot be written there; the caller must act."""
+
+    def __init__(self, text: str, *, run_id: str = "") -> None:
+        super().__init__(text)
+        self.run_id = run_id
+
+
 class RunError(OssiaError):
     """A run ended without an answer; the caller decides what to do."""
+
+    run_id: str = ""
+    messages: tuple[Any, ...] = ()
+    """The run so far, as `harmony.Message`s, reasoning included."""
+    usage: Any = None
+    """What it used, as an `agent.Usage`."""
+
+
+class RunCancelled(RunError):  # noqa: N818 - part of the public contract
+    """Somebody cancelled the run. It travels with the cancellation, and is never raised itself.
+
+    except get_cancelled_exc_class() as cancelled:
+        run = RunCancelled.of(cancelled)
+        ...  # run.messages
+        raise
+    """
+
+    def __init__(self, text: str, *, run_id: str = "") -> None:
+        super().__init__(text)
+        self.run_id = run_id
+
+    @classmethod
+    def of(cls, cancelled: BaseException) -> RunCancelled | None:
+        """The run that a cancellation has ended, if it has ended one."""
+        return cancelled.__cause__ if isinstance(cancelled.__cause__, cls) else None
 
 
 class LimitExceeded(RunError):  # noqa: N818 - part of the public contract
@@ -164,15 +199,12 @@ class OutputError(RunError):
         *,
         answer: str,
         faults: Sequence[str] = (),
-        messages: Sequence[Any] = (),
     ) -> None:
         super().__init__(text)
         self.answer = answer
         """The last answer, as it was sampled."""
         self.faults = tuple(faults)
         """Why each answer was refused, in order, in the words that the model was told."""
-        self.messages = tuple(messages)
-        """The run so far, as `harmony.Message`s, reasoning and refused answers included."""
 
 
 class TurnError(RunError):

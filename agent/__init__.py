@@ -11,6 +11,7 @@ from .events import CallAnswered as CallAnswered
 from .events import CallArgumentsDelta as CallArgumentsDelta
 from .events import CallStarted as CallStarted
 from .events import Event as Event
+from .events import LimitReached as LimitReached
 from .events import PreambleDelta as PreambleDelta
 from .events import ReasoningDelta as ReasoningDelta
 from .events import RunFinished as RunFinished
@@ -18,6 +19,11 @@ from .events import StepFinished as StepFinished
 from .events import StepStarted as StepStarted
 from .events import TurnDiscarded as TurnDiscarded
 from .events import TurnRepaired as TurnRepaired
+from .journal import Journal as Journal
+from .journal import MemoryJournal as MemoryJournal
+from .journal import Record as Record
+from .journal import RunSummary as RunSummary
+from .journal import SQLiteJournal as SQLiteJournal
 from .limits import Limits as Limits
 from .result import Citation as Citation
 from .result import RunFile as RunFile

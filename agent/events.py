@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from ..harmony import Delta, Header, Repaired, Started
 from ..harmony import Event as ParserEvent
+from .partial import PartialAnswer
 from .result import RunResult, Usage
 
 
@@ -118,6 +119,15 @@ class TurnDiscarded(_Event):
     reason: str
 
 
+class LimitReached(_Event):
+    """A limit was reached; the model is asked for an answer of what it knows."""
+
+    kind: Literal["limit_reached"] = "limit_reached"
+    limit: str
+    """The field of `Limits`."""
+    reason: str
+
+
 class StepFinished(_Event):
     """A turn and its call, if it made one, are done."""
 
@@ -145,11 +155,29 @@ Event = Annotated[
     | AnswerRejected
     | TurnRepaired
     | TurnDiscarded
+    | LimitReached
     | StepFinished
     | RunFinished,
     Field(discriminator="kind"),
 ]
 """Whatever happens in a run."""
+
+
+class Narrator:
+    """Tells the events of one turn; a typed answer as a value, too, as far as it has come."""
+
+    def __init__(self, growing: PartialAnswer | None = None) -> None:
+        self._growing = growing
+
+    def of(self, event: ParserEvent, stamp: Stamp) -> list[Event]:
+        """What an event of the parser means to whoever watches the run."""
+        told = narrate(event, stamp)
+        if told is None:
+            return []
+        if self._growing is None or not isinstance(told, AnswerDelta):
+            return [told]
+        value = self._growing.feed(told.text)
+        return [told] if value is None else [told, AnswerPartial(**stamp, value=value)]
 
 
 def narrate(event: ParserEvent, stamp: Stamp) -> Event | None:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
-from dataclasses import dataclass, replace
-from typing import TypeVar
+from collections.abc import Awaitable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Literal, TypeVar
 
 from anyio import current_time, move_on_after
 
 from ..errors import LimitExceeded
 from .engine import Sampling
-from .result import Usage
+from .state import State
 
 T = TypeVar("T")
 
@@ -22,64 +22,95 @@ class Limits:
     steps: int | None = 50
     """Turns of the model."""
     tool_calls: int | None = None
+    calls_of: Mapping[str, int] = field(default_factory=dict[str, int])
+    """Calls of single tools: `{"python": 10, "functions.search": 3}`."""
     tokens: int | None = None
     """Sampled tokens, all turns together."""
     seconds: float | None = None
-    """Wall-clock seconds from the start of the run."""
+    """Wall-clock seconds that the run is worked on; the time before it is resumed is none."""
+    repeats: int | None = 3
+    """How many calls in a row may bring nothing new: the same call as before, the same answer. Then
+    the model is told so; after twice as many the run is at its limit."""
+    then: Literal["raise", "answer"] = "raise"
+    """At a limit, raise LimitExceeded, or have the model answer with what it knows by then; the
+    result names the limit."""
+    answer_tokens: int = 2048
+    """What that last answer may take beyond `tokens`."""
+    answer_s: float = 120.0
+    """What it may take beyond `seconds`."""
+
+
+REPEATS = "calls in a row that brought nothing new"
 
 
 class Meter:
-    """Adds up what a run uses. Whatever would go beyond its limits raises LimitExceeded."""
+    """Holds a run to its limits: whatever would go beyond them raises LimitExceeded.
 
-    def __init__(self, limits: Limits) -> None:
+    Once the run owes its last answer, only that one's allowance counts.
+    """
+
+    def __init__(self, limits: Limits, state: State) -> None:
         self._limits = limits
-        self._began = current_time()
-        self.usage = Usage()
-        self.step_usage = Usage()
+        self._state = state
+        self._began = current_time() - state.seconds
 
     @property
     def seconds(self) -> float:
-        """Wall-clock seconds since the run began."""
+        """Wall-clock seconds that the run has been worked on."""
         return current_time() - self._began
 
-    def add(self, usage: Usage) -> None:
-        """Add to what the run has used, and to what its current step has."""
-        self.usage += usage
-        self.step_usage += usage
+    def check_turn(self) -> None:
+        """Raise if the model may have no further turn."""
+        if self._state.limit is None:
+            used = self._state.usage
+            _check("steps", used.steps, self._limits.steps, "turns")
+            _check("tokens", used.sampled_tokens, self._limits.tokens, "sampled tokens")
+            _check("repeats", self._state.stale, 2 * (self._limits.repeats or 0) or None, REPEATS)
 
-    def begin_step(self) -> None:
-        """Count the step anew. Raises if the model may have no further turn."""
-        self.step_usage = Usage()
-        _check("steps", self.usage.steps, self._limits.steps, "turns")
-        _check("tokens", self.usage.sampled_tokens, self._limits.tokens, "sampled tokens")
+    def check_call(self, tool: str) -> None:
+        """Raise if this tool may not be called any more."""
+        limits, state = self._limits, self._state
+        _check("tool_calls", state.usage.tool_calls, limits.tool_calls, "tool calls")
+        _check("calls_of", state.calls[tool], limits.calls_of.get(tool), f"calls of {tool}")
 
-    def check_call(self) -> None:
-        """Raise if no further tool may be called."""
-        _check("tool_calls", self.usage.tool_calls, self._limits.tool_calls, "tool calls")
+    def nudge(self, trace: str) -> str:
+        """What to tell the model with an answer of this trace, if it goes round in circles."""
+        stale = self._state.stale + 1 if trace in self._state.seen else 0
+        if not self._limits.repeats or stale < self._limits.repeats:
+            return ""
+        return (
+            f"(The last {stale} calls brought nothing new: the same calls as before, the same "
+            "answers. Do something else, or answer with what you know.)"
+        )
 
     def ration(self, sampling: Sampling) -> Sampling:
         """`sampling` with no more tokens than are left, and a seed of its own for each turn."""
-        seed = None if sampling.seed is None else sampling.seed + self.usage.steps
-        if self._limits.tokens is None:
-            return replace(sampling, seed=seed)
-        left = self._limits.tokens - self.usage.sampled_tokens
-        most = left if sampling.max_tokens is None else min(left, sampling.max_tokens)
-        return replace(sampling, seed=seed, max_tokens=most)
+        used = self._state.usage
+        seed = None if sampling.seed is None else sampling.seed + used.steps
+        left = [] if sampling.max_tokens is None else [sampling.max_tokens]
+        if self._state.limit is not None:
+            left.append(self._limits.answer_tokens)
+        elif self._limits.tokens is not None:
+            left.append(self._limits.tokens - used.sampled_tokens)
+        return replace(sampling, seed=seed, max_tokens=min(left, default=None))
 
     async def within(self, work: Awaitable[T]) -> T:
         """Await `work` for as long as the run's wall-clock limit allows."""
         limit = self._limits.seconds
-        with move_on_after(None if limit is None else limit - self.seconds):
+        if limit is None:
+            return await work
+        most = limit if self._state.limit is None else limit + self._limits.answer_s
+        with move_on_after(most - self.seconds):
             return await work
         raise LimitExceeded(
-            f"the run took longer than its {limit:g} s; raise Limits.seconds or shorten the task",
+            f"the run took longer than its {most:g} s; raise Limits.seconds or shorten the task",
             limit="seconds",
         )
 
 
-def _check(field: str, used: int, limit: int | None, unit: str) -> None:
+def _check(name: str, used: int, limit: int | None, unit: str) -> None:
     if limit is not None and used >= limit:
         raise LimitExceeded(
-            f"the run has used its {limit} {unit}; raise Limits.{field} or shorten the task",
-            limit=field,
+            f"the run has used its {limit} {unit}; raise Limits.{name} or shorten the task",
+            limit=name,
         )

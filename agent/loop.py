@@ -2,203 +2,234 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Sequence
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, aclosing
+from collections.abc import AsyncGenerator
+from contextlib import AbstractContextManager, aclosing
 from dataclasses import replace
-from typing import Any, Generic, cast
-from uuid import uuid4
+from functools import cache
+from typing import Any, Generic
 
-import structlog
 from anyio import current_time
 from structlog.contextvars import bound_contextvars
 
-from ..errors import OutputError, SandboxError, TurnError
-from ..harmony import Message, Transcript, turn_grammar
-from ..tools import RunContext, Toolbox
+from ..errors import EngineError, LimitExceeded, OutputError, TurnError
+from ..harmony import Message, encode, special, turn_grammar
+from ..harmony.turn_grammar import answer_grammar
+from ..tools import RunContext
+from .book import Book
+from .engine import Sampled, Sampling
 from .events import (
-    AnswerDelta,
-    AnswerPartial,
     AnswerRejected,
     CallAnswered,
     Event,
-    RunFinished,
+    LimitReached,
+    Narrator,
     Stamp,
     StepFinished,
     StepStarted,
     TurnDiscarded,
-    narrate,
 )
-from .limits import Meter
+from .journal.records import AnswerTaken
 from .output import RejectedAnswer
-from .prompt import opening
-from .result import RunFile, RunResult, Usage
 from .settings import OutputT, Settings
 from .turn import Turn
 
-log = structlog.get_logger()
+HURRY = (
+    "This run has reached its limit, and no tool can be called any more. Answer now, with what you "
+    "know, and say what is missing."
+)
+INTERRUPTED = (
+    "it was interrupted, and nobody knows how far it got. Find out what it has done before you "
+    "make it again"
+)
+
+
+@cache
+def answer_header() -> tuple[int, ...]:
+    """What is written for the model where it may do nothing but answer."""
+    return (special.CHANNEL, *encode("final"), special.MESSAGE)
 
 
 class Run(Generic[OutputT]):
-    """One run of an agent, from its task to its answer."""
+    """One run of an agent, from where its records end to the model's answer."""
 
-    def __init__(self, agent: Settings[OutputT], deps: object = None) -> None:
-        self.run_id = uuid4().hex[:12]
-        self.step = 0
+    def __init__(self, agent: Settings[OutputT], book: Book, deps: object = None) -> None:
+        self.book = book
+        self.state = book.state
+        self.outputs: list[OutputT] = []
+        """The accepted answers, as the asked type."""
+        self.turn: Turn | None = None
+        """What the model is writing at the moment."""
         self._agent = agent
         self._deps = deps
-        self._format = agent.output_format
-        self._meter = Meter(agent.limits)
-        self._outputs: list[OutputT] = []
-        self._paths: dict[str, None] = {}
-        self._faults: list[str] = []
-        self._discarded = 0
+        self._toolbox = book.toolbox
+        self._meter = book.meter
+        self._interrupted = book.state.call
+        """The call that another process was killed at."""
 
-    async def events(self, task: str | Sequence[Message]) -> AsyncGenerator[Event]:
-        """Everything that happens, in order; the last event is RunFinished."""
-        async with AsyncExitStack() as stack:
-            toolbox = await self._open(stack)
-            said = opening(self._agent, toolbox, self._format.response_formats, task)
-            transcript = Transcript(said)
-            while not self._outputs:
-                self.step += 1
-                self._meter.begin_step()
-                prompt, turn = transcript.prompt(), Turn(toolbox.recipients)
-                yield StepStarted(**self._stamp, prompt_tokens=len(prompt))
-                async with aclosing(self._sample(prompt, turn, self._grammar(toolbox))) as told:
+    async def events(self) -> AsyncGenerator[Event]:
+        """Everything that happens until the model has answered, in order."""
+        while self.state.answer is None:
+            try:
+                async with aclosing(self._step()) as told:
                     async for event in told:
                         yield event
-                if turn.call is not None:
-                    transcript.append_sampled(turn.tokens, recipients=toolbox.recipients)
-                    yield await self._act(turn.call, toolbox, transcript)
-                elif turn.final is not None:
-                    transcript.append_sampled(turn.tokens, recipients=toolbox.recipients)
-                    if rejected := await self._judge(turn.final, transcript):
-                        yield rejected
-                else:
-                    yield self._discard(turn)
-                yield StepFinished(**self._stamp, usage=self._meter.step_usage)
-            files = [await self._take_out(path, toolbox) for path in self._paths]
-        yield RunFinished(**self._stamp, result=self._result(transcript, files))
+            except LimitExceeded as reached:
+                yield await self._hurry(reached)
 
-    async def _open(self, stack: AsyncExitStack) -> Toolbox:
-        """Enter the engine and the tools, for as long as the run lasts."""
-        engine: object = self._agent.engine
-        if isinstance(engine, AbstractAsyncContextManager):
-            held = cast("AbstractAsyncContextManager[object]", engine)
-            await self._meter.within(stack.enter_async_context(held))
-        toolbox = Toolbox(self._agent.tools, deps=self._deps)
-        return await self._meter.within(stack.enter_async_context(toolbox))
+    async def _step(self) -> AsyncGenerator[Event]:
+        """A turn of the model, and what comes of it."""
+        state = self.state
+        if state.call is None and state.final is None:
+            prompt = self._render()
+            turn = self.turn = Turn(self._toolbox.recipients, len(prompt))
+            yield StepStarted(**self.stamp, prompt_tokens=len(prompt))
+            async with aclosing(self._sample(prompt, turn)) as told:
+                async for event in told:
+                    yield event
+            if discarded := await self._parse(turn):
+                yield discarded
+        if state.call is not None:
+            yield await self._act(state.call)
+        elif state.final is not None and (rejected := await self._judge(state.final)):
+            yield rejected
+        yield StepFinished(**self.stamp, usage=state.step_usage)
 
-    def _grammar(self, toolbox: Toolbox) -> dict[str, Any] | None:
-        """What the next turn is held to: the tools that are offered now, the type of the answer."""
-        if not self._agent.grammar:
-            return None
-        return turn_grammar(
-            functions=toolbox.functions,
-            namespaces=toolbox.namespaces,
-            output_schema=self._format.schema,
-            reasoning_budget=self._agent.reasoning_budget,
-        )
+    def _render(self) -> list[int]:
+        """The prompt of the next turn, if there may be one."""
+        self._meter.check_turn()
+        prompt = self.state.shown.prompt()
+        return prompt if self.state.limit is None else [*prompt, *answer_header()]
 
-    async def _sample(
-        self, prompt: list[int], turn: Turn, grammar: dict[str, Any] | None
-    ) -> AsyncGenerator[Event]:
+    async def _sample(self, prompt: list[int], turn: Turn) -> AsyncGenerator[Event]:
         """Have the engine write one turn, and read it as it comes."""
+        if self.state.limit is not None:
+            turn.read(Sampled(tokens=answer_header()))
+        told = Narrator(self._agent.output_format.partial())
         began = current_time()
-        sampling = self._meter.ration(replace(self._agent.sampling, grammar=grammar))
-        growing = self._format.partial()
-        async with aclosing(self._agent.engine.generate(prompt, sampling)) as pieces:
-            while not turn.over:
-                piece = await self._meter.within(anext(pieces, None))
-                if piece is None:
-                    break
-                for event in turn.read(piece):
-                    if told := narrate(event, self._stamp):
-                        yield told
-                    if growing and isinstance(told, AnswerDelta):
-                        value = growing.feed(told.text)
-                        if value is not None:
-                            yield AnswerPartial(**self._stamp, value=value)
-        self._meter.add(
-            Usage(
-                steps=1,
-                prompt_tokens=len(prompt),
-                cached_tokens=turn.cached_tokens,
-                sampled_tokens=len(turn.tokens),
-                reasoning_tokens=turn.reasoning_tokens,
-                repairs=turn.repairs,
-                engine_s=current_time() - began,
-            )
-        )
+        try:
+            async with aclosing(self._agent.engine.generate(prompt, self._sampling())) as pieces:
+                while not turn.over and (piece := await self._next(pieces)) is not None:
+                    turn.engine_s = current_time() - began
+                    for event in turn.read(piece):
+                        for one in told.of(event, self.stamp):
+                            yield one
+        except (EngineError, LimitExceeded) as error:
+            # Nothing that was sampled is lost: whoever resumes the run has it.
+            turn.broken = str(error)
+            await self._parse(turn)
+            raise
 
-    async def _act(self, call: Message, toolbox: Toolbox, transcript: Transcript) -> CallAnswered:
+    async def _parse(self, turn: Turn) -> TurnDiscarded | None:
+        """Take the turn: a call, an answer, or one that leads nowhere and is sampled again."""
+        await self.book.take(turn)
+        self.turn = None
+        if turn.fault is None:
+            return None
+        if turn.broken is None and self.state.discarded > self._agent.turn_retries:
+            self._meter.check_turn()
+            raise TurnError(
+                f"{self.state.discarded} turns in a row led nowhere; the last one, of "
+                f"{len(turn.tokens)} tokens: {turn.fault}. Allow more tokens, lower the reasoning, "
+                "or look at the reasoning for what the model waits for"
+            )
+        return TurnDiscarded(**self.stamp, reason=turn.fault)
+
+    async def _act(self, call: Message) -> CallAnswered:
         """Run one call; whatever comes of it, the model reads it next."""
-        self._meter.check_call()
-        with bound_contextvars(run_id=self.run_id, step=self.step):
-            answer = await self._meter.within(toolbox.answer(call, self._context))
-        transcript.append(answer.message)
-        self._paths.update(dict.fromkeys(answer.files))
-        self._meter.add(Usage(tool_calls=1, tool_s=answer.seconds))
+        self._meter.check_call(self._toolbox.name(call))
+        lost = call is self._interrupted and not self._toolbox.idempotent(call)
+        if lost:
+            answer = self._toolbox.refusal(call, INTERRUPTED)
+        else:
+            with self._bound():
+                answer = await self._meter.within(self._toolbox.answer(call, self._context))
+        message = await self.book.end_call(call, answer, was_run=not lost)
         return CallAnswered(
-            **self._stamp,
+            **self.stamp,
             recipient=call.recipient or "",
-            text=answer.message.text,
+            text=message.text,
             failed=answer.failed,
             seconds=answer.seconds,
         )
 
-    async def _judge(self, final: Message, transcript: Transcript) -> AnswerRejected | None:
+    async def _judge(self, final: Message) -> AnswerRejected | None:
         """Take the answer if it is of the asked type; otherwise tell the model why it is not."""
         try:
-            taken = self._format.take(final.text, self._context)
-            self._outputs.append(await self._meter.within(taken))
+            self.outputs.append(await self.output(final))
         except RejectedAnswer as rejected:
-            self._faults.append(str(rejected))
-            if len(self._faults) > self._agent.output_retries:
+            faults = [*self.state.faults, str(rejected)]
+            if len(faults) > self._agent.output_retries:
                 raise OutputError(
-                    f"after {len(self._faults)} answers none is of the asked type. The last one's "
+                    f"after {len(faults)} answers none is of the asked type. The last one's "
                     f"faults:\n{rejected}",
                     answer=final.text,
-                    faults=self._faults,
-                    messages=transcript.messages,
+                    faults=faults,
                 ) from rejected
-            transcript.append(Message("user", f"Your answer was not accepted:\n{rejected}"))
-            return AnswerRejected(**self._stamp, reason=str(rejected))
+            told = Message("user", f"Your answer was not accepted:\n{rejected}")
+            await self.book.tell(told, "rejected", reason=str(rejected))
+            return AnswerRejected(**self.stamp, reason=str(rejected))
+        await self.book.record(AnswerTaken(at_s=self._meter.seconds))
         return None
 
-    def _discard(self, turn: Turn) -> TurnDiscarded:
-        """Give up a turn that led nowhere; it is sampled again from the same prompt."""
-        self._discarded += 1
-        reason = "it was cut" if turn.finish == "length" else "it held no call and no answer"
-        if turn.finish == "length" or self._discarded > self._agent.turn_retries:
-            raise TurnError(
-                f"the model's turn led nowhere after {len(turn.tokens)} tokens: {reason}; allow "
-                "more tokens, lower the reasoning, or look at the reasoning for what it waits for"
-            )
-        self._meter.add(Usage(resamples=1))
-        return TurnDiscarded(**self._stamp, reason=reason)
+    async def _hurry(self, reached: LimitExceeded) -> LimitReached:
+        """At a limit, have the model answer with what it knows, if the user wants that."""
+        if self._agent.limits.then == "raise" or self.state.limit is not None:
+            raise reached
+        if (call := self.state.call) is not None:
+            answer = self._toolbox.refusal(call, "it was not finished: the run is at its limit")
+            await self.book.end_call(call, answer, was_run=False)
+        await self.book.tell(Message("user", HURRY), "limit", reason=reached.limit)
+        return LimitReached(**self.stamp, limit=reached.limit, reason=str(reached))
 
-    async def _take_out(self, path: str, toolbox: Toolbox) -> RunFile:
-        try:
-            return RunFile(path=path, data=await self._meter.within(toolbox.read(path)))
-        except (SandboxError, OSError) as error:
-            log.warning("file_not_taken_out", run_id=self.run_id, path=path, reason=str(error))
-            return RunFile(path=path, data=None)
+    async def output(self, final: Message) -> OutputT:
+        """An answer as the asked type. Raises RejectedAnswer if it is not."""
+        with self._bound():
+            taken = self._agent.output_format.take(final.text, self._context)
+            return await self._meter.within(taken)
 
-    def _result(self, transcript: Transcript, files: list[RunFile]) -> RunResult[OutputT]:
-        return RunResult(
-            run_id=self.run_id,
-            output=self._outputs[0],
-            messages=tuple(transcript.messages),
-            usage=self._meter.usage,
-            seconds=self._meter.seconds,
-            files=tuple(files),
+    async def _next(self, pieces: AsyncGenerator[Sampled]) -> Sampled | None:
+        with self._bound():
+            return await self._meter.within(anext(pieces, None))
+
+    def _sampling(self) -> Sampling:
+        """How the next turn is sampled, and what it is held to: the tools offered now, the type."""
+        return self._meter.ration(replace(self._agent.sampling, grammar=self._grammar()))
+
+    def _grammar(self) -> dict[str, Any] | None:
+        if not self._agent.grammar:
+            return None
+        schema = self._agent.output_format.schema
+        if self.state.limit is not None:
+            return None if schema is None else answer_grammar(schema)
+        return turn_grammar(
+            functions=self._toolbox.functions,
+            namespaces=self._toolbox.namespaces,
+            output_schema=schema,
+            reasoning_budget=self._agent.reasoning_budget,
         )
 
     @property
-    def _context(self) -> RunContext[object]:
-        return RunContext(deps=self._deps, run_id=self.run_id, step=self.step)
+    def messages(self) -> list[Message]:
+        """Everything that was said, what the model is writing at the moment included."""
+        transcript = self.state.transcript
+        if self.turn is not None:
+            transcript = transcript.fork()
+            transcript.append_sampled(self.turn.tokens, recipients=self.turn.recipients)
+        return transcript.messages
 
     @property
-    def _stamp(self) -> Stamp:
-        return Stamp(run_id=self.run_id, step=self.step, at_s=self._meter.seconds)
+    def stamp(self) -> Stamp:
+        """Where in the run the next event belongs."""
+        return Stamp(run_id=self.book.run_id, step=self._step_number, at_s=self._meter.seconds)
+
+    @property
+    def _step_number(self) -> int:
+        return self.state.usage.steps + (self.turn is not None)
+
+    @property
+    def _context(self) -> RunContext[object]:
+        return RunContext(deps=self._deps, run_id=self.book.run_id, step=self._step_number)
+
+    def _bound(self) -> AbstractContextManager[object]:
+        """What is logged in this block says which run and step it belongs to."""
+        return bound_contextvars(run_id=self.book.run_id, step=self._step_number)

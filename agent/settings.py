@@ -12,6 +12,7 @@ from typing_extensions import TypeVar
 from ..harmony import ReasoningEffort
 from ..tools import Tool, Toolbox
 from .engine import Engine, Sampling
+from .journal.journal import Journal
 from .limits import Limits
 from .output import OutputFormat, OutputSpec
 
@@ -41,6 +42,8 @@ class Settings(Generic[OutputT]):
     """How often an answer of the wrong type goes back to the model."""
     turn_retries: int = field(default=2, kw_only=True)
     """How many turns that led nowhere are sampled again."""
+    journal: Journal | None = field(default=None, kw_only=True)
+    """Where runs are written down as they go: `SQLiteJournal()`, and they survive their process."""
     today: date | None = field(default=None, kw_only=True)
     """The date that the model is told; None is today's."""
     output_format: OutputFormat[OutputT] = field(init=False, repr=False, compare=False)

@@ -9,6 +9,7 @@ from typing import Literal
 from ..harmony import STOP_TOKENS, Ended, Message, Repaired, StreamParser
 from ..harmony import Event as ParserEvent
 from .engine import Sampled
+from .result import Usage
 
 
 @dataclass
@@ -21,6 +22,7 @@ class Turn:
 
     recipients: Collection[str] = ()
     """Whom a call may address; they settle doubtful headers."""
+    prompt_tokens: int = 0
     tokens: list[int] = field(default_factory=list[int])
     """As sampled, up to the end of the call or of the answer."""
     call: Message | None = None
@@ -31,6 +33,12 @@ class Turn:
     cached_tokens: int | None = None
     reasoning_tokens: int = 0
     repairs: int = 0
+    kept: int = 0
+    """How many of the tokens make whole messages that needed no repair: a run can go on from
+    there, whatever became of the rest."""
+    engine_s: float = 0.0
+    broken: str | None = None
+    """Why nothing more came, if the engine failed."""
     _since: int = 0
     """Where the message that is being read began."""
 
@@ -46,6 +54,31 @@ class Turn:
         """
         done = self.call is not None or self.final is not None
         return self.finish is not None or (done and self.tokens[-1] not in STOP_TOKENS)
+
+    @property
+    def fault(self) -> str | None:
+        """Why the turn leads nowhere; None if it ended in a call or an answer."""
+        if self.call is not None or self.final is not None:
+            return None
+        if self.broken is not None:
+            return self.broken
+        if self.finish == "length":
+            return "it was cut"
+        return "it held no call and no answer" if self.tokens else "it was empty"
+
+    @property
+    def usage(self) -> Usage:
+        """What it cost."""
+        return Usage(
+            steps=1,
+            prompt_tokens=self.prompt_tokens,
+            cached_tokens=self.cached_tokens,
+            sampled_tokens=len(self.tokens),
+            reasoning_tokens=self.reasoning_tokens,
+            repairs=self.repairs,
+            resamples=int(self.fault is not None and self.broken is None),
+            engine_s=self.engine_s,
+        )
 
     def read(self, piece: Sampled) -> list[ParserEvent]:
         """Take in a piece; returns what it told, as far as it belongs to the turn."""
@@ -73,6 +106,8 @@ class Turn:
         if message.channel == "analysis" and message.recipient is None:
             self.reasoning_tokens += ended.at + 1 - self._since
         self._since = ended.at + 1
+        if ended.end is not None and not self.repairs:
+            self.kept = ended.at + 1
         if message.recipient is not None:
             self.call = message
         elif message.channel == "final":

@@ -108,6 +108,28 @@ class Transcript:
         twin._functions = self._functions
         return twin
 
+    def replaced(self, changes: Mapping[int, Message | None]) -> Transcript:
+        """A copy in which other messages stand in the place of some; the rest keeps its tokens.
+
+        changes: by a message's index in `messages`; None leaves it out.
+
+        Raises MessageError if a new message's header would not survive rendering.
+        """
+        twin = Transcript()
+        twin._functions = self._functions
+        at = 0
+        for link in self._links():
+            messages = dict(enumerate(link.entry.messages, start=at))
+            at += len(messages)
+            if messages.keys().isdisjoint(changes):
+                twin._push(link.entry, is_settled=link.is_settled)
+                continue
+            for place, message in messages.items():
+                told = changes.get(place, message)
+                if told is not None:
+                    twin._push(rendered(told, functions=self._functions))
+        return twin
+
     def to_dict(self) -> Json:
         """JSON of messages and tokens, from which the transcript can go on."""
         return {"entries": [link.entry.to_dict() for link in self._links()]}

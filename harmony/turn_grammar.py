@@ -68,6 +68,11 @@ def turn_grammar(
     return _tag(_reasoned(said, reasoning_budget))
 
 
+def answer_grammar(output_schema: Mapping[str, Any] | bool) -> Format:
+    """The structural tag of a final answer whose header stands in the prompt already."""
+    return _tag(_json(output_schema))
+
+
 def _tag(turn: Format) -> Format:
     return {"type": "structural_tag", "format": _or([_PREFACE, turn])}
 

@@ -193,24 +193,57 @@ async def test_answers_that_stay_wrong_end_the_run_with_the_last_one() -> None:
     assert len(engine.prompts) == 3
 
 
-async def test_a_turn_that_leads_nowhere_is_sampled_again_from_the_same_prompt() -> None:
-    engine = ScriptedEngine(["<|channel|>analysis<|message|>Hm.<|end|>", ANSWER])
+THOUGHT = "<|channel|>analysis<|message|>Hm.<|end|>"
+
+
+async def test_a_turn_that_leads_nowhere_goes_on_from_its_last_whole_message() -> None:
+    engine = ScriptedEngine([THOUGHT, ANSWER])
     events = await events_of(Agent(engine, sampling=Sampling(seed=7)))
     assert [type(e) for e in events if isinstance(e, TurnDiscarded)] == [TurnDiscarded]
-    assert engine.prompts[0] == engine.prompts[1]
+    first, second = engine.prompts
+    thought = harmony_tokens(f"{THOUGHT}<|start|>assistant")
+    assert second == first + thought
     assert [sampling.seed for sampling in engine.samplings] == [7, 8]
 
 
+@pytest.mark.parametrize(
+    ("turn", "why"),
+    [
+        ("", "it was empty"),
+        ("<|return|>", "it held no call and no answer"),
+        ("<|channel|>analysis<|message|>What a stra", "it held no call and no answer"),
+        ("<|channel|>analysis<|channel|>Hm.<|end|>", "it held no call and no answer"),
+    ],
+)
+async def test_a_turn_beyond_repair_is_sampled_again_from_the_same_prompt(
+    turn: str, why: str
+) -> None:
+    engine = ScriptedEngine([turn, ANSWER])
+    events = await events_of(Agent(engine))
+    assert [e.reason for e in events if isinstance(e, TurnDiscarded)] == [why]
+    assert engine.prompts[0] == engine.prompts[1]
+    finished = events[-1]
+    assert isinstance(finished, RunFinished)
+    assert finished.result.usage.resamples == 1
+
+
+async def test_the_budget_of_resamples_is_for_turns_in_a_row() -> None:
+    engine = ScriptedEngine([THOUGHT, THOUGHT, ASK, THOUGHT, THOUGHT, ANSWER])
+    result = await Agent(engine, tools=[add]).run("2 + 3?")
+    assert result.output == "It is 5."
+    assert result.usage.resamples == 4
+
+
 async def test_turns_that_keep_leading_nowhere_end_the_run() -> None:
-    engine = ScriptedEngine(["<|channel|>analysis<|message|>Hm.<|end|>"] * 3)
+    engine = ScriptedEngine([THOUGHT] * 3)
     with pytest.raises(TurnError, match="no call and no answer"):
         await Agent(engine).run("2 + 3?")
 
 
-async def test_a_turn_that_is_cut_says_so() -> None:
-    engine = ScriptedEngine([ANSWER])
+async def test_turns_that_are_cut_say_so() -> None:
+    engine = ScriptedEngine([ANSWER] * 3)
     with pytest.raises(TurnError, match="it was cut"):
-        await Agent(engine, sampling=Sampling(max_tokens=4)).run("2 + 3?")
+        await Agent(engine, sampling=Sampling(max_tokens=2)).run("2 + 3?")
 
 
 @pytest.mark.parametrize(

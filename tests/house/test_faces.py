@@ -27,6 +27,7 @@ FACES = {
         Tavily Tool ToolDefinitionError ToolError ToolRetry Toolbox YouCom link_citations tool
     """,
     "ossia.agent": """
+        Journal LimitReached MemoryJournal Record RunSummary SQLiteJournal
         Agent AnswerDelta AnswerPartial AnswerRejected CallAnswered CallArgumentsDelta CallStarted
         Citation Engine Event Limits PreambleDelta ReasoningDelta RunFile RunFinished RunResult Sampled Sampling
         Server StepFinished StepStarted TurnDiscarded TurnRepaired Usage VLLMEngine open_server

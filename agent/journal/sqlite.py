@@ -1,0 +1,266 @@
+"""The journal as one SQLite file, for as many processes as like."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import asynccontextmanager, closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+import platformdirs
+from anyio import CancelScope, Lock, to_thread
+from anyio.lowlevel import RunVar
+
+from ...errors import JournalError
+from .journal import RunSummary, digest_of, missing_blob, summary_of, taken_run, unknown_run
+from .records import Record, from_json, to_json
+
+T = TypeVar("T")
+
+BUSY_S = 30.0
+"""How long a write waits for other processes' writes."""
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS records (
+    run_id TEXT NOT NULL,
+    number INTEGER NOT NULL,
+    kind TEXT NOT NULL,
+    record TEXT NOT NULL,
+    PRIMARY KEY (run_id, number)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS blobs (digest TEXT PRIMARY KEY, data BLOB NOT NULL) WITHOUT ROWID;
+"""
+_SUMMARISED = """
+SELECT run_id, record FROM records AS one
+WHERE kind IN ('run_opened', 'model_told')
+    OR number = (SELECT MAX(number) FROM records WHERE run_id = one.run_id)
+ORDER BY run_id, number
+"""
+_STEPS = "SELECT run_id, COUNT(*) FROM records WHERE kind = 'turn_taken' GROUP BY run_id"
+_FORMAT = 1
+"""Of the file; kept in its `user_version`."""
+
+
+class SQLiteJournal:
+    """One file, written so that a commit survives the loss of power (WAL, synchronous=FULL).
+
+    path: the file; None: `journal.db` in the user's state folder. It is made at the first use.
+
+    Writing happens in a thread, and what several runs write at once goes into one commit, so no
+    run waits for another's disk. As an async context manager it keeps its connection between runs.
+    """
+
+    def __init__(self, path: str | Path | None = None) -> None:
+        folder = platformdirs.user_state_path("ossia")
+        self.path = folder / "journal.db" if path is None else Path(path)
+        self._open = RunVar[_Desk | None](f"ossia_journal_{id(self)}", None)
+
+    def __repr__(self) -> str:
+        return f"SQLiteJournal({str(self.path)!r})"
+
+    async def __aenter__(self) -> Self:
+        self._acquire()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self._release()
+
+    async def append(
+        self, run_id: str, number: int, records: Sequence[Record], blobs: Sequence[bytes] = ()
+    ) -> None:
+        """Add records to a run; see `Journal.append`."""
+        entry = _Entry(
+            rows=[(run_id, number + i, one.kind, to_json(one)) for i, one in enumerate(records)],
+            blobs=[(digest_of(data), data) for data in blobs],
+        )
+        async with self._use() as desk:
+            await desk.write(entry)
+        if entry.refused:
+            raise taken_run(run_id)
+
+    async def read(self, run_id: str) -> list[Record]:
+        """Return all records of a run, in order; see `Journal.read`."""
+        found = await self._ask(
+            "SELECT record FROM records WHERE run_id = ? ORDER BY number", run_id
+        )
+        if not found:
+            raise unknown_run(run_id, [run.run_id for run in await self.runs()])
+        return await to_thread.run_sync(lambda: [from_json(row[0]) for row in found])
+
+    async def blob(self, digest: str) -> bytes:
+        """Return a content by its digest; see `Journal.blob`."""
+        found = await self._ask("SELECT data FROM blobs WHERE digest = ?", digest)
+        if not found:
+            raise missing_blob(digest)
+        return bytes(found[0][0])
+
+    async def runs(self) -> list[RunSummary]:
+        """Return the runs, the newest first."""
+        rows, steps = await self._ask(_SUMMARISED), dict(await self._ask(_STEPS))
+
+        def summaries() -> list[RunSummary]:
+            runs: dict[str, list[Record]] = {}
+            for run_id, record in rows:
+                runs.setdefault(run_id, []).append(from_json(record))
+            found = [summary_of(*run, steps=steps.get(run[0], 0)) for run in runs.items()]
+            return sorted(found, key=lambda run: run.began, reverse=True)
+
+        return await to_thread.run_sync(summaries)
+
+    async def _ask(self, query: str, *values: str) -> list[tuple[Any, ...]]:
+        async with self._use() as desk:
+            return await desk.work(lambda: desk.connection.execute(query, values).fetchall())
+
+    @asynccontextmanager
+    async def _use(self) -> AsyncGenerator[_Desk]:
+        desk = self._acquire()
+        try:
+            yield desk
+        finally:
+            await self._release()
+
+    def _acquire(self) -> _Desk:
+        desk = self._open.get()
+        if desk is None:
+            desk = _Desk(self.path)
+            self._open.set(desk)
+        desk.users += 1
+        return desk
+
+    async def _release(self) -> None:
+        desk = self._open.get()
+        assert desk is not None, "released a journal that nobody holds"
+        desk.users -= 1
+        if desk.users == 0:
+            self._open.set(None)
+            with CancelScope(shield=True):
+                await desk.close()
+
+
+@dataclass
+class _Entry:
+    """What one run writes at once."""
+
+    rows: list[tuple[str, int, str, bytes]]
+    blobs: list[tuple[str, bytes]]
+    refused: bool = False
+    """Whether somebody else has written a record of that number."""
+
+
+@dataclass
+class _Batch:
+    """What goes into one commit."""
+
+    entries: list[_Entry] = field(default_factory=list[_Entry])
+    error: JournalError | None = None
+
+
+class _Desk:
+    """One connection, for the runs of one event loop."""
+
+    def __init__(self, path: Path) -> None:
+        self.users = 0
+        self._path = path
+        self._connection: sqlite3.Connection | None = None
+        self._turn = Lock()
+        self._next = _Batch()
+
+    @property
+    def connection(self) -> sqlite3.Connection:
+        """The connection, made at its first use; only for the thread that has the turn."""
+        if self._connection is None:
+            self._connection = _connect(self._path)
+        return self._connection
+
+    async def write(self, entry: _Entry) -> None:
+        """Commit an entry, together with all that came while the last commit was under way."""
+        batch = self._next
+        batch.entries.append(entry)
+        async with self._turn:
+            if batch is self._next:  # nobody has committed it yet
+                self._next = _Batch()
+                try:
+                    await self._in_thread(lambda: _commit(self.connection, batch.entries))
+                except JournalError as error:
+                    batch.error = error
+        if batch.error is not None:
+            raise batch.error
+
+    async def work(self, what: Callable[[], T]) -> T:
+        """Do something with the connection, in turn."""
+        async with self._turn:
+            return await self._in_thread(what)
+
+    async def close(self) -> None:
+        """Close the connection, if there is one."""
+        async with self._turn:
+            if self._connection is not None:
+                await self._in_thread(self._connection.close)
+                self._connection = None
+
+    async def _in_thread(self, what: Callable[[], T]) -> T:
+        # Shielded: a commit that has begun is carried through, and others may wait for it. It has a
+        # deadline of its own, BUSY_S.
+        with CancelScope(shield=True):
+            try:
+                done = await to_thread.run_sync(what)
+            except (sqlite3.Error, OSError) as error:
+                raise JournalError(f"the journal {self._path} cannot be used: {error}") from error
+        return done
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # Each use has the turn, so the threads that take turns may share the connection.
+    connection = sqlite3.connect(
+        path, timeout=BUSY_S, isolation_level=None, check_same_thread=False
+    )
+    try:
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=FULL")
+        _check_format(path, *connection.execute("PRAGMA user_version").fetchone())
+        connection.executescript(_SCHEMA)
+        connection.execute(f"PRAGMA user_version={_FORMAT}")
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _check_format(path: Path, version: int) -> None:
+    if version not in {0, _FORMAT}:
+        raise JournalError(
+            f"{path} is a journal of format {version}, and this ossia knows {_FORMAT}: update "
+            "ossia, or name another file"
+        )
+
+
+def _commit(connection: sqlite3.Connection, entries: Sequence[_Entry]) -> None:
+    # IMMEDIATE: a transaction that reads first and then finds another writer cannot wait for it.
+    with closing(connection.cursor()) as cursor:
+        cursor.execute("BEGIN IMMEDIATE")
+        try:
+            for entry in entries:
+                _insert(cursor, entry)
+        except BaseException:
+            cursor.execute("ROLLBACK")
+            raise
+        cursor.execute("COMMIT")
+
+
+def _insert(cursor: sqlite3.Cursor, entry: _Entry) -> None:
+    try:
+        cursor.executemany("INSERT INTO records VALUES (?, ?, ?, ?)", entry.rows)
+    except sqlite3.IntegrityError:
+        # Numbers have no gaps: the first row is the one that is there, and none was inserted.
+        entry.refused = True
+        return
+    cursor.executemany("INSERT OR IGNORE INTO blobs VALUES (?, ?)", entry.blobs)

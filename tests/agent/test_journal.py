@@ -1,0 +1,211 @@
+"""One contract for every journal, and what SQLite's adds: many writers, one file."""
+
+from __future__ import annotations
+
+import sqlite3
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+import anyio
+import pytest
+
+from ossia.agent.journal import Journal, MemoryJournal, Record, SQLiteJournal
+from ossia.agent.journal.journal import digest_of
+from ossia.agent.journal.records import (
+    AnswerTaken,
+    CallEnded,
+    ContextTrimmed,
+    KeptFile,
+    ModelTold,
+    RunFailed,
+    RunOpened,
+    TurnTaken,
+    from_json,
+    to_json,
+)
+from ossia.agent.result import Usage
+from ossia.errors import JournalError
+from ossia.harmony import DeveloperContent, Message, SystemContent
+
+ASKED = Message("user", "2 + 3?")
+OPENED = RunOpened(
+    messages=(
+        Message("system", SystemContent()),
+        Message(
+            "developer",
+            DeveloperContent("Be."),
+        ),
+        ASKED,
+    ),
+    began=datetime(2026, 1, 2, tzinfo=UTC),
+    about={"model": "m"},
+)
+TAKEN = TurnTaken(
+    at_s=1.5, tokens=(1, 200012), kept=2, recipients=("python",), usage=Usage(steps=1)
+)
+ENDED = CallEnded(
+    message=Message("tool", "5", name="python", channel="analysis", recipient="assistant"),
+    failed=False,
+    seconds=0.1,
+    files=(KeptFile(path="/mnt/data/a", digest=digest_of(b"x")),),
+    changes={"python": True},
+)
+TOLD = ModelTold(message=Message("user", "And 3 + 4?"), why="asked")
+RECORDS: Sequence[Record] = (
+    OPENED,
+    TAKEN,
+    ENDED,
+    TOLD,
+    ContextTrimmed(shown={2: None, 3: Message("user", "short")}, usage=Usage(sampled_tokens=3)),
+    AnswerTaken(at_s=2.0),
+    RunFailed(error="EngineError", text="on fire"),
+)
+
+
+@pytest.fixture(params=["memory", "sqlite"])
+def journal(request: pytest.FixtureRequest, tmp_path: Path) -> Journal:
+    return MemoryJournal() if request.param == "memory" else SQLiteJournal(tmp_path / "a" / "j.db")
+
+
+@pytest.mark.parametrize("record", RECORDS, ids=lambda record: record.kind)
+def test_a_record_comes_back_from_json_as_it_was(record: Record) -> None:
+    assert from_json(to_json(record)) == record
+
+
+async def test_records_come_back_in_order(journal: Journal) -> None:
+    await journal.append("a", 0, RECORDS[:2])
+    await journal.append("b", 0, [OPENED])
+    await journal.append("a", 2, RECORDS[2:])
+    assert await journal.read("a") == list(RECORDS)
+    assert await journal.read("b") == [OPENED]
+
+
+async def test_an_unknown_run_is_told_with_those_that_there_are(journal: Journal) -> None:
+    await journal.append("a", 0, [OPENED])
+    with pytest.raises(JournalError, match="no run 'z' in the journal; the latest: a"):
+        await journal.read("z")
+
+
+async def test_a_number_is_given_once(journal: Journal) -> None:
+    """So two processes never write one run: the slower one is told."""
+    await journal.append("a", 0, [OPENED])
+    await journal.append("a", 1, [TAKEN])
+    with pytest.raises(JournalError, match="another process goes on with the run a"):
+        await journal.append("a", 1, [TOLD, TOLD])
+    assert await journal.read("a") == [OPENED, TAKEN]
+
+
+async def test_contents_are_kept_by_their_digest(journal: Journal) -> None:
+    await journal.append("a", 0, [OPENED], [b"x", b""])
+    await journal.append("a", 1, [ENDED], [b"x"])
+    assert await journal.blob(digest_of(b"x")) == b"x"
+    assert await journal.blob(digest_of(b"")) == b""
+    with pytest.raises(JournalError, match="no content"):
+        await journal.blob(digest_of(b"y"))
+
+
+async def test_the_list_of_runs_says_how_each_stands(journal: Journal) -> None:
+    later = OPENED.model_copy(update={"began": datetime(2026, 1, 3, tzinfo=UTC), "about": {}})
+    await journal.append("old", 0, [OPENED, TAKEN, ENDED, TAKEN, AnswerTaken(at_s=2.0)])
+    await journal.append("new", 0, [later, TAKEN, RunFailed(error="EngineError", text="on fire")])
+    new, old = await journal.runs()
+    assert (new.run_id, new.status, new.steps, new.failure) == (
+        "new",
+        "failed",
+        1,
+        "EngineError: on fire",
+    )
+    assert (old.run_id, old.status, old.steps, old.seconds) == ("old", "answered", 2, 2.0)
+    assert (old.task, old.about) == ("2 + 3?", {"model": "m"})
+    await journal.append("old", 5, [TOLD])
+    (_, old) = await journal.runs()
+    assert (old.status, old.task) == ("unfinished", "And 3 + 4?")
+
+
+async def test_runs_of_one_process_share_commits(tmp_path: Path) -> None:
+    """What comes while a commit is under way goes into the next, all of it together."""
+    commits: list[str] = []
+    async with SQLiteJournal(tmp_path / "j.db") as journal:
+        await journal.append("first", 0, [OPENED])
+        desk = journal._open.get()
+        assert desk is not None
+        desk.connection.set_trace_callback(commits.append)
+        async with anyio.create_task_group() as group:
+            for number in range(50):
+                group.start_soon(journal.append, f"run-{number}", 0, RECORDS[:2])
+        assert len(await journal.runs()) == 51
+    assert commits.count("COMMIT") < 10
+
+
+async def test_one_refused_record_harms_no_other_of_its_commit(tmp_path: Path) -> None:
+    async with SQLiteJournal(tmp_path / "j.db") as journal:
+        await journal.append("a", 0, [OPENED])
+        refused: list[str] = []
+
+        async def write(run_id: str) -> None:
+            try:
+                await journal.append(run_id, 0, [OPENED], [run_id.encode()])
+            except JournalError as error:
+                refused.append(error.run_id)
+
+        async with anyio.create_task_group() as group:
+            for run_id in ("b", "a", "c", "a", "d"):
+                group.start_soon(write, run_id)
+        assert refused == ["a", "a"]
+        assert {run.run_id for run in await journal.runs()} == {"a", "b", "c", "d"}
+
+
+WRITER = """
+import sys, anyio
+from ossia.agent.journal import SQLiteJournal
+from ossia.agent.journal.records import AnswerTaken
+
+async def write(path, run_id):
+    async with SQLiteJournal(path) as journal:
+        for number in range(1, 40):
+            await journal.append(run_id, number, [AnswerTaken()])
+
+anyio.run(write, *sys.argv[1:])
+"""
+
+
+async def test_processes_write_one_file_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "j.db"
+    journal = SQLiteJournal(path)
+    for run_id in ("a", "b"):
+        await journal.append(run_id, 0, [OPENED])
+    command = [sys.executable, "-c", WRITER, str(path)]
+    with anyio.fail_after(50):
+        async with anyio.create_task_group() as group:
+            for run_id in ("a", "b"):
+                group.start_soon(anyio.run_process, [*command, run_id])
+    assert [len(await journal.read(run_id)) for run_id in ("a", "b")] == [40, 40]
+
+
+async def test_a_file_that_cannot_be_used_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "j.db"
+    path.write_bytes(b"this is no database, and a long line of text" * 100)
+    with pytest.raises(JournalError, match=f"{path} cannot be used: file is not a database"):
+        await SQLiteJournal(path).append("a", 0, [OPENED])
+
+
+async def test_a_file_of_a_later_format_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "j.db"
+    with sqlite3.connect(path) as connection:
+        connection.execute("PRAGMA user_version=7")
+    connection.close()
+    with pytest.raises(JournalError, match="a journal of format 7"):
+        await SQLiteJournal(path).runs()
+
+
+async def test_a_cancelled_write_harms_nobody(tmp_path: Path) -> None:
+    async with SQLiteJournal(tmp_path / "j.db") as journal:
+        async with anyio.create_task_group() as group:
+            for number in range(20):
+                group.start_soon(journal.append, f"run-{number}", 0, RECORDS[:1])
+            await anyio.lowlevel.checkpoint()
+            group.cancel_scope.cancel()
+        await journal.append("after", 0, [OPENED])
+        assert "after" in {run.run_id for run in await journal.runs()}

@@ -1,0 +1,302 @@
+"""A run that was killed, cancelled or failed goes on where it stood."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+from pathlib import Path
+from typing import Any
+
+import anyio
+import pytest
+
+from ossia.agent import Agent, CallAnswered, Event, Limits, RunFinished, Sampled, Sampling
+from ossia.agent.journal import Journal, MemoryJournal, Record, SQLiteJournal
+from ossia.agent.testing import ScriptedEngine, harmony_tokens
+from ossia.errors import EngineError, JournalError, OssiaError, RunCancelled
+from ossia.harmony import Message, decode
+from ossia.sandbox import UnsafeLocalSandbox
+from ossia.tools import PythonTool, tool
+
+ANSWER = "<|channel|>final<|message|>It is done.<|return|>"
+
+
+def ask(name: str, arguments: str = "{}") -> str:
+    return (
+        "<|channel|>analysis<|message|>Next.<|end|><|start|>assistant<|channel|>commentary"
+        f" to=functions.{name} <|constrain|>json<|message|>{arguments}<|call|>"
+    )
+
+
+class Killed(BaseException):
+    """The process ends here: nothing that comes after it is recorded."""
+
+
+class DyingJournal(MemoryJournal):
+    """Its process dies at the given append: before the records are durable, or right after."""
+
+    def __init__(self, at: int, *, after: bool) -> None:
+        super().__init__()
+        self.at = at
+        self.after = after
+        self.appends = 0
+
+    async def append(
+        self, run_id: str, number: int, records: Sequence[Record], blobs: Sequence[bytes] = ()
+    ) -> None:
+        self.appends += 1
+        if self.appends == self.at and not self.after:
+            raise Killed
+        await super().append(run_id, number, records, blobs)
+        if self.appends == self.at:
+            raise Killed
+
+
+class Counters:
+    """Tools that count how often they were run."""
+
+    def __init__(self) -> None:
+        self.counts = {"look": 0, "pay": 0}
+
+    @property
+    def tools(self) -> list[Any]:
+        @tool(idempotent=True)
+        def look() -> str:
+            """Look."""
+            self.counts["look"] += 1
+            return f"seen {'again' if self.counts['pay'] else 'first'}"
+
+        @tool
+        def pay() -> str:
+            """Pay."""
+            self.counts["pay"] += 1
+            return "paid"
+
+        return [look, pay]
+
+
+TURNS = [ask("look"), ask("pay"), ask("look"), ANSWER]
+
+
+class Resuming(ScriptedEngine):
+    """A model whose turn depends on the prompt alone: the nth turn follows n calls."""
+
+    def __init__(self) -> None:
+        super().__init__([])
+
+    async def generate(self, prompt: Sequence[int], sampling: Sampling) -> AsyncGenerator[Sampled]:
+        self.prompts.append(list(prompt))
+        turn = TURNS[decode(prompt).count("to=assistant")]
+        yield Sampled(tokens=tuple(harmony_tokens(turn)), finish="stop")
+
+
+async def last_run(journal: Journal) -> str:
+    (run,) = await journal.runs()
+    return run.run_id
+
+
+async def uninterrupted() -> tuple[Message, ...]:
+    return (await Agent(Resuming(), tools=Counters().tools).run("Go.")).messages
+
+
+@pytest.mark.parametrize("after", [False, True])
+@pytest.mark.parametrize("at", range(2, 10))
+async def test_a_run_goes_on_after_a_death_at_any_record(at: int, *, after: bool) -> None:
+    journal, counters = DyingJournal(at, after=after), Counters()
+    agent = Agent(Resuming(), tools=counters.tools, journal=journal)
+    with pytest.raises(Killed):
+        await agent.run("Go.")
+    result = await agent.resume(await last_run(journal))
+    assert result.output == "It is done."
+    if "interrupted" not in str([message.text for message in result.messages]):
+        assert result.messages == await uninterrupted()
+    assert counters.counts["pay"] <= 1
+    assert 2 <= counters.counts["look"] <= 3
+    assert result.usage.steps == 4
+
+
+async def test_a_call_that_may_have_begun_is_not_made_again_but_told() -> None:
+    # The fifth record is the turn that asks for the payment.
+    journal, counters = DyingJournal(4, after=True), Counters()
+    agent = Agent(Resuming(), tools=counters.tools, journal=journal)
+    with pytest.raises(Killed):
+        await agent.run("Go.")
+    result = await agent.resume(await last_run(journal))
+    assert counters.counts["pay"] == 0
+    told = [message.text for message in result.messages if message.name == "functions.pay"]
+    assert "it was interrupted" in told[0]
+    assert result.usage.tool_calls == 2
+
+
+async def test_a_run_whose_engine_failed_goes_on_from_what_was_sampled() -> None:
+    class Breaking(ScriptedEngine):
+        async def generate(
+            self, prompt: Sequence[int], sampling: Sampling
+        ) -> AsyncGenerator[Sampled]:
+            self.prompts.append(list(prompt))
+            if len(self.prompts) == 1:
+                tokens = harmony_tokens("<|channel|>analysis<|message|>Hm.<|end|><|start|>assist")
+                yield Sampled(tokens=tuple(tokens))
+                raise EngineError("on fire")
+            yield Sampled(tokens=tuple(harmony_tokens(ANSWER)), finish="stop")
+
+    engine = Breaking([])
+    agent = Agent(engine, journal=MemoryJournal())
+    assert agent.journal is not None
+    with pytest.raises(EngineError):
+        await agent.run("Go.")
+    (run,) = await agent.journal.runs()
+    assert (run.status, run.failure) == ("failed", "EngineError: on fire")
+    result = await agent.resume(run.run_id)
+    assert result.output == "It is done."
+    first, second = engine.prompts
+    thought = harmony_tokens("<|channel|>analysis<|message|>Hm.<|end|><|start|>assistant")
+    assert second == first + thought
+
+
+async def test_an_answered_run_gives_its_result_again_and_asks_nobody(tmp_path: Path) -> None:
+    agent = Agent(Resuming(), tools=Counters().tools, journal=SQLiteJournal(tmp_path / "j.db"))
+    first = await agent.run("Go.")
+    again = await Agent(
+        ScriptedEngine([]), tools=Counters().tools, journal=SQLiteJournal(tmp_path / "j.db")
+    ).resume(first.run_id)
+    assert (again.output, again.messages) == (first.output, first.messages)
+    assert again.usage == first.usage
+
+
+async def test_a_run_is_resumed_by_the_agent_that_began_it() -> None:
+    journal = MemoryJournal()
+    first = await Agent(ScriptedEngine([ANSWER]), journal=journal).run("Go.")
+    other = Agent(ScriptedEngine([]), instructions="Be brief.", journal=journal)
+    with pytest.raises(JournalError, match="other instructions, tools or output type"):
+        await other.resume(first.run_id)
+
+
+async def test_without_a_journal_nothing_is_resumed() -> None:
+    with pytest.raises(JournalError, match="journal=SQLiteJournal"):
+        await Agent(ScriptedEngine([])).resume("a")
+
+
+async def test_who_resumes_a_run_takes_it_from_whoever_works_on_it() -> None:
+    journal = MemoryJournal()
+    waiting, go_on = anyio.Event(), anyio.Event()
+
+    async def wait() -> str:
+        """Wait."""
+        waiting.set()
+        await go_on.wait()
+        return "waited"
+
+    slow = Agent(ScriptedEngine([ask("wait")]), tools=[wait], journal=journal)
+    taker = Agent(ScriptedEngine([ANSWER]), tools=[wait], journal=journal)
+    ended: list[OssiaError] = []
+
+    async def work() -> None:
+        try:
+            await slow.run("Go.")
+        except JournalError as error:
+            ended.append(error)
+
+    with anyio.fail_after(20):
+        async with anyio.create_task_group() as group:
+            group.start_soon(work)
+            await waiting.wait()
+            assert (await taker.resume(await last_run(journal))).output == "It is done."
+            go_on.set()
+    assert "another process goes on with the run" in str(ended[0])
+
+
+async def test_files_and_python_go_on(tmp_path: Path) -> None:
+    journal = SQLiteJournal(tmp_path / "j.db")
+    write = (
+        "<|channel|>analysis to=python code<|message|>x = 1; open('a.txt', 'w').write('hi')<|call|>"
+    )
+    read = "<|channel|>analysis to=python code<|message|>print(open('a.txt').read())<|call|>"
+    python = PythonTool(UnsafeLocalSandbox)
+    first = Agent(ScriptedEngine([write, EngineError("gone")]), tools=[python], journal=journal)
+    with pytest.raises(EngineError):
+        await first.run("Go.")
+    second = Agent(ScriptedEngine([read, ANSWER]), tools=[python], journal=journal)
+    result = await second.resume(await last_run(journal))
+    answers = [message.text for message in result.messages if message.name == "python"]
+    assert "variables and imports are gone" in answers[1]
+    assert answers[1].endswith("hi")
+    assert [(file.path, file.data) for file in result.files] == [("/mnt/data/a.txt", b"hi")]
+
+
+async def test_a_fork_begins_with_the_first_steps_of_another_run() -> None:
+    journal, counters = MemoryJournal(), Counters()
+    agent = Agent(Resuming(), tools=counters.tools, journal=journal)
+    first = await agent.run("Go.")
+    other = "<|channel|>final<|message|>Something else.<|return|>"
+    fork = Agent(
+        ScriptedEngine([other]), tools=counters.tools, instructions="New.", journal=journal
+    )
+    result = await fork.fork(first.run_id, step=2)
+    assert result.run_id != first.run_id
+    assert result.output == "Something else."
+    assert counters.counts == {"look": 2, "pay": 1}
+    calls = [message.recipient for message in result.messages if message.role == "assistant"]
+    assert [call for call in calls if call] == ["functions.look", "functions.pay"]
+    with pytest.raises(JournalError, match="has 4 steps, and no 9"):
+        await fork.fork(first.run_id, step=9)
+
+
+async def test_a_cancelled_run_leaves_its_messages_and_can_be_resumed() -> None:
+    journal = MemoryJournal()
+    thinking = anyio.Event()
+
+    class Thinking(ScriptedEngine):
+        async def generate(
+            self, prompt: Sequence[int], sampling: Sampling
+        ) -> AsyncGenerator[Sampled]:
+            yield Sampled(tokens=tuple(harmony_tokens("<|channel|>analysis<|message|>A thought")))
+            thinking.set()
+            await anyio.sleep_forever()
+
+    found: list[RunCancelled | None] = []
+
+    async def work() -> None:
+        try:
+            await Agent(Thinking([]), journal=journal).run("Go.")
+        except anyio.get_cancelled_exc_class() as cancelled:
+            found.append(RunCancelled.of(cancelled))
+            raise
+
+    with anyio.fail_after(20):
+        async with anyio.create_task_group() as group:
+            group.start_soon(work)
+            await thinking.wait()
+            group.cancel_scope.cancel()
+    (run,) = found
+    assert run is not None
+    assert [message.text for message in run.messages][-2:] == ["Go.", "A thought"]
+    agent = Agent(ScriptedEngine([ANSWER]), journal=journal)
+    assert (await agent.resume(run.run_id)).output == "It is done."
+
+
+async def test_the_time_before_a_resume_is_not_counted() -> None:
+    journal = MemoryJournal()
+    agent = Agent(ScriptedEngine([EngineError("gone"), ANSWER]), journal=journal)
+    with pytest.raises(EngineError):
+        await agent.run("Go.")
+    (run,) = await journal.runs()
+    limited = Agent(ScriptedEngine([ANSWER]), journal=journal, limits=Limits(seconds=60))
+    result = await limited.resume(run.run_id)
+    assert run.seconds <= result.seconds < 60
+
+
+async def test_resuming_is_told_event_by_event() -> None:
+    journal, counters = DyingJournal(3, after=False), Counters()
+    agent = Agent(Resuming(), tools=counters.tools, journal=journal)
+    with pytest.raises(Killed):
+        await agent.run("Go.")
+    async with aclosing(agent.stream_resumed(await last_run(journal))) as events:
+        told: list[Event] = [event async for event in events]
+    answered = [event for event in told if isinstance(event, CallAnswered)]
+    assert [(event.recipient, event.step) for event in answered] == [
+        ("functions.look", 1),
+        ("functions.pay", 2),
+        ("functions.look", 3),
+    ]
+    assert isinstance(told[-1], RunFinished)
