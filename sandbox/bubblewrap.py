@@ -5,16 +5,12 @@ from __future__ import annotations
 import math
 import os
 import shutil
-import socket
 import sys
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
-
-import anyio
-from anyio.abc import Process
 
 from ..errors import SandboxUnavailableError
 from . import debian
@@ -23,8 +19,8 @@ from .channel import Channel
 from .contained import HOME, MIB, USER_ID, ContainedSandbox
 from .egress import INSIDE
 from .execution import DATA
+from .process import KernelProcess
 from .seccomp import seccomp_filter
-from .session import LEAVE_S
 
 _NOBODY = 65534
 _SHM_MIB = 64
@@ -40,7 +36,7 @@ class BubblewrapSandbox(ContainedSandbox):
     else the machine's own /usr, read-only, with the Python and the packages that it has.
     """
 
-    _process: Process | None = field(default=None, init=False, repr=False)
+    _process: KernelProcess = field(default_factory=KernelProcess, init=False, repr=False)
 
     def _kernel_options(self) -> dict[str, Any]:
         rlimits = {
@@ -59,33 +55,15 @@ class BubblewrapSandbox(ContainedSandbox):
                 "no `bwrap` is installed: `apt-get install bubblewrap`, or use Docker"
             )
         await self._open_egress()
-        ours, theirs = socket.socketpair()
-        try:
-            with theirs:
-                await self._spawn(program, theirs.fileno())
-        except BaseException:
-            ours.close()
-            raise
-        return Channel(ours)
-
-    async def _spawn(self, program: str, channel: int) -> None:
-        # As root, the limit on processes would not hold: the user is given up first.
-        root = os.geteuid() == 0
         with _filter_file() as filtered:
             fds = [] if filtered is None else [filtered]
             seccomp = [word for fd in fds for word in ("--seccomp", str(fd))]
-            # A start that is cancelled half-way leaves a process and its pipe to nobody.
-            with anyio.CancelScope(shield=True):
-                self._process = await anyio.open_process(
-                    [program, *seccomp, *self._arguments(), *boot_command()],
-                    stdin=channel,
-                    stdout=channel,
-                    start_new_session=True,
-                    pass_fds=fds,
-                    user=_NOBODY if root else None,
-                    group=_NOBODY if root else None,
-                    extra_groups=() if root else None,
-                )
+            return await self._process.start(
+                [program, *seccomp, *self._arguments(), *boot_command()],
+                pass_fds=fds,
+                # Root has no limit on processes.
+                user=_NOBODY if os.geteuid() == 0 else None,
+            )
 
     def _arguments(self) -> list[str]:
         arguments = ["--unshare-all", "--unshare-user", "--disable-userns", "--die-with-parent"]
@@ -108,32 +86,16 @@ class BubblewrapSandbox(ContainedSandbox):
         return arguments
 
     async def _stop(self) -> None:
-        if self._process is not None:
-            # It ends with its supervisor, which ends with the channel; killed, it would
-            # leave its inner half to an init that may not reap.
-            with anyio.move_on_after(LEAVE_S):
-                await self._process.wait()
-            if self._process.returncode is None:
-                self._process.kill()
-            await self._process.aclose()
-            self._process = None
+        await self._process.end()
 
     async def _why_dead(self) -> str:
-        if self._process is None or self._process.stderr is None:
-            return "it was never started"
-        said = b""
-        with anyio.move_on_after(2.0):
-            try:
-                async for part in self._process.stderr:
-                    said = (said + part)[-4096:]
-            except anyio.ClosedResourceError:
-                pass
-        text = said.decode(errors="replace").strip()
-        if "namespace" in text or "uid map" in text:
+        text = await self._process.last_words()
+        if text.startswith("bwrap:"):
             raise SandboxUnavailableError(
-                f"this machine allows no namespaces of one's own ({text}). Allow them "
-                "(`sysctl kernel.unprivileged_userns_clone=1`, or on Ubuntu "
-                "`kernel.apparmor_restrict_unprivileged_userns=0`), or use Docker"
+                f"bubblewrap is not allowed what it needs here ({text}). Allow namespaces of one's "
+                "own (`sysctl kernel.unprivileged_userns_clone=1`, or on Ubuntu "
+                "`kernel.apparmor_restrict_unprivileged_userns=0`; inside a container its runtime "
+                "must allow them, and a /proc of one's own), or use Docker"
             )
         return text or "its processes were killed, or memory ran out"
 

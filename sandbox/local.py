@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import shutil
-import socket
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import anyio
 from anyio import to_thread
-from anyio.abc import Process
 
 from .boot import boot_command
 from .channel import Channel
 from .owner import own_folder
-from .session import LEAVE_S, KernelSandbox
+from .process import KernelProcess
+from .session import KernelSandbox
 
 
 @dataclass(kw_only=True, eq=False)
@@ -28,7 +26,7 @@ class UnsafeLocalSandbox(KernelSandbox):
     """
 
     python: str = sys.executable
-    _process: Process | None = field(default=None, init=False, repr=False)
+    _process: KernelProcess = field(default_factory=KernelProcess, init=False, repr=False)
     _folder: Path | None = field(default=None, init=False, repr=False)
 
     @property
@@ -41,33 +39,13 @@ class UnsafeLocalSandbox(KernelSandbox):
 
     async def _start(self) -> Channel:
         self._folder = await to_thread.run_sync(own_folder, "local")
-        ours, theirs = socket.socketpair()
-        try:
-            with theirs:
-                fd = theirs.fileno()
-                # A start that is cancelled half-way leaves a process to nobody.
-                with anyio.CancelScope(shield=True):
-                    self._process = await anyio.open_process(
-                        boot_command(self.python), stdin=fd, stdout=fd, stderr=None
-                    )
-        except BaseException:
-            ours.close()
-            raise
-        return Channel(ours)
+        return await self._process.start(boot_command(self.python))
 
     async def _stop(self) -> None:
-        if self._process is not None:
-            with anyio.move_on_after(LEAVE_S):
-                await self._process.wait()
-            if self._process.returncode is None:
-                self._process.kill()
-            await self._process.aclose()
-            self._process = None
+        await self._process.end()
         if self._folder is not None:
             await to_thread.run_sync(shutil.rmtree, self._folder, True)
             self._folder = None
 
     async def _why_dead(self) -> str:
-        if self._process is None:
-            return "it was never started"
-        return f"its supervisor ended with status {await self._process.wait()}"
+        return await self._process.last_words() or "its processes were killed"

@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TypedDict, Unpack
 
-from ..errors import SandboxUnavailableError
+from ..errors import SandboxError, SandboxUnavailableError
 from .bubblewrap import BubblewrapSandbox
 from .docker import DockerSandbox
 from .execution import Sandbox
@@ -37,9 +37,10 @@ async def open_sandbox(**options: Unpack[SandboxOptions]) -> AsyncGenerator[Sand
         except SandboxUnavailableError as no_docker:
             try:
                 sandbox = await stack.enter_async_context(BubblewrapSandbox(**options))
-            except SandboxUnavailableError as no_bubblewrap:
+            except SandboxError as no_bubblewrap:
                 raise SandboxUnavailableError(
-                    f"no sandbox can be opened here.\n  Docker: {no_docker}\n"
-                    f"  bubblewrap: {no_bubblewrap}"
+                    "no sandbox can be opened here: start a Docker daemon, or install bubblewrap "
+                    "where namespaces of one's own are allowed.\n"
+                    f"  Docker: {no_docker}\n  bubblewrap: {no_bubblewrap}"
                 ) from no_bubblewrap
         yield sandbox

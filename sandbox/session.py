@@ -27,9 +27,7 @@ START_S = 60.0
 """Seconds that a supervisor has to answer after its start."""
 STOP_S = 15.0
 """Seconds that taking a sandbox down may take."""
-LEAVE_S = 5.0
-"""Seconds that a supervisor may take to leave when its caller hangs up."""
-SLACK_S = 10.0
+SLACK_S = 20.0
 """Seconds beyond timeout and grace after which the sandbox itself is given up."""
 TRANSFER_S = 120.0
 """Seconds that moving one part of a file may take."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -36,21 +37,51 @@ async def test_no_bwrap_is_told_with_the_way_to_get_one(
         await BubblewrapSandbox().__aenter__()
 
 
-async def test_forbidden_namespaces_are_told_with_the_ways_out(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+@pytest.fixture
+def complain(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[str], None]:
+    """Put a bwrap into the way that says something, and ends."""
+
+    def install(words: str) -> None:
+        program = tmp_path / "bwrap"
+        program.write_text(f"#!/bin/sh\necho {words!r} >&2\nexit 1\n")
+        program.chmod(0o755)
+        # As root, it is started as somebody else, who must be able to reach it.
+        for folder in (tmp_path, *tmp_path.parents[:2]):
+            folder.chmod(0o755)
+        monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+
+    return install
+
+
+@pytest.mark.parametrize(
+    "words",
+    # What bubblewrap says, to the letter, where the kernel forbids it, and inside a container.
+    [
+        "bwrap: No permissions to create a new namespace",
+        "bwrap: Can't mount proc on /newroot/proc: Operation not permitted",
+    ],
+)
+async def test_what_bubblewrap_is_not_allowed_is_told_with_the_ways_out(
+    complain: Callable[[str], None], words: str
 ) -> None:
-    # What bubblewrap says, to the letter, where the kernel forbids it.
-    program = tmp_path / "bwrap"
-    program.write_text(
-        "#!/bin/sh\necho 'bwrap: No permissions to create a new namespace' >&2\nexit 1\n"
-    )
-    program.chmod(0o755)
-    # As root, it is started as somebody else, who must be able to reach it.
-    for folder in (tmp_path, *tmp_path.parents[:2]):
-        folder.chmod(0o755)
-    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
-    with pytest.raises(SandboxUnavailableError, match=r"allows no namespaces.*sysctl.*Docker"):
+    complain(words)
+    with pytest.raises(SandboxUnavailableError, match=r"not allowed.*sysctl.*Docker") as told:
         await BubblewrapSandbox().__aenter__()
+    assert words in str(told.value)
+
+
+async def test_both_reasons_are_told_where_bubblewrap_dies_at_its_start(
+    complain: Callable[[str], None], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/nothing.sock")
+    complain("Segmentation fault")
+    with pytest.raises(SandboxUnavailableError) as told:
+        async with open_sandbox():
+            pass
+    docker, bubblewrap = str(told.value).splitlines()[1:]
+    assert "no such file" in docker
+    assert "Start it (`dockerd &`" in docker
+    assert "Segmentation fault" in bubblewrap
 
 
 @pytest.mark.bubblewrap
