@@ -1,6 +1,11 @@
 """Ask the engine, run the calls, repeat: the loop, its engines, the command line."""
 
 from .agent import Agent as Agent
+from .chat import Chat as Chat
+from .context import Context as Context
+from .context import ContextPolicy as ContextPolicy
+from .context import TrimContext as TrimContext
+from .context import Windowed as Windowed
 from .engine import Engine as Engine
 from .engine import Sampled as Sampled
 from .engine import Sampling as Sampling
@@ -13,6 +18,7 @@ from .events import CallStarted as CallStarted
 from .events import Event as Event
 from .events import LimitReached as LimitReached
 from .events import PreambleDelta as PreambleDelta
+from .events import PromptTrimmed as PromptTrimmed
 from .events import ReasoningDelta as ReasoningDelta
 from .events import RunFinished as RunFinished
 from .events import StepFinished as StepFinished
@@ -25,6 +31,7 @@ from .journal import Record as Record
 from .journal import RunSummary as RunSummary
 from .journal import SQLiteJournal as SQLiteJournal
 from .limits import Limits as Limits
+from .many import Outcome as Outcome
 from .result import Citation as Citation
 from .result import RunFile as RunFile
 from .result import RunResult as RunResult

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, aclosing
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 import anyio
 
-from ..harmony import Message
-from .events import Event, RunFinished
-from .loop import Run
-from .opening import begun, finished, forked, resumed, watched
+from .chat import Chat
+from .events import Event
+from .many import Outcome, outcomes
+from .opening import Task, begun, forked, resumed
 from .result import RunResult
+from .running import result_of, told
 from .settings import OutputT, Settings
-
-Task = str | Sequence[Message]
-"""What the user asks, or a conversation that ends with it."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +35,7 @@ class Agent(Settings[OutputT]):
 
         Raises EngineError, LimitExceeded, OutputError, TurnError, or JournalError.
         """
-        return await _result(self.stream(task, deps=deps))
+        return await result_of(self.stream(task, deps=deps))
 
     def run_sync(self, task: Task, *, deps: object = None) -> RunResult[OutputT]:
         """`run` for programs without an event loop."""
@@ -53,7 +51,7 @@ class Agent(Settings[OutputT]):
         Leaving the loop early ends the run. Wrap the generator in `contextlib.aclosing` to have
         its sandboxes and connections gone at that very moment.
         """
-        return _told(begun(self, task, deps=deps, about=about))
+        return told(begun(self, task, deps=deps, about=about))
 
     async def resume(self, run_id: str, *, deps: object = None) -> RunResult[OutputT]:
         """Go on with a run of the journal, where it was killed, cancelled or failed.
@@ -65,11 +63,11 @@ class Agent(Settings[OutputT]):
         Raises JournalError if the run is not there, was begun by another agent, or is taken over
         by another process meanwhile; and what `run` raises.
         """
-        return await _result(self.stream_resumed(run_id, deps=deps))
+        return await result_of(self.stream_resumed(run_id, deps=deps))
 
     def stream_resumed(self, run_id: str, *, deps: object = None) -> AsyncGenerator[Event]:
         """`resume`, told event by event from where the run stopped."""
-        return _told(resumed(self, run_id, deps=deps))
+        return told(resumed(self, run_id, deps=deps))
 
     async def fork(
         self, run_id: str, *, step: int | None = None, deps: object = None
@@ -80,24 +78,39 @@ class Agent(Settings[OutputT]):
 
         step: the last turn of the model that is kept, its call and answer included; None keeps all.
         """
-        return await _result(_told(forked(self, run_id, step=step, deps=deps)))
+        return await result_of(told(forked(self, run_id, step=step, deps=deps)))
 
+    @asynccontextmanager
+    async def chat(
+        self, *, resume: str | None = None, deps: object = None
+    ) -> AsyncGenerator[Chat[OutputT]]:
+        """A conversation over one transcript, for as long as the block lasts.
 
-async def _told(opened: AbstractAsyncContextManager[Run[Any]]) -> AsyncGenerator[Event]:
-    """A run's events, from its opening to its result."""
-    async with opened as run:
-        async with watched(run), aclosing(run.events()) as events:
-            async for event in events:
-                yield event
-        result = await finished(run)
-        stamp = run.stamp
-    yield RunFinished(**stamp, result=result)
+        resume: the `run_id` of a chat in the journal, to go on with.
+        """
+        opened = begun(self, (), deps=deps) if resume is None else resumed(self, resume, deps=deps)
+        async with opened as run:
+            yield Chat(run)
 
+    def run_many(
+        self,
+        tasks: Iterable[Task] | AsyncIterable[Task],
+        *,
+        concurrency: int = 16,
+        ordered: bool = False,
+        deps: object = None,
+    ) -> AbstractAsyncContextManager[AsyncIterator[Outcome[OutputT]]]:
+        """Work on many tasks at once; whatever a run ends with is its own outcome.
 
-async def _result(stream: AsyncGenerator[Event]) -> RunResult[Any]:
-    """The result that a stream of events ends with."""
-    async with aclosing(stream) as events:
-        async for event in events:
-            if isinstance(event, RunFinished):
-                return event.result
-    raise AssertionError("a run's last event is RunFinished")
+        async with agent.run_many(tasks, concurrency=200) as outcomes:
+            async for outcome in outcomes:
+                print(outcome.index, outcome.error or outcome.output)
+
+        tasks: taken one by one as there is room, so they may be as many as you like.
+        concurrency: how many runs go on at once. No further one begins while nobody takes the
+            outcomes.
+        ordered: give the outcomes in the order of the tasks, not as they finish.
+
+        Leaving the block ends the runs that still go on.
+        """
+        return outcomes(self, tasks, concurrency=concurrency, ordered=ordered, deps=deps)

@@ -119,6 +119,15 @@ class TurnDiscarded(_Event):
     reason: str
 
 
+class PromptTrimmed(_Event):
+    """The run has outgrown the model's window: some of it is no longer shown to the model."""
+
+    kind: Literal["prompt_trimmed"] = "prompt_trimmed"
+    before: int
+    """Tokens of the prompt."""
+    after: int
+
+
 class LimitReached(_Event):
     """A limit was reached; the model is asked for an answer of what it knows."""
 
@@ -155,6 +164,7 @@ Event = Annotated[
     | AnswerRejected
     | TurnRepaired
     | TurnDiscarded
+    | PromptTrimmed
     | LimitReached
     | StepFinished
     | RunFinished,

@@ -27,7 +27,8 @@ class Limits:
     tokens: int | None = None
     """Sampled tokens, all turns together."""
     seconds: float | None = None
-    """Wall-clock seconds that the run is worked on; the time before it is resumed is none."""
+    """Wall-clock seconds that the run is worked on, waiting for its engine and tools included; the
+    time before it is resumed is not."""
     repeats: int | None = 3
     """How many calls in a row may bring nothing new: the same call as before, the same answer. Then
     the model is told so; after twice as many the run is at its limit."""
@@ -52,7 +53,11 @@ class Meter:
     def __init__(self, limits: Limits, state: State) -> None:
         self._limits = limits
         self._state = state
-        self._began = current_time() - state.seconds
+        self.start()
+
+    def start(self) -> None:
+        """Let the clock go on from where the records end: the time between was not this run's."""
+        self._began = current_time() - self._state.seconds
 
     @property
     def seconds(self) -> float:
@@ -62,7 +67,7 @@ class Meter:
     def check_turn(self) -> None:
         """Raise if the model may have no further turn."""
         if self._state.limit is None:
-            used = self._state.usage
+            used = self._state.spent
             _check("steps", used.steps, self._limits.steps, "turns")
             _check("tokens", used.sampled_tokens, self._limits.tokens, "sampled tokens")
             _check("repeats", self._state.stale, 2 * (self._limits.repeats or 0) or None, REPEATS)
@@ -70,7 +75,7 @@ class Meter:
     def check_call(self, tool: str) -> None:
         """Raise if this tool may not be called any more."""
         limits, state = self._limits, self._state
-        _check("tool_calls", state.usage.tool_calls, limits.tool_calls, "tool calls")
+        _check("tool_calls", state.spent.tool_calls, limits.tool_calls, "tool calls")
         _check("calls_of", state.calls[tool], limits.calls_of.get(tool), f"calls of {tool}")
 
     def nudge(self, trace: str) -> str:
@@ -91,8 +96,14 @@ class Meter:
         if self._state.limit is not None:
             left.append(self._limits.answer_tokens)
         elif self._limits.tokens is not None:
-            left.append(self._limits.tokens - used.sampled_tokens)
+            left.append(self._limits.tokens - self._state.spent.sampled_tokens)
         return replace(sampling, seed=seed, max_tokens=min(left, default=None))
+
+    def ration_aside(self, sampling: Sampling) -> Sampling:
+        """`sampling` for a question that is no part of the run, a summary say."""
+        most = self._limits.answer_tokens
+        left = most if sampling.max_tokens is None else min(most, sampling.max_tokens)
+        return replace(sampling, max_tokens=left, grammar=None)
 
     async def within(self, work: Awaitable[T]) -> T:
         """Await `work` for as long as the run's wall-clock limit allows."""
@@ -100,7 +111,7 @@ class Meter:
         if limit is None:
             return await work
         most = limit if self._state.limit is None else limit + self._limits.answer_s
-        with move_on_after(most - self.seconds):
+        with move_on_after(most - (self.seconds - self._state.asked_s)):
             return await work
         raise LimitExceeded(
             f"the run took longer than its {most:g} s; raise Limits.seconds or shorten the task",

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator
 from contextlib import AbstractContextManager, aclosing
 from dataclasses import replace
-from functools import cache
 from typing import Any, Generic
 
 from anyio import current_time
 from structlog.contextvars import bound_contextvars
 
 from ..errors import EngineError, LimitExceeded, OutputError, TurnError
-from ..harmony import Message, encode, special, turn_grammar
+from ..harmony import Message, turn_grammar
 from ..harmony.turn_grammar import answer_grammar
 from ..tools import RunContext
 from .book import Book
@@ -23,6 +22,7 @@ from .events import (
     Event,
     LimitReached,
     Narrator,
+    PromptTrimmed,
     Stamp,
     StepFinished,
     StepStarted,
@@ -31,7 +31,8 @@ from .events import (
 from .journal.records import AnswerTaken
 from .output import RejectedAnswer
 from .settings import OutputT, Settings
-from .turn import Turn
+from .trimmer import Trimmer
+from .turn import Turn, answer_header
 
 HURRY = (
     "This run has reached its limit, and no tool can be called any more. Answer now, with what you "
@@ -41,12 +42,6 @@ INTERRUPTED = (
     "it was interrupted, and nobody knows how far it got. Find out what it has done before you "
     "make it again"
 )
-
-
-@cache
-def answer_header() -> tuple[int, ...]:
-    """What is written for the model where it may do nothing but answer."""
-    return (special.CHANNEL, *encode("final"), special.MESSAGE)
 
 
 class Run(Generic[OutputT]):
@@ -63,6 +58,7 @@ class Run(Generic[OutputT]):
         self._deps = deps
         self._toolbox = book.toolbox
         self._meter = book.meter
+        self._trimmer = Trimmer(agent, book)
         self._interrupted = book.state.call
         """The call that another process was killed at."""
 
@@ -80,6 +76,9 @@ class Run(Generic[OutputT]):
         """A turn of the model, and what comes of it."""
         state = self.state
         if state.call is None and state.final is None:
+            self._meter.check_turn()
+            if trimmed := await self._trimmer.make_room():
+                yield PromptTrimmed(**self.stamp, before=trimmed.before, after=trimmed.after)
             prompt = self._render()
             turn = self.turn = Turn(self._toolbox.recipients, len(prompt))
             yield StepStarted(**self.stamp, prompt_tokens=len(prompt))
@@ -95,8 +94,7 @@ class Run(Generic[OutputT]):
         yield StepFinished(**self.stamp, usage=state.step_usage)
 
     def _render(self) -> list[int]:
-        """The prompt of the next turn, if there may be one."""
-        self._meter.check_turn()
+        """The prompt of the next turn; for the last answer of a run, with its header."""
         prompt = self.state.shown.prompt()
         return prompt if self.state.limit is None else [*prompt, *answer_header()]
 
@@ -180,6 +178,14 @@ class Run(Generic[OutputT]):
             await self.book.end_call(call, answer, was_run=False)
         await self.book.tell(Message("user", HURRY), "limit", reason=reached.limit)
         return LimitReached(**self.stamp, limit=reached.limit, reason=str(reached))
+
+    async def ask(self, message: Message) -> None:
+        """Go on with something the user says. A call that nobody will answer is told to be lost."""
+        self._meter.start()
+        if (call := self.state.call) is not None:
+            answer = self._toolbox.refusal(call, INTERRUPTED)
+            await self.book.end_call(call, answer, was_run=False)
+        await self.book.tell(message, "asked")
 
     async def output(self, final: Message) -> OutputT:
         """An answer as the asked type. Raises RejectedAnswer if it is not."""

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, cast
 from uuid import uuid4
 
 import structlog
-from anyio import get_cancelled_exc_class, move_on_after
 
-from ..errors import JournalError, RunCancelled, RunError
+from ..errors import JournalError
 from ..harmony import Message, SystemContent
 from ..tools import Toolbox
 from .book import Book
@@ -21,20 +20,19 @@ from .journal.records import Record, RunFailed, RunOpened, RunTaken, TurnTaken
 from .limits import Meter
 from .loop import Run
 from .prompt import opening
-from .result import RunFile, RunResult
 from .settings import OutputT, Settings
 from .state import State
 
 log = structlog.get_logger()
 
-FAREWELL_S = 10.0
-"""How long a run that has failed may take to write that down."""
+Task = str | Sequence[Message]
+"""What the user asks, or a conversation that ends with it."""
 
 
 @asynccontextmanager
 async def begun(
     agent: Settings[OutputT],
-    task: str | Sequence[Message],
+    task: Task,
     *,
     deps: object = None,
     about: Mapping[str, Any] | None = None,
@@ -43,7 +41,7 @@ async def begun(
 
     about: kept in the journal, for whoever resumes the run.
     """
-    async with _open(agent, new_run_id(), State(), deps) as run:
+    async with _open(agent, _new_run_id(), State(), deps) as run:
         opened = _opened(agent, run.book.toolbox, task)
         await run.book.record(opened.model_copy(update={"about": dict(about or {})}))
         yield run
@@ -88,7 +86,7 @@ async def forked(
     assert isinstance(first, RunOpened), "a run's first record opens it"
     task = [message for message in first.messages if message.role not in {"system", "developer"}]
     kept = list(_until(others, step, run_id))
-    async with _open(agent, new_run_id(), State(), deps) as run:
+    async with _open(agent, _new_run_id(), State(), deps) as run:
         opened = _opened(agent, run.book.toolbox, task)
         update = {"forked_from": run_id, "about": first.about}
         await run.book.record(opened.model_copy(update=update), *kept)
@@ -96,47 +94,14 @@ async def forked(
         yield run
 
 
-async def finished(run: Run[OutputT]) -> RunResult[OutputT]:
-    """What a run leaves behind that the model has answered."""
-    state, book = run.state, run.book
-    assert state.answer is not None, "a run is finished with its answer"
-    if not run.outputs:  # it was answered in another process
-        run.outputs.append(await run.output(state.answer))
-    files = [RunFile(path=path, data=await book.fetch(path)) for path in state.files]
-    return RunResult(
-        run_id=book.run_id,
-        output=run.outputs[-1],
-        messages=tuple(state.transcript.messages),
-        usage=state.usage,
-        seconds=book.meter.seconds,
-        files=tuple(files),
-        limit=state.limit,
-        citations=book.toolbox.citations(state.answer.text),
-    )
+async def enter_shared(agent: Settings[Any], stack: AsyncExitStack) -> None:
+    """Enter what an agent's runs share: the engine and the journal, where they can be entered."""
+    for held in (agent.engine, agent.journal):
+        if isinstance(held, AbstractAsyncContextManager):
+            await stack.enter_async_context(cast("AbstractAsyncContextManager[object]", held))
 
 
-@asynccontextmanager
-async def watched(run: Run[Any]) -> AsyncGenerator[None]:
-    """Where a run fails or is cancelled in this block, write it down and give the error its facts.
-
-    A cancellation goes on as it is: `RunCancelled.of` finds the run in it.
-    """
-    try:
-        yield
-    except get_cancelled_exc_class() as cancelled:
-        facts = RunCancelled(f"the run {run.book.run_id} was cancelled", run_id=run.book.run_id)
-        facts.messages, facts.usage = tuple(run.messages), run.state.usage
-        cancelled.__cause__ = facts
-        raise
-    except Exception as error:
-        if isinstance(error, RunError):
-            error.run_id, error.usage = run.book.run_id, run.state.usage
-            error.messages = tuple(run.messages)
-        await _write_down(run, error)
-        raise
-
-
-def new_run_id() -> str:
+def _new_run_id() -> str:
     """A name that no other run has."""
     return uuid4().hex[:12]
 
@@ -147,10 +112,7 @@ async def _open(
 ) -> AsyncGenerator[Run[OutputT]]:
     """Enter the engine, the journal and the tools, for as long as the run lasts."""
     async with AsyncExitStack() as stack:
-        for held in (agent.engine, agent.journal):
-            if isinstance(held, AbstractAsyncContextManager):
-                manager = cast("AbstractAsyncContextManager[object]", held)
-                await stack.enter_async_context(manager)
+        await enter_shared(agent, stack)
         toolbox = await stack.enter_async_context(Toolbox(agent.tools, deps=deps))
         book = Book(run_id, state, Meter(agent.limits, state), toolbox, agent.journal)
         yield Run(agent, book, deps)
@@ -193,16 +155,6 @@ async def _restore(book: Book) -> None:
     files = {path: digest for path, digest in state.files.items() if digest is not None}
     await book.toolbox.put_back({path: await journal.blob(d) for path, d in files.items()})
     book.toolbox.restore(state.changes)
-
-
-async def _write_down(run: Run[Any], error: Exception) -> None:
-    """Note in the journal that the run failed; the error itself says more than a second one."""
-    log.info("run_failed", run_id=run.book.run_id, error=type(error).__name__)
-    if run.book.journal is None or isinstance(error, JournalError):
-        return
-    failed = RunFailed(at_s=run.book.meter.seconds, error=type(error).__name__, text=str(error))
-    with suppress(JournalError), move_on_after(FAREWELL_S, shield=True):
-        await run.book.record(failed)
 
 
 def _journal(agent: Settings[Any]) -> Journal:

@@ -11,6 +11,7 @@ from typing_extensions import TypeVar
 
 from ..harmony import ReasoningEffort
 from ..tools import Tool, Toolbox
+from .context import ContextPolicy, TrimContext
 from .engine import Engine, Sampling
 from .journal.journal import Journal
 from .limits import Limits
@@ -42,6 +43,9 @@ class Settings(Generic[OutputT]):
     """How often an answer of the wrong type goes back to the model."""
     turn_retries: int = field(default=2, kw_only=True)
     """How many turns that led nowhere are sampled again."""
+    context: ContextPolicy | None = field(default=TrimContext(), kw_only=True)
+    """What the model is shown when the run outgrows its window; None: the engine says that it does
+    not fit."""
     journal: Journal | None = field(default=None, kw_only=True)
     """Where runs are written down as they go: `SQLiteJournal()`, and they survive their process."""
     today: date | None = field(default=None, kw_only=True)

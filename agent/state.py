@@ -36,6 +36,10 @@ class State:
         self.usage = Usage()
         self.step_usage = Usage()
         """Of the last turn, and its call."""
+        self.spent = Usage()
+        """Since the user last spoke: what limits count."""
+        self.asked_s = 0.0
+        """When the user last spoke."""
         self.seconds = 0.0
         """Worked on by all processes together, up to the last record."""
         self.call: Message | None = None
@@ -87,6 +91,7 @@ class State:
                 self.answer, self.final = self.final, None
             case ContextTrimmed():
                 self.usage += record.usage
+                self.spent += record.usage
                 self.replaced |= record.shown
                 self.shown = self.transcript.replaced(self.replaced)
             case RunTaken() | RunFailed():
@@ -98,6 +103,7 @@ class State:
         if self.shown is not self.transcript:
             self.shown.append_sampled(kept, recipients=turn.recipients)
         self.usage += turn.usage
+        self.spent += turn.usage
         self.step_usage = turn.usage
         if turn.discarded is not None:
             self.discarded += 1
@@ -116,6 +122,7 @@ class State:
             self.calls[ended.message.name or ""] += 1
             used = Usage(tool_calls=1, tool_s=ended.seconds)
             self.usage += used
+            self.spent += used
             self.step_usage += used
         self.files |= {file.path: file.digest for file in ended.files}
         for name, change in ended.changes.items():
@@ -131,7 +138,11 @@ class State:
         elif told.why == "limit":
             self.limit = told.reason
         else:
-            self.answer, self.limit, self.faults, self.stale = None, None, [], 0
+            self.answer, self.limit, self.faults = None, None, []
+            self.discarded = self.stale = 0
+            self.spent, self.asked_s = Usage(), told.at_s
+            self.calls.clear()
+            self.seen.clear()
 
     def _tell(self, message: Message) -> None:
         self.transcript.append(message)

@@ -4,12 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Literal
 
-from ..harmony import STOP_TOKENS, Ended, Message, Repaired, StreamParser
+from ..harmony import STOP_TOKENS, Ended, Message, Repaired, StreamParser, encode, special
 from ..harmony import Event as ParserEvent
 from .engine import Sampled
 from .result import Usage
+
+
+@cache
+def answer_header() -> tuple[int, ...]:
+    """What is written for the model where it may do nothing but answer."""
+    return (special.CHANNEL, *encode("final"), special.MESSAGE)
 
 
 @dataclass

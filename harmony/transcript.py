@@ -62,6 +62,17 @@ class Transcript:
         """How many tokens `prompt()` has, at no cost."""
         return (self._last.size if self._last else 0) + len(opening("assistant"))
 
+    @property
+    def sizes(self) -> list[int]:
+        """Tokens of each message in the prompt, 0 for what was dropped from it.
+
+        Messages that were sampled in one tangle count for the first of them.
+        """
+        sizes: list[int] = []
+        for link in self._links():
+            sizes += [link.entry.size, *[0] * (len(link.entry.messages) - 1)]
+        return sizes
+
     def prompt(self, role: Role = "assistant") -> list[int]:
         """The tokens, and the opening of the next message, shape (n,): ready for sampling.
 

@@ -18,17 +18,29 @@ class ScriptedEngine:
     turns: each is harmony text that begins after `<|start|>assistant`, or token ids; an exception
         is raised in its turn.
     chunk: how many tokens it hands out at a time.
+    window: of the model it plays, in tokens; None is no end.
 
         engine = ScriptedEngine(["<|channel|>final<|message|>Hello!<|return|>"])
         assert Agent(engine).run_sync("Hi").output == "Hello!"
     """
 
-    def __init__(self, turns: Iterable[str | Sequence[int] | Exception], *, chunk: int = 1) -> None:
+    def __init__(
+        self,
+        turns: Iterable[str | Sequence[int] | Exception],
+        *,
+        chunk: int = 1,
+        window: int | None = None,
+    ) -> None:
         self._turns = iter(turns)
         self._chunk = chunk
+        self._window = window
         self.prompts: list[list[int]] = []
         """What it was asked, a list of token ids for each turn."""
         self.samplings: list[Sampling] = []
+
+    async def window(self) -> int | None:
+        """Tokens of prompt and turn together."""
+        return self._window
 
     async def generate(self, prompt: Sequence[int], sampling: Sampling) -> AsyncGenerator[Sampled]:
         """Play the next turn, cut where `sampling.max_tokens` says."""

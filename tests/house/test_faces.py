@@ -27,7 +27,8 @@ FACES = {
         Tavily Tool ToolDefinitionError ToolError ToolRetry Toolbox YouCom link_citations tool
     """,
     "ossia.agent": """
-        Journal LimitReached MemoryJournal Record RunSummary SQLiteJournal
+        Chat Context ContextPolicy Journal LimitReached MemoryJournal Outcome PromptTrimmed Record
+        RunSummary SQLiteJournal TrimContext Windowed
         Agent AnswerDelta AnswerPartial AnswerRejected CallAnswered CallArgumentsDelta CallStarted
         Citation Engine Event Limits PreambleDelta ReasoningDelta RunFile RunFinished RunResult Sampled Sampling
         Server StepFinished StepStarted TurnDiscarded TurnRepaired Usage VLLMEngine open_server

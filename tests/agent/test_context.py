@@ -1,0 +1,122 @@
+"""What the model is shown when a run outgrows its window; the record keeps everything."""
+
+from __future__ import annotations
+
+from contextlib import aclosing
+
+import pytest
+
+from ossia.agent import Agent, Context, MemoryJournal, PromptTrimmed, TrimContext
+from ossia.agent.context import Shown
+from ossia.agent.testing import ScriptedEngine
+from ossia.errors import ContextLengthError, EngineError
+from ossia.harmony import Message, decode
+from ossia.tools import tool
+
+WINDOW = 2000
+FINAL = "<|channel|>final<|message|>Done.<|return|>"
+SUMMARY = "Five were read: 0 to 4.<|return|>"
+
+
+def ask(n: int) -> str:
+    return (
+        f'<|channel|>commentary to=functions.read <|constrain|>json<|message|>{{"n": {n}}}<|call|>'
+    )
+
+
+@tool
+def read(n: int) -> str:
+    """Read."""
+    return f"<{n}> " + " word" * 300
+
+
+def long_task(turns: int, *after: str | Exception) -> ScriptedEngine:
+    return ScriptedEngine([*map(ask, range(turns)), *after], chunk=1000, window=WINDOW)
+
+
+async def test_the_oldest_outputs_are_left_out_and_the_record_keeps_them() -> None:
+    engine = long_task(8, FINAL)
+    agent = Agent(engine, tools=[read], context=TrimContext(summarise=False, recent=2))
+    async with aclosing(agent.stream("Read all.")) as events:
+        told = [event async for event in events]
+    trimmed = [event for event in told if isinstance(event, PromptTrimmed)]
+    assert trimmed
+    assert all(event.after < event.before for event in trimmed)
+    assert all(len(prompt) <= WINDOW - 500 for prompt in engine.prompts)
+    result = getattr(told[-1], "result")  # noqa: B009 - the last event is RunFinished
+    assert sum(message.text.endswith("word") for message in result.messages) == 8
+    last = decode(engine.prompts[-1])
+    assert "tokens of functions.read were left out here" in last
+    assert "<7>" in last
+    assert "<0>" not in last
+
+
+async def test_a_prompt_grows_by_what_is_said_between_two_trimmings() -> None:
+    engine = long_task(8, FINAL)
+    await Agent(engine, tools=[read], context=TrimContext(summarise=False, recent=1)).run("Read.")
+    pairs = list(zip(engine.prompts, engine.prompts[1:], strict=False))
+    kept = [second[: len(first)] == first for first, second in pairs]
+    assert kept.count(False) <= 3
+
+
+async def test_where_that_is_not_enough_the_model_sums_up() -> None:
+    journal = MemoryJournal()
+    # Nothing may be left out of the last calls, so only a summary makes room.
+    context = TrimContext(recent=2, target=0.1)
+    engine = long_task(5, SUMMARY, FINAL)
+    agent = Agent(engine, tools=[read], context=context, journal=journal)
+    result = await agent.run("Read all.")
+    assert result.output == "Done."
+    asked, after = map(decode, engine.prompts[-2:])
+    assert asked.endswith("<|channel|>final<|message|>")
+    assert "write now" in asked
+    assert "Five were read: 0 to 4." in after
+    assert "<0>" not in after
+    assert "<4>" in after
+    assert after.index("Read all.") < after.index("Five were read")
+    assert "Five were read" not in str([message.text for message in result.messages])
+    assert result.usage.steps == 6
+
+
+async def test_a_run_that_fits_no_more_ends_clearly() -> None:
+    engine = long_task(6, FINAL)
+    agent = Agent(engine, tools=[read], context=TrimContext(summarise=False, recent=100))
+    with pytest.raises(ContextLengthError, match="most that a window") as raised:
+        await agent.run("Read all.")
+    assert raised.value.window == WINDOW
+
+
+async def test_a_resumed_run_shows_what_was_shown() -> None:
+    journal = MemoryJournal()
+    context = TrimContext(summarise=False, recent=1)
+    whole = long_task(8, FINAL)
+    await Agent(whole, tools=[read], context=context).run("Read.")
+    first = long_task(6, EngineError("gone"))
+    with pytest.raises(EngineError):
+        await Agent(first, tools=[read], context=context, journal=journal).run("Read.")
+    (run,) = await journal.runs()
+    second = ScriptedEngine([ask(6), ask(7), FINAL], chunk=1000, window=WINDOW)
+    await Agent(second, tools=[read], context=context, journal=journal).resume(run.run_id)
+    assert second.prompts == whole.prompts[6:]
+
+
+async def test_a_policy_is_an_object_that_users_can_replace() -> None:
+    class KeepNothing:
+        def reserve(self, window: int) -> int:
+            return 700
+
+        async def trim(self, context: Context) -> Shown:
+            assert context.used > context.window - 700
+            assert context.messages[context.fixed - 1].text == "Read all."
+            first, *others = range(context.fixed, len(context.messages))
+            return {first: Message("user", "You have read some."), **dict.fromkeys(others)}
+
+    engine = long_task(6, FINAL)
+    await Agent(engine, tools=[read], context=KeepNothing()).run("Read all.")
+    assert any("You have read some." in decode(prompt) for prompt in engine.prompts)
+
+
+async def test_without_a_policy_it_is_the_engine_s_to_say() -> None:
+    engine = long_task(6, FINAL)
+    result = await Agent(engine, tools=[read], context=None).run("Read all.")
+    assert result.output == "Done."

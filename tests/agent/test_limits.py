@@ -1,0 +1,149 @@
+"""Every limit ends a run in an error that names it, or in the best answer there is."""
+
+from __future__ import annotations
+
+from contextlib import aclosing
+from typing import Any
+
+import anyio
+import pytest
+from pydantic import BaseModel
+
+from ossia.agent import Agent, Event, LimitReached, Limits, MemoryJournal, RunFinished
+from ossia.agent.testing import ScriptedEngine, harmony_tokens
+from ossia.errors import LimitExceeded, OutputError
+from ossia.harmony import decode
+from ossia.harmony.turn_grammar import answer_grammar
+
+BEST = "Perhaps 5.<|return|>"
+"""What the model says behind the header that is written for it."""
+
+
+def ask(name: str, arguments: str = "{}") -> str:
+    return (
+        f"<|channel|>commentary to=functions.{name} <|constrain|>json<|message|>{arguments}<|call|>"
+    )
+
+
+def look() -> str:
+    """Look."""
+    return "nothing"
+
+
+def peek(n: int) -> int:
+    """Peek."""
+    return n
+
+
+async def hang() -> str:
+    """Hang."""
+    await anyio.sleep_forever()
+    return "never"
+
+
+CASES: dict[str, tuple[Limits, list[str]]] = {
+    "steps": (Limits(steps=2), [ask("look"), ask("peek", '{"n": 1}')]),
+    "tool_calls": (Limits(tool_calls=1), [ask("look"), ask("look")]),
+    "calls_of": (
+        Limits(calls_of={"functions.look": 1}),
+        [ask("look"), ask("peek", '{"n": 1}'), ask("look")],
+    ),
+    "tokens": (Limits(tokens=len(harmony_tokens(ask("look")))), [ask("look")]),
+    "seconds": (Limits(seconds=0.05), [ask("hang")]),
+    "repeats": (Limits(repeats=2), [ask("look")] * 5),
+}
+
+
+def agent(limit: str, turns: list[str], **options: Any) -> tuple[Agent[Any], ScriptedEngine]:
+    engine = ScriptedEngine(turns, chunk=1000)
+    limits = options.pop("limits", CASES[limit][0])
+    return Agent(engine, tools=[look, peek, hang], limits=limits, **options), engine
+
+
+@pytest.mark.parametrize("limit", CASES)
+async def test_a_limit_is_an_error_that_names_it(limit: str) -> None:
+    described, _ = agent(limit, CASES[limit][1])
+    with anyio.fail_after(20), pytest.raises(LimitExceeded) as raised:
+        await described.run("Go.")
+    assert raised.value.limit == limit
+    assert "raise Limits" in str(raised.value)
+    assert raised.value.messages[2].text == "Go."
+    assert raised.value.usage.steps == len(CASES[limit][1])
+    assert raised.value.run_id
+
+
+@pytest.mark.parametrize("limit", CASES)
+async def test_a_limit_ends_in_the_best_answer_if_the_user_wants_it(limit: str) -> None:
+    limits, turns = CASES[limit]
+    chosen = {name: getattr(limits, name) for name in limits.__slots__} | {"then": "answer"}
+    described, engine = agent(limit, [*turns, BEST], limits=Limits(**chosen))
+    with anyio.fail_after(20):
+        async with aclosing(described.stream("Go.")) as events:
+            told: list[Event] = [event async for event in events]
+    finished = told[-1]
+    assert isinstance(finished, RunFinished)
+    assert (finished.result.output, finished.result.limit) == ("Perhaps 5.", limit)
+    assert [event.limit for event in told if isinstance(event, LimitReached)] == [limit]
+    last = decode(engine.prompts[-1])
+    assert "This run has reached its limit" in last
+    assert last.endswith("<|start|>assistant<|channel|>final<|message|>")
+    # Every call has an answer, be it that there is none.
+    assert last.count("to=functions.") == last.count(" to=assistant")
+
+
+async def test_the_last_answer_is_of_the_asked_type_too() -> None:
+    class Sum(BaseModel):
+        total: int
+
+    limits = Limits(steps=1, then="answer", answer_tokens=77)
+    described, engine = agent(
+        "steps",
+        [ask("look"), '{"total": "x"}<|return|>', '{"total": 5}<|return|>'],
+        limits=limits,
+        output_type=Sum,
+    )
+    assert (await described.run("Go.")).output == Sum(total=5)
+    wanted = answer_grammar(Sum.model_json_schema())
+    assert [sampling.grammar for sampling in engine.samplings[1:]] == [wanted, wanted]
+    assert [sampling.max_tokens for sampling in engine.samplings[1:]] == [77, 77]
+    described, _ = agent(
+        "steps", [ask("look"), *["{}<|return|>"] * 3], limits=limits, output_type=Sum
+    )
+    with pytest.raises(OutputError) as raised:
+        await described.run("Go.")
+    assert len(raised.value.faults) == 3
+
+
+async def test_a_model_that_goes_round_in_circles_is_told_first() -> None:
+    described, engine = agent("repeats", CASES["repeats"][1])
+    with pytest.raises(LimitExceeded):
+        await described.run("Go.")
+    told = ["brought nothing new" in decode(prompt) for prompt in engine.prompts]
+    # The first call is new; after two that are not, the words come.
+    assert told == [False, False, False, True, True]
+
+
+async def test_calls_that_alternate_are_a_circle_too_and_news_ends_it() -> None:
+    pair = [ask("look"), ask("peek", '{"n": 1}')]
+    described, _ = agent("repeats", pair * 4)
+    with pytest.raises(LimitExceeded) as raised:
+        await described.run("Go.")
+    assert (raised.value.limit, raised.value.usage.steps) == ("repeats", 6)
+    news = [ask("peek", f'{{"n": {n}}}') for n in range(2, 4)]
+    final = "<|channel|>final<|message|>Done.<|return|>"
+    turns = [*pair, *pair, news[0], ask("look"), news[1], ask("look"), final]
+    described, _ = agent("repeats", turns)
+    assert (await described.run("Go.")).output == "Done."
+
+
+async def test_limits_are_those_of_the_whole_run_when_it_is_resumed() -> None:
+    journal = MemoryJournal()
+    described, _ = agent("steps", CASES["steps"][1], journal=journal)
+    with pytest.raises(LimitExceeded) as raised:
+        await described.run("Go.")
+    described, engine = agent(
+        "steps", [BEST], journal=journal, limits=Limits(steps=2, then="answer")
+    )
+    result = await described.resume(raised.value.run_id)
+    assert (result.output, result.limit) == ("Perhaps 5.", "steps")
+    assert len(engine.prompts) == 1
