@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 
 from ...errors import OssiaError
-from . import engine, render, run, sandbox
+from . import batch, chat, engine, render, run, runs, sandbox
 
 app = typer.Typer(
     help="Agents on OpenAI's open-weight gpt-oss models, local and private.",
@@ -20,6 +20,10 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("run")(run.run)
+app.command("chat")(chat.chat)
+app.command("batch")(batch.batch)
+app.command("runs")(runs.runs)
+app.command("resume")(run.resume)
 app.command("engine")(engine.engine)
 app.command("render")(render.render)
 app.add_typer(sandbox.app, name="sandbox")

@@ -1,138 +1,120 @@
-"""`ossia run`: one task, from the command line."""
+"""`ossia run` and `ossia resume`: one task, from the command line."""
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
 import sys
 from collections.abc import AsyncGenerator, Callable
-from contextlib import AsyncExitStack, aclosing, asynccontextmanager
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Annotated, Any, Literal, cast
+from contextlib import aclosing
+from typing import Annotated
 
 import anyio
 import typer
 from pydantic import TypeAdapter
 from rich.console import Console
 
-from ...errors import ToolDefinitionError
-from ...tools import PythonTool, Tool
+from ...errors import JournalError
 from ..agent import Agent
-from ..engine import Sampling
 from ..events import Event, RunFinished
-from ..limits import Limits
-from ..vllm import VLLMEngine
+from ..journal import SQLiteJournal
+from . import options
 from .display import Display
-from .engine import open_with_progress
+from .setup import Setup
 
-DEFAULT_URL = "http://127.0.0.1:8000"
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print the answer alone.")]
+Json = Annotated[bool, typer.Option("--json", help="Print events, as lines of JSON.")]
 
 _events: TypeAdapter[Event] = TypeAdapter(Event)
-
-
-@dataclass(frozen=True)
-class _Place:
-    """Where the engine is: a server that runs, or a model to start one for."""
-
-    url: str
-    model: str | None
-    serve: str | None
-    api_key: str | None
 
 
 def run(  # noqa: PLR0913 - each is an option of the command
     task: Annotated[str, typer.Argument(help="What to do; - reads it from standard input.")],
     *,
-    engine: Annotated[
-        str, typer.Option(help="The vLLM server.", envvar="OSSIA_ENGINE")
-    ] = DEFAULT_URL,
-    model: Annotated[str | None, typer.Option(help="Its model; the first it lists.")] = None,
-    serve: Annotated[
-        str | None, typer.Option(help="Start a server for this model, and stop it afterwards.")
-    ] = None,
-    tool: Annotated[
-        list[str] | None,
-        typer.Option("--tool", "-t", help="python, or module:function, or file.py:function."),
-    ] = None,
-    instructions: Annotated[str | None, typer.Option("--instructions", "-i")] = None,
-    reasoning: Annotated[Literal["low", "medium", "high"], typer.Option()] = "medium",
-    temperature: Annotated[float, typer.Option(min=0.0)] = 1.0,
-    seed: Annotated[int | None, typer.Option()] = None,
-    max_steps: Annotated[int | None, typer.Option(min=1, help="Turns of the model.")] = 50,
-    max_seconds: Annotated[float | None, typer.Option(min=0.0)] = None,
-    api_key: Annotated[str | None, typer.Option(envvar="OSSIA_API_KEY", show_envvar=True)] = None,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print the answer alone.")] = False,
-    json: Annotated[bool, typer.Option("--json", help="Print events, as lines of JSON.")] = False,
+    engine: options.Engine = options.DEFAULT_URL,
+    model: options.Model = None,
+    serve: options.Serve = None,
+    tool: options.Tools = None,
+    instructions: options.Instructions = None,
+    reasoning: options.Reasoning = "medium",
+    temperature: options.Temperature = 1.0,
+    seed: options.Seed = None,
+    max_steps: options.MaxSteps = 50,
+    max_seconds: options.MaxSeconds = None,
+    api_key: options.ApiKey = None,
+    journal: options.JournalFile = None,
+    quiet: Quiet = False,
+    json: Json = False,
 ) -> None:
     """Work on a task, and show how: reasoning, calls, their answers, the answer."""
-    sampling = Sampling(temperature=temperature, seed=seed)
-    limits = Limits(steps=max_steps, seconds=max_seconds)
-    tools = [load_tool(name) for name in tool or ()]
     text = sys.stdin.read() if task == "-" else task
-    place = _Place(engine, model, serve, api_key)
-    show = _printer(quiet=quiet, json=json)
+    setup = Setup(
+        engine=engine,
+        model=model,
+        serve=serve,
+        tools=tuple(tool or ()),
+        instructions=instructions,
+        reasoning=reasoning,
+        temperature=temperature,
+        seed=seed,
+        max_steps=max_steps,
+        max_seconds=max_seconds,
+    )
+
+    def begin(agent: Agent) -> AsyncGenerator[Event]:
+        return agent.stream(text, about=setup.model_dump(mode="json"))
+
+    _work(setup, SQLiteJournal(journal), api_key, begin, _printer(quiet=quiet, json=json))
+
+
+def resume(
+    run_id: Annotated[str, typer.Argument(metavar="RUN", help="As `ossia runs` lists it.")],
+    *,
+    engine: Annotated[
+        str | None, typer.Option(help="The vLLM server, if it is another one by now.")
+    ] = None,
+    api_key: options.ApiKey = None,
+    journal: options.JournalFile = None,
+    quiet: Quiet = False,
+    json: Json = False,
+) -> None:
+    """Go on with a run where it was killed, interrupted, or failed."""
+    kept = SQLiteJournal(journal)
+    setup = anyio.run(_setup_of, kept, run_id)
+    if engine is not None:
+        setup = setup.model_copy(update={"engine": engine, "serve": None})
+
+    def go_on(agent: Agent) -> AsyncGenerator[Event]:
+        return agent.stream_resumed(run_id)
+
+    _work(setup, kept, api_key, go_on, _printer(quiet=quiet, json=json))
+
+
+async def _setup_of(journal: SQLiteJournal, run_id: str) -> Setup:
+    """What the command line said when the run began."""
+    for known in await journal.runs():
+        if known.run_id == run_id and known.about:
+            return Setup.model_validate(known.about)
+    await journal.read(run_id)  # raises, and names the runs that there are
+    raise JournalError(
+        f"the run {run_id} was not begun by `ossia run`; go on with it by Agent.resume",
+        run_id=run_id,
+    )
+
+
+def _work(
+    setup: Setup,
+    journal: SQLiteJournal,
+    api_key: str | None,
+    start: Callable[[Agent], AsyncGenerator[Event]],
+    show: Callable[[Event], None],
+) -> None:
+    """Show a run's events as they come."""
 
     async def work() -> None:
-        async with _open_engine(place) as opened:
-            agent = Agent(
-                opened,
-                instructions=instructions,
-                tools=tools,
-                reasoning=reasoning,
-                sampling=sampling,
-                limits=limits,
-            )
-            async with aclosing(agent.stream(text)) as events:
-                async for event in events:
-                    show(event)
+        async with setup.open(journal, api_key=api_key) as agent, aclosing(start(agent)) as events:
+            async for event in events:
+                show(event)
 
     anyio.run(work)
-
-
-def load_tool(name: str) -> Tool | Callable[..., Any]:
-    """The tool that `--tool` names. Raises ToolDefinitionError if there is none."""
-    if name == "python":
-        return PythonTool()
-    place, colon, attribute = name.rpartition(":")
-    if not colon:
-        raise ToolDefinitionError(
-            f"no tool {name!r}; known: python, module:function, file.py:function"
-        )
-    try:
-        module = _load_file(Path(place)) if place.endswith(".py") else _load_module(place)
-        found: Any = getattr(module, attribute)
-    except (ImportError, OSError, AttributeError) as error:
-        raise ToolDefinitionError(f"cannot load the tool {name!r}: {error}") from error
-    return cast("Tool | Callable[..., Any]", found)
-
-
-def _load_module(name: str) -> object:
-    sys.path.insert(0, str(Path.cwd()))
-    try:
-        return importlib.import_module(name)
-    finally:
-        del sys.path[0]
-
-
-def _load_file(path: Path) -> object:
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    if spec is None or spec.loader is None:
-        raise ImportError(f"{path} is no Python file")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-@asynccontextmanager
-async def _open_engine(place: _Place) -> AsyncGenerator[VLLMEngine]:
-    async with AsyncExitStack() as stack:
-        url, model = place.url, place.model
-        if place.serve is not None:
-            server = await stack.enter_async_context(open_with_progress(place.serve))
-            url, model = server.url, server.model
-        engine = VLLMEngine(url, model=model, api_key=place.api_key)
-        yield await stack.enter_async_context(engine)
 
 
 def _printer(*, quiet: bool, json: bool) -> Callable[[Event], None]:

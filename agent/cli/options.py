@@ -1,0 +1,38 @@
+"""Options that several commands take."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from ..journal import SQLiteJournal
+
+DEFAULT_URL = "http://127.0.0.1:8000"
+
+Engine = Annotated[str, typer.Option(help="The vLLM server.", envvar="OSSIA_ENGINE")]
+Model = Annotated[str | None, typer.Option(help="Its model; the first it lists.")]
+Serve = Annotated[
+    str | None, typer.Option(help="Start a server for this model, and stop it afterwards.")
+]
+Tools = Annotated[
+    list[str] | None,
+    typer.Option("--tool", "-t", help="python, browser, module:function, or file.py:function."),
+]
+Instructions = Annotated[str | None, typer.Option("--instructions", "-i")]
+Reasoning = Annotated[Literal["low", "medium", "high"], typer.Option()]
+Temperature = Annotated[float, typer.Option(min=0.0)]
+Seed = Annotated[int | None, typer.Option()]
+MaxSteps = Annotated[int | None, typer.Option(min=1, help="Turns of the model.")]
+MaxSeconds = Annotated[float | None, typer.Option(min=0.0)]
+ApiKey = Annotated[str | None, typer.Option(envvar="OSSIA_API_KEY", show_envvar=True)]
+JournalFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--journal",
+        envvar="OSSIA_JOURNAL",
+        help="Where runs are written down.",
+        show_default=str(SQLiteJournal().path),
+    ),
+]

@@ -1,0 +1,186 @@
+"""The commands that keep runs, and go on with them: chat, batch, runs, resume."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+from anyio import to_thread
+from typer.testing import CliRunner
+
+from ossia.agent.cli.main import app
+from ossia.agent.testing import FakeVLLM, Reply, open_fake_vllm
+from ossia.errors import EngineUnavailableError, JournalError, OssiaError
+
+CALL = (
+    "<|channel|>analysis<|message|>I need the weather.<|end|>"
+    "<|start|>assistant<|channel|>commentary to=functions.get_weather <|constrain|>json"
+    '<|message|>{"city": "Paris"}<|call|>'
+)
+
+
+def answer(text: str) -> Reply:
+    return Reply(turn=f"<|channel|>final<|message|>{text}<|return|>")
+
+
+@pytest.fixture(autouse=True)
+def journal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    file = tmp_path / "journal.db"
+    monkeypatch.setenv("OSSIA_JOURNAL", str(file))
+    monkeypatch.setenv("COLUMNS", "200")
+    return file
+
+
+@pytest.fixture
+def tool(tmp_path: Path) -> str:
+    file = tmp_path / "weather.py"
+    file.write_text('def get_weather(city: str) -> str:\n    """Get it."""\n    return "clear"\n')
+    return f"{file}:get_weather"
+
+
+async def ossia(*words: str, given: str = "", code: int = 0) -> str:
+    """What the program prints; it has an event loop of its own, so a thread of its own too.
+
+    code: its exit code; where that says that the words were wrong, why they were is returned.
+    """
+    call = partial(CliRunner().invoke, app, words, input=given, catch_exceptions=False)
+    done = await to_thread.run_sync(call)
+    assert done.exit_code == code, done.output
+    return done.stderr if code == 2 else done.stdout
+
+
+@asynccontextmanager
+async def server(*replies: Reply, monkeypatch: pytest.MonkeyPatch) -> AsyncGenerator[FakeVLLM]:
+    async with open_fake_vllm(replies) as fake:
+        monkeypatch.setenv("OSSIA_ENGINE", fake.url)
+        yield fake
+
+
+async def listed() -> list[dict[str, Any]]:
+    return list(json.loads(await ossia("runs", "--json")))
+
+
+async def test_a_run_that_broke_off_is_listed_and_resumed(
+    tool: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with server(Reply(turn=CALL), Reply(status=400), monkeypatch=monkeypatch):
+        with pytest.raises(OssiaError):
+            await ossia("run", "How is the weather?", "--tool", tool)
+    (run,) = await listed()
+    assert (run["status"], run["task"]) == ("failed", "How is the weather?")
+    async with server(answer("It is clear."), monkeypatch=monkeypatch) as fake:
+        shown = await ossia("resume", run["run_id"], "--engine", fake.url, "--quiet")
+    assert shown == "It is clear.\n"
+    (run,) = await listed()
+    assert run["status"] == "answered"
+
+
+async def test_runs_are_a_table_for_people(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with server(answer("One."), answer("Two."), monkeypatch=monkeypatch):
+        await ossia("run", "the first\ntask", "--quiet")
+        await ossia("run", "the second \x1b[31mtask", "--quiet")
+    heading, latest, first = (await ossia("runs")).splitlines()
+    assert heading.split() == ["run", "began", "status", "steps", "seconds", "task"]
+    assert latest.rstrip().endswith("the second ␛[31mtask")
+    assert first.rstrip().endswith("the first task")
+    assert len((await ossia("runs", "--number", "1")).splitlines()) == 2
+
+
+async def test_a_run_that_is_not_there_is_answered_with_those_that_are(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with server(answer("One."), monkeypatch=monkeypatch):
+        await ossia("run", "Hi", "--quiet")
+    (run,) = await listed()
+    with pytest.raises(JournalError, match=f"no run 'nosuch'.*{run['run_id']}"):
+        await ossia("resume", "nosuch")
+
+
+async def test_a_chat_remembers_what_was_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with server(answer("Hello Ann."), answer("Ann."), monkeypatch=monkeypatch) as fake:
+        shown = await ossia("chat", given="I am Ann.\nWho am I?\n\nnever read\n")
+    assert [line for line in shown.splitlines() if "·" not in line] == ["Hello Ann.", "Ann."]
+    first, second = (asked["prompt"] for asked in fake.requests)
+    assert second[: len(first)] == first
+    assert len(second) > len(first)
+
+
+async def test_a_chat_goes_on_after_a_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    replies = (Reply(status=400, error="no such thing"), answer("Here."))
+    async with server(*replies, monkeypatch=monkeypatch):
+        shown = await ossia("chat", given="Hi\nAre you there?\n")
+    assert "no such thing" in shown
+    assert "Here." in shown
+
+
+def results(file: Path) -> list[dict[str, Any]]:
+    lines = map(json.loads, file.read_text().splitlines())
+    return sorted(lines, key=lambda line: line["index"])
+
+
+async def test_a_batch_writes_a_line_for_each_task(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file, tasks = tmp_path / "results.jsonl", 'Say one.\n\n"Say\\ntwo."\n'
+    async with server(answer("1"), answer("1"), monkeypatch=monkeypatch):
+        await ossia("batch", "-", str(file), given=tasks)
+    one, two = results(file)
+    assert (one["task"], one["output"], one["error"]) == ("Say one.", "1", None)
+    assert two["task"] == "Say\ntwo."
+    assert {one["run_id"], two["run_id"]} == {run["run_id"] for run in await listed()}
+
+
+async def test_a_batch_called_again_does_what_has_no_answer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file, tasks = tmp_path / "results.jsonl", "one\ntwo\n"
+    options = ("batch", "-", str(file), "--concurrency", "1")
+    async with server(answer("1"), Reply(status=400), monkeypatch=monkeypatch):
+        await ossia(*options, given=tasks, code=1)
+    assert [line["error"] is None for line in results(file)] == [True, False]
+    async with server(answer("2"), monkeypatch=monkeypatch) as fake:
+        await ossia(*options, given=tasks)
+    assert len(fake.requests) == 1
+    assert [line.get("output") for line in results(file)] == ["1", None, "2"]
+
+
+@pytest.mark.parametrize(
+    "found", ["no json\n", '{"index": 0, "task": "another"}\n', '{"index": 7, "task": "one"}\n']
+)
+async def test_results_of_other_tasks_are_left_alone(tmp_path: Path, found: str) -> None:
+    file = tmp_path / "results.jsonl"
+    file.write_text(found)
+    said = await ossia("batch", "-", str(file), given="one\n", code=2)
+    assert f"line 1 of {file} is no result of these tasks" in " ".join(said.split())
+    assert file.read_text() == found
+
+
+async def test_a_task_that_is_no_json_string_is_told(tmp_path: Path) -> None:
+    said = await ossia("batch", "-", str(tmp_path / "results"), given='one\n"two\n', code=2)
+    assert "line 2 is no JSON string" in said
+
+
+@pytest.mark.parametrize("command", [("run", "Hi"), ("chat",)])
+async def test_the_key_is_never_written_down(
+    command: Sequence[str], journal: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with server(answer("Hello."), monkeypatch=monkeypatch) as fake:
+        await ossia(*command, "--api-key", "sk-planted", given="Hi\n")
+    assert fake.headers[-1]["authorization"] == "Bearer sk-planted"
+    written = b"".join(file.read_bytes() for file in journal.parent.glob("journal.db*"))
+    assert b"Hi" in written
+    assert b"sk-planted" not in written
+
+
+async def test_a_server_that_is_gone_by_now_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with server(Reply(status=400), monkeypatch=monkeypatch):
+        with pytest.raises(OssiaError):
+            await ossia("run", "Hi")
+    (run,) = await listed()
+    with pytest.raises(EngineUnavailableError):
+        await ossia("resume", run["run_id"])
