@@ -16,3 +16,4 @@ from .opening import SandboxOptions as SandboxOptions
 from .opening import open_sandbox as open_sandbox
 from .pool import SandboxPool as SandboxPool
 from .reaper import prune as prune
+from .reaper import prune_images as prune_images

@@ -11,7 +11,6 @@ import re
 import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -19,6 +18,7 @@ from pathlib import Path
 import platformdirs
 
 from ..errors import SandboxImageError
+from .owner import own_folder
 
 Progress = Callable[[str], None]
 
@@ -78,8 +78,8 @@ def build_tree(progress: Progress) -> Path:
             f"the Debian recipe needs {', '.join(missing)}; without them use the Dockerfile"
         )
     tree.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="building-", dir=tree.parent) as folder:
-        work = Path(folder)
+    work = own_folder("building", tree.parent)
+    try:
         work.chmod(0o755)
         root = work / "root"
         debs = _fetch(work, progress)
@@ -91,7 +91,28 @@ def build_tree(progress: Progress) -> Path:
             # Another process made it meanwhile.
             if not tree.is_dir():
                 raise
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
     return tree
+
+
+def outdated_trees(before_s: float) -> list[Path]:
+    """Return the trees of other recipes that were made before, and in which no sandbox runs."""
+    current = tree_path()
+    others = [
+        path
+        for path in current.parent.glob("sandbox-*")
+        if path != current and path.stat().st_mtime <= before_s
+    ]
+    mounts = [_mounts(process) for process in Path("/proc").glob("[0-9]*")] if others else []
+    return [tree for tree in others if not any(f"/{tree.name} " in text for text in mounts)]
+
+
+def _mounts(process: Path) -> str:
+    try:
+        return (process / "mountinfo").read_text()
+    except OSError:
+        return ""
 
 
 def _fetch(work: Path, progress: Progress) -> list[Path]:

@@ -1,4 +1,4 @@
-"""`ossia sandbox`: the image that sandboxes start from, and what dead owners left behind."""
+"""`ossia sandbox`: the image that sandboxes start from, and what nobody needs any more."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import anyio
 import typer
 from rich.console import Console
 
-from ...sandbox import build_image, build_tree
+from ...sandbox import build_image, build_tree, prune_images
 from ...sandbox import prune as prune_abandoned
 
 app = typer.Typer(help="Make the sandboxes' image, remove what is left.", no_args_is_help=True)
@@ -41,8 +41,8 @@ def build(
 
 @app.command()
 def prune() -> None:
-    """Remove containers and folders whose owners were killed."""
-    removed = anyio.run(prune_abandoned)
+    """Remove what killed owners left, and images of other versions that are older than a day."""
+    removed = anyio.run(prune_abandoned) + anyio.run(prune_images)
     console = Console(highlight=False)
     for name in removed:
         console.print(name, markup=False)

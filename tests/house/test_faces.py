@@ -19,7 +19,7 @@ FACES = {
     "ossia.sandbox": """
         BubblewrapSandbox DockerSandbox Execution ExecutionError Sandbox SandboxFile SandboxOptions
         SandboxPool UnsafeLocalSandbox build_image build_tree get_folder image_tag open_sandbox
-        prune put_folder
+        prune prune_images put_folder
     """,
     "ossia.tools": """
         Answer Attachment Brave BrowserTool Citation Citing DuckDuckGo Exa FunctionTool Hit Keeper
