@@ -106,8 +106,10 @@ class EngineProtocolError(EngineError):
 class ServerStartError(EngineError):
     """An engine server that ossia started did not become healthy."""
 
-    def __init__(self, text: str, *, url: str = "", log: str = "") -> None:
+    def __init__(self, text: str, *, url: str = "", fault: str = "", log: str = "") -> None:
         super().__init__(text, url=url)
+        self.fault = fault
+        """What it died of, where its log says so."""
         self.log = log
         """The last lines that the server wrote."""
 

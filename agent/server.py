@@ -10,11 +10,12 @@ import sys
 import tempfile
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from importlib.util import find_spec
 from pathlib import Path
 from subprocess import DEVNULL, STDOUT
+from types import MappingProxyType
 
 import httpx
 import structlog
@@ -22,8 +23,10 @@ from anyio import CancelScope, current_time, fail_after, move_on_after, open_pro
 from anyio.abc import Process
 from platformdirs import user_cache_path
 
-from ..errors import EngineError, ServerStartError
+from ..errors import EngineError, EngineUnavailableError, ServerStartError
 from ..harmony import write_ranks
+from .fault import fault_in
+from .machine import has_gpu
 
 log = structlog.get_logger()
 
@@ -42,6 +45,14 @@ class Server:
     """The name it serves the model under."""
     log: Path
     """What it writes, while it runs."""
+    process: Process | None = field(default=None, repr=False)
+
+    async def watch(self) -> None:
+        """Wait for as long as the server lives. Raises EngineUnavailableError once it has ended."""
+        if self.process is not None:
+            raise EngineUnavailableError(
+                _account(self, _ending(await self.process.wait())), url=self.url
+            )
 
 
 @asynccontextmanager
@@ -52,6 +63,7 @@ async def open_server(
     python: str | Path | None = None,
     start_s: float = 600.0,
     options: Sequence[str] = (),
+    environment: Mapping[str, str] = MappingProxyType({}),
 ) -> AsyncGenerator[Server]:
     """Serve a model with vLLM on loopback. The server is gone when the block ends, however it ends.
 
@@ -60,30 +72,38 @@ async def open_server(
     python: the interpreter that has vLLM; None looks where `engine_python` says.
     start_s: seconds from the start until the server must be healthy.
     options: further options for vLLM's server, such as `--max-model-len=8192`.
+    environment: variables for it, beside those of this process.
 
-    Raises ServerStartError with the end of the server's log, and EngineError where no vLLM is
-    installed or the port is taken.
+    Raises ServerStartError with the fault and the end of the server's log, and EngineError where
+    no vLLM is installed or the port is taken.
     """
     port = free_port() if port is None else claim_port(port)
     name = Path(checkpoint).name
     command = [*_die_with_us(), str(python or engine_python()), *_arguments(checkpoint, name, port)]
     with tempfile.TemporaryDirectory(prefix="ossia-engine-") as folder:
-        server = Server(url=f"http://127.0.0.1:{port}", model=name, log=Path(folder, "vllm.log"))
-        with server.log.open("wb") as output:
-            process = await open_process(
-                [*command, *options],
-                stdin=DEVNULL,
-                stdout=output,
-                stderr=STDOUT,
-                env=_environment(checkpoint),
-                start_new_session=True,
-            )
-        log.info("server_started", url=server.url, model=str(checkpoint), pid=process.pid)
+        log_file = Path(folder, "vllm.log")
+        given = {**_environment(checkpoint), **environment}
+        process = await _start([*command, *options], log_file, given)
+        url = f"http://127.0.0.1:{port}"
+        server = Server(url=url, model=name, log=log_file, process=process)
+        log.info("server_started", url=url, model=str(checkpoint), pid=process.pid)
         try:
             await _healthy(server, process, start_s)
             yield server
         finally:
             await _stop(process)
+
+
+async def _start(command: Sequence[str], log_file: Path, given: Mapping[str, str]) -> Process:
+    with log_file.open("wb") as output:
+        return await open_process(
+            command,
+            stdin=DEVNULL,
+            stdout=output,
+            stderr=STDOUT,
+            env=given,
+            start_new_session=True,
+        )
 
 
 def engine_python() -> Path:
@@ -144,7 +164,7 @@ def _arguments(checkpoint: str | Path, name: str, port: int) -> list[str]:
     ]  # fmt: skip
     # On a CPU: no graphs to capture, and one process, which starts in two thirds of the time.
     on_cpu = ["--enforce-eager", "--distributed-executor-backend", "uni"]
-    return arguments if _has_gpu() else [*arguments, *on_cpu]
+    return arguments if has_gpu() else [*arguments, *on_cpu]
 
 
 def _environment(checkpoint: str | Path) -> Mapping[str, str]:
@@ -156,14 +176,10 @@ def _environment(checkpoint: str | Path) -> Mapping[str, str]:
     environment.setdefault("VLLM_NO_USAGE_STATS", "1")
     if Path(checkpoint).is_dir():
         environment.setdefault("HF_HUB_OFFLINE", "1")
-    if not _has_gpu():
+    if not has_gpu():
         environment.setdefault("VLLM_ENABLE_V1_MULTIPROCESSING", "0")
         environment.setdefault("VLLM_CPU_KVCACHE_SPACE", "1")
     return environment
-
-
-def _has_gpu() -> bool:
-    return Path("/dev/nvidiactl").exists() or Path("/dev/kfd").exists()
 
 
 def _die_with_us() -> list[str]:
@@ -177,7 +193,7 @@ async def _healthy(server: Server, process: Process, start_s: float) -> None:
     async with httpx.AsyncClient(trust_env=False, timeout=5.0) as client:
         while current_time() - began < start_s:
             if process.returncode is not None:
-                raise _start_error(server, f"ended with status {process.returncode}")
+                raise _start_error(server, _ending(process.returncode))
             try:
                 response = await client.get(f"{server.url}/health")
             except httpx.TransportError:
@@ -190,14 +206,35 @@ async def _healthy(server: Server, process: Process, start_s: float) -> None:
     raise _start_error(server, f"was not healthy after {start_s:.0f} s")
 
 
+def _ending(status: int) -> str:
+    if status >= 0:
+        return f"ended with status {status}"
+    name = signal.Signals(-status).name
+    return f"was ended by {name}" + (", perhaps for want of memory" if name == "SIGKILL" else "")
+
+
 def _start_error(server: Server, what: str) -> ServerStartError:
-    lines = server.log.read_text(errors="replace").splitlines()[-LOG_LINES:]
-    tail = "\n".join(lines)
     return ServerStartError(
-        f"the vLLM server for {server.model} {what}. Its last lines:\n{tail}",
+        _account(server, what),
         url=server.url,
-        log=tail,
+        fault=fault_in(_written(server)),
+        log=_tail(server),
     )
+
+
+def _account(server: Server, what: str) -> str:
+    """What became of a server, in words: its end, the fault, the last lines of its log."""
+    fault = fault_in(_written(server))
+    why = f": {fault}" if fault else ""
+    return f"the vLLM server for {server.model} {what}{why}\nIts last lines:\n{_tail(server)}"
+
+
+def _written(server: Server) -> str:
+    return server.log.read_text(errors="replace")
+
+
+def _tail(server: Server) -> str:
+    return "\n".join(_written(server).splitlines()[-LOG_LINES:])
 
 
 async def _stop(process: Process) -> None:

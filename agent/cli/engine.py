@@ -11,13 +11,22 @@ import anyio
 import typer
 from rich.console import Console
 
+from ..machine import checked, default_model
 from ..server import Server, open_server
 
 
 def engine(
-    model: Annotated[str, typer.Argument(help="A folder with a gpt-oss model, or its name.")],
+    model: Annotated[
+        str | None,
+        typer.Argument(
+            help="A folder with a gpt-oss model, or its name; without one gpt-oss-20b where there "
+            "is a GPU, else the tiny model."
+        ),
+    ] = None,
     *,
-    port: Annotated[int, typer.Option(help="Where to listen, on loopback.")] = 8000,
+    port: Annotated[
+        int, typer.Option(help="Where to listen, on loopback; 0 takes a free port.")
+    ] = 8000,
     option: Annotated[
         list[str] | None, typer.Option(help="Handed to vLLM's server, such as --max-model-len=8192")
     ] = None,
@@ -25,9 +34,10 @@ def engine(
     """Serve a model with vLLM on this machine, until Ctrl-C."""
 
     async def work() -> None:
-        async with open_with_progress(model, port=port, options=option or ()) as server:
+        chosen = model or default_model()
+        async with open_with_progress(chosen, port=port or None, options=option or ()) as server:
             Console().print(f"serving {server.model} at {server.url}; Ctrl-C ends it")
-            await anyio.sleep_forever()
+            await server.watch()
 
     anyio.run(work)
 
@@ -44,7 +54,7 @@ async def open_with_progress(
     began = anyio.current_time()
     async with AsyncExitStack() as stack:
         with console.status(doing):
-            opened = open_server(model, port=port, options=options)
+            opened = open_server(checked(model), port=port, options=options)
             server = await stack.enter_async_context(opened)
         seconds = anyio.current_time() - began
         console.print(f"vLLM serves {server.model} after {seconds:.0f} s", style="dim")

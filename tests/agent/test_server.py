@@ -14,7 +14,7 @@ from anyio.lowlevel import checkpoint
 
 from ossia.agent import open_server
 from ossia.agent.server import claim_port, engine_python
-from ossia.errors import EngineError, ServerStartError
+from ossia.errors import EngineError, EngineUnavailableError, ServerStartError
 
 MakePython = Callable[[str], Path]
 
@@ -72,7 +72,38 @@ async def test_a_server_that_dies_shows_the_end_of_its_log(fake_python: MakePyth
     with pytest.raises(ServerStartError, match="ended with status 3") as raised:
         async with open_server("/models/tiny", python=fake_python(dying)):
             pytest.fail("the server died")
-    assert "ValueError: no such model" in raised.value.log
+    assert raised.value.fault == "ValueError: no such model"
+    assert "line one" in raised.value.log
+
+
+async def test_a_server_that_is_killed_says_by_what(fake_python: MakePython) -> None:
+    killed = "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"
+    with pytest.raises(ServerStartError, match="SIGKILL, perhaps for want of memory"):
+        async with open_server("/models/tiny", python=fake_python(killed)):
+            pytest.fail("the server was killed")
+
+
+async def test_whoever_watches_a_server_is_told_that_it_ended(fake_python: MakePython) -> None:
+    body = HEALTHY.replace(
+        "self.end_headers()",
+        "self.end_headers(); self.path == '/die' and (child.kill(), os._exit(7))",
+    )
+    async with (
+        open_server("/models/tiny", python=fake_python(body)) as server,
+        httpx.AsyncClient(trust_env=False, base_url=server.url) as client,
+    ):
+        await client.get("/die")
+        with anyio.fail_after(10), pytest.raises(EngineUnavailableError, match="status 7"):
+            await server.watch()
+
+
+async def test_variables_reach_the_server(fake_python: MakePython) -> None:
+    tell = 'import os; print(os.environ["ANSWER"]); sys.exit(1)'
+    given = {"ANSWER": "forty-two"}
+    with pytest.raises(ServerStartError) as raised:
+        async with open_server("/m", python=fake_python(tell), environment=given):
+            pytest.fail("the server only tells")
+    assert raised.value.log == "forty-two"
 
 
 async def test_a_server_that_never_is_healthy_is_ended(fake_python: MakePython) -> None:
