@@ -14,20 +14,18 @@ import httpx
 import structlog
 from pydantic import ValidationError
 
-from ..errors import ContextLengthError, EngineError, EngineProtocolError
-from ..harmony import STOP_TOKENS, decode, special
-from ..harmony.render import opening
-from ..harmony.turn_grammar import CANARY_SONG, canary_grammar
-from .connection import BrokenError, Patience, SharedClient
+from ..errors import EngineError, EngineProtocolError
+from ..harmony import STOP_TOKENS
+from .canary import is_right, sing
+from .connection import BrokenError, Patience, Shared
 from .engine import Sampled, Sampling
+from .window import room
 from .wire import TRANSIENT, Models, read_line, refusal, request_body
 
 log = structlog.get_logger()
 
 FIRST_CONTACT_S = 3.0
 """How long to knock at a URL that has never answered: it is more often wrong than slow."""
-CANARY = Sampling(temperature=0.0, max_tokens=8, grammar=canary_grammar())
-ENDINGS = frozenset({*STOP_TOKENS, special.ENDOFTEXT})
 UNKNOWN_WINDOW = 131_072
 """The window of gpt-oss, for a server that does not name the one it serves."""
 
@@ -66,7 +64,7 @@ class VLLMEngine:
         self._headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
         self._timeout = httpx.Timeout(silence_s, connect=10.0)
         self._absence_s = absence_s
-        self._client = SharedClient(client or self._default_client)
+        self._client = Shared(client or self._default_client)
         self._known: tuple[str, int] | None = None
         self._obeys: bool | None = None
 
@@ -74,7 +72,7 @@ class VLLMEngine:
         return f"VLLMEngine({self.base_url!r}, model={self.model!r})"
 
     async def __aenter__(self) -> Self:
-        self._client.acquire()
+        await self._client.acquire()
         return self
 
     async def __aexit__(
@@ -99,7 +97,7 @@ class VLLMEngine:
 
     async def _turn(self, prompt: Sequence[int], sampling: Sampling) -> AsyncGenerator[Sampled]:
         model, window = await self.served()
-        budget = self._budget(len(prompt), window, sampling.max_tokens)
+        budget = room(len(prompt), window, sampling.max_tokens, url=self.base_url)
         tape = list(prompt)
         async with self._client.use() as client:
             patience = Patience(self.base_url, self._absence_s)
@@ -127,24 +125,15 @@ class VLLMEngine:
         Tried once, with a grammar that admits one short nonsense alone.
         """
         if self._obeys is None:
-            song = await self._sing()
-            self._obeys = song == CANARY_SONG
+            song = await sing(self._turn)
+            self._obeys = is_right(song)
             if not self._obeys:
                 log.warning("grammar_not_obeyed", url=self.base_url, answer=song[:200])
         return self._obeys
 
-    async def _sing(self) -> str:
-        """What the server samples under the canary's grammar, or why it refused to."""
-        tokens: list[int] = []
-        try:
-            async with aclosing(self._turn(opening("assistant"), CANARY)) as pieces:
-                async for piece in pieces:
-                    tokens += piece.tokens
-        except EngineError as error:
-            if error.status != HTTPStatus.BAD_REQUEST:
-                raise
-            return str(error)
-        return decode([token for token in tokens if token not in ENDINGS])
+    async def window(self) -> int:
+        """How many tokens the model can see: a prompt, and the turn that follows it."""
+        return (await self.served())[1]
 
     async def served(self) -> tuple[str, int]:
         """The model's served name and its window in tokens. Asks the server once."""
@@ -209,18 +198,6 @@ class VLLMEngine:
         if response.status_code in TRANSIENT:
             raise BrokenError(f"HTTP {response.status_code}")
         raise refusal(response.status_code, response.text, url=self.base_url)
-
-    def _budget(self, prompt_tokens: int, window: int, max_tokens: int | None) -> int:
-        room = window - prompt_tokens
-        if room <= 0:
-            raise ContextLengthError(
-                f"the prompt has {prompt_tokens} tokens and the model's window is {window}: "
-                "shorten the task or the tools' output, or serve with a larger --max-model-len",
-                url=self.base_url,
-                prompt_tokens=prompt_tokens,
-                window=window,
-            )
-        return room if max_tokens is None else min(room, max_tokens)
 
     def _default_client(self) -> httpx.AsyncClient:
         # A prompt for this very machine has no business with a proxy.

@@ -20,6 +20,11 @@ TRANSIENT = frozenset({408, 429, 502, 503, 504})
 """HTTP statuses after which asking again can help."""
 
 
+NO_ENDOFTEXT = {special.ENDOFTEXT: -100.0}
+"""A logit bias. vLLM takes that token for an end too, and a grammar lets it: it is none of
+harmony's."""
+
+
 class _Choice(BaseModel):
     token_ids: list[int] | None = None
     finish_reason: str | None = None
@@ -97,8 +102,7 @@ def request_body(
         "temperature": sampling.temperature,
         "top_p": sampling.top_p,
         "stop_token_ids": list(STOP_TOKENS),
-        # A server takes it for an end too, and a grammar lets it: it is no end of harmony's.
-        "logit_bias": {str(special.ENDOFTEXT): -100.0},
+        "logit_bias": {str(token): bias for token, bias in NO_ENDOFTEXT.items()},
         "skip_special_tokens": False,
         "return_token_ids": True,
         "stream": True,
