@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import aclosing
+from dataclasses import replace
 from typing import Any
 
 import anyio
@@ -75,8 +76,7 @@ async def test_a_limit_is_an_error_that_names_it(limit: str) -> None:
 @pytest.mark.parametrize("limit", CASES)
 async def test_a_limit_ends_in_the_best_answer_if_the_user_wants_it(limit: str) -> None:
     limits, turns = CASES[limit]
-    chosen = {name: getattr(limits, name) for name in limits.__slots__} | {"then": "answer"}
-    described, engine = agent(limit, [*turns, BEST], limits=Limits(**chosen))
+    described, engine = agent(limit, [*turns, BEST], limits=replace(limits, then="answer"))
     with anyio.fail_after(20):
         async with aclosing(described.stream("Go.")) as events:
             told: list[Event] = [event async for event in events]

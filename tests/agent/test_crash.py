@@ -1,0 +1,106 @@
+"""Killed at any instant, a run goes on: nothing is lost, and nothing finished is done twice."""
+
+from __future__ import annotations
+
+import json
+import random
+import sqlite3
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import anyio
+import pytest
+
+from tests.agent.crash_worker import CALLS
+
+WORKER = Path(__file__).with_name("crash_worker.py")
+RECORDS = 2 * CALLS + 3
+"""The opening, a turn and an answer for each call, the last turn, its acceptance."""
+INSTANTS = 200
+
+Case = dict[str, Any]
+
+
+async def outcomes(folder: Path, cases: Sequence[Case]) -> list[Case]:
+    """What became of each case. Two workers share them, and one journal."""
+    found: list[Case] = []
+
+    async def work(part: Sequence[Case]) -> None:
+        lines = "".join(f"{json.dumps(case)}\n" for case in part)
+        command = [sys.executable, str(WORKER), str(folder)]
+        done = await anyio.run_process(command, input=lines.encode(), check=False)
+        assert done.returncode == 0, done.stderr.decode()
+        found.extend(map(json.loads, done.stdout.splitlines()))
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(work, cases[::2])
+        group.start_soon(work, cases[1::2])
+    assert len(found) == len(cases)
+    return found
+
+
+async def uninterrupted(folder: Path) -> Case:
+    (whole,) = await outcomes(folder, [{"name": "whole", "kill": "", "at": 0}])
+    assert not whole["killed"]
+    return whole
+
+
+def check(outcome: Case, whole: Case) -> int:
+    """Hold one outcome to what is promised; returns how many calls were told to be interrupted."""
+    ran = Counter(map(int, outcome["ran"]))
+    told = [at for at, text in enumerate(outcome["said"]) if "it was interrupted" in text]
+    same = [text for at, text in enumerate(outcome["said"]) if at not in told]
+    assert same == [text for at, text in enumerate(whole["said"]) if at not in told], outcome
+    # Only the call that the kill met may have been made twice, if it is idempotent, or not at all.
+    assert len(told) <= 1, outcome
+    assert all(ran[n] <= 1 for n in range(1, CALLS, 2)), outcome
+    again = [n for n in range(0, CALLS, 2) if ran[n] > 1]
+    assert len(again) <= 1, outcome
+    assert all(ran[n] <= 2 for n in again), outcome
+    missing = [n for n in range(CALLS) if ran[n] == 0]
+    assert len(missing) <= len(told), outcome
+    return len(told)
+
+
+def check_journal(folder: Path) -> None:
+    with closing(sqlite3.connect(folder / "journal.db")) as connection:
+        assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+
+
+@pytest.mark.timeout(600)
+async def test_killed_at_every_record_and_in_every_tool(tmp_path: Path) -> None:
+    kills = [("before", RECORDS), ("after", RECORDS), ("tool", CALLS)]
+    cases = [
+        {"name": f"{kill}-{at}", "kill": kill, "at": at + (kill != "tool")}
+        for kill, count in kills
+        for at in range(count)
+    ]
+    whole = await uninterrupted(tmp_path)
+    found = await outcomes(tmp_path, cases)
+    assert all(outcome["killed"] for outcome in found)
+    told = {outcome["name"] for outcome in found if check(outcome, whole)}
+    # A payment under way when its process was killed; the tools in between are made again.
+    payments = range(1, CALLS, 2)
+    after_turns = {f"after-{2 * n + 1}" for n in payments}
+    before_answers = {f"before-{2 * n + 2}" for n in payments}
+    assert told == after_turns | before_answers | {f"tool-{n}" for n in payments}
+    check_journal(tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+async def test_killed_at_two_hundred_random_instants(tmp_path: Path) -> None:
+    whole = await uninterrupted(tmp_path)
+    chance = random.Random(7)
+    # From before the run has begun to about its end.
+    instants = [chance.uniform(0, whole["seconds"]) for _ in range(INSTANTS)]
+    cases = [{"name": f"at-{n}", "kill": "instant", "at": at} for n, at in enumerate(instants)]
+    found = await outcomes(tmp_path, cases)
+    for outcome in found:
+        check(outcome, whole)
+    assert sum(outcome["killed"] for outcome in found) > INSTANTS // 10
+    check_journal(tmp_path)
