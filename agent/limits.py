@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass, field, replace
+from time import monotonic
 from typing import Literal, TypeVar
 
-from anyio import current_time, move_on_after
+from anyio import move_on_after
 
 from ..errors import LimitExceeded
 from .engine import Sampling
@@ -57,12 +58,12 @@ class Meter:
 
     def start(self) -> None:
         """Let the clock go on from where the records end: the time between was not this run's."""
-        self._began = current_time() - self._state.seconds
+        self._began = monotonic() - self._state.seconds
 
     @property
     def seconds(self) -> float:
         """Wall-clock seconds that the run has been worked on."""
-        return current_time() - self._began
+        return monotonic() - self._began
 
     def check_turn(self) -> None:
         """Raise if the model may have no further turn."""

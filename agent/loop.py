@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import AbstractContextManager, aclosing
 from dataclasses import replace
+from time import monotonic
 from typing import Any, Generic
 
-from anyio import current_time
 from structlog.contextvars import bound_contextvars
 
 from ..errors import EngineError, LimitExceeded, OutputError, TurnError
@@ -59,6 +59,8 @@ class Run(Generic[OutputT]):
         self._toolbox = book.toolbox
         self._meter = book.meter
         self._trimmer = Trimmer(agent, book)
+        self._turn_grammar: tuple[object, dict[str, Any]] | None = None
+        """What the last turn was held to, and the tools that it was made for."""
         self._interrupted = book.state.call
         """The call that another process was killed at."""
 
@@ -93,21 +95,21 @@ class Run(Generic[OutputT]):
             yield rejected
         yield StepFinished(**self.stamp, usage=state.step_usage)
 
-    def _render(self) -> list[int]:
+    def _render(self) -> Sequence[int]:
         """The prompt of the next turn; for the last answer of a run, with its header."""
-        prompt = self.state.shown.prompt()
+        prompt = self.state.shown.view()
         return prompt if self.state.limit is None else [*prompt, *answer_header()]
 
-    async def _sample(self, prompt: list[int], turn: Turn) -> AsyncGenerator[Event]:
+    async def _sample(self, prompt: Sequence[int], turn: Turn) -> AsyncGenerator[Event]:
         """Have the engine write one turn, and read it as it comes."""
         if self.state.limit is not None:
             turn.read(Sampled(tokens=answer_header()))
         told = Narrator(self._agent.output_format.partial())
-        began = current_time()
+        began = monotonic()
         try:
             async with aclosing(self._agent.engine.generate(prompt, self._sampling())) as pieces:
                 while not turn.over and (piece := await self._next(pieces)) is not None:
-                    turn.engine_s = current_time() - began
+                    turn.engine_s = monotonic() - began
                     for event in turn.read(piece):
                         for one in told.of(event, self.stamp):
                             yield one
@@ -207,12 +209,17 @@ class Run(Generic[OutputT]):
         schema = self._agent.output_format.schema
         if self.state.limit is not None:
             return None if schema is None else answer_grammar(schema)
-        return turn_grammar(
-            functions=self._toolbox.functions,
-            namespaces=self._toolbox.namespaces,
-            output_schema=schema,
-            reasoning_budget=self._agent.reasoning_budget,
-        )
+        offered = (self._toolbox.functions, self._toolbox.namespaces)
+        if self._turn_grammar is None or self._turn_grammar[0] != offered:
+            functions, namespaces = offered
+            grammar = turn_grammar(
+                functions=functions,
+                namespaces=namespaces,
+                output_schema=schema,
+                reasoning_budget=self._agent.reasoning_budget,
+            )
+            self._turn_grammar = (offered, grammar)
+        return self._turn_grammar[1]
 
     @property
     def messages(self) -> list[Message]:

@@ -30,6 +30,7 @@ class Trimmer:
     def __init__(self, agent: Settings[Any], book: Book) -> None:
         self._agent = agent
         self._book = book
+        self._engine = agent.engine if isinstance(agent.engine, Windowed) else None
         self._aside = Usage()
 
     async def make_room(self) -> Trimmed | None:
@@ -37,8 +38,8 @@ class Trimmer:
 
         Raises ContextLengthError if there is none then, either.
         """
-        policy, engine, state = self._agent.context, self._agent.engine, self._book.state
-        window = await engine.window() if isinstance(engine, Windowed) else None
+        policy, state = self._agent.context, self._book.state
+        window = await self._engine.window() if self._engine else None
         if policy is None or window is None:
             return None
         before, most = state.shown.count, window - policy.reserve(window)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from itertools import chain, islice
+from typing import Any, overload
 
 from .content import Json
 from .entries import Entry, rendered, sampled
@@ -24,6 +25,35 @@ class _Link:
     """Whether the reasoning up to here has been dropped."""
 
 
+class TokenView(Sequence[int]):
+    """The first tokens of a list that only ever grows, and a few behind them."""
+
+    __slots__ = ("_count", "_tail", "_tokens")
+
+    def __init__(self, tokens: list[int], count: int, tail: Sequence[int]) -> None:
+        self._tokens = tokens
+        self._count = count
+        self._tail = tail
+
+    def __len__(self) -> int:
+        return self._count + len(self._tail)
+
+    def __iter__(self) -> Iterator[int]:
+        return chain(islice(self._tokens, self._count), self._tail)
+
+    @overload
+    def __getitem__(self, at: int) -> int: ...
+
+    @overload
+    def __getitem__(self, at: slice) -> Sequence[int]: ...
+
+    def __getitem__(self, at: int | slice) -> int | Sequence[int]:
+        if isinstance(at, slice):
+            return list(self)[at]
+        place = range(len(self))[at]
+        return self._tokens[place] if place < self._count else self._tail[place - self._count]
+
+
 class Transcript:
     """Messages, and their tokens as the model sees them.
 
@@ -35,10 +65,14 @@ class Transcript:
     Sampled tokens aside, the tokens are those of `render(messages, reasoning="finished")`.
     """
 
-    __slots__ = ("_functions", "_last")
+    __slots__ = ("_flat", "_flat_to", "_functions", "_last")
 
     def __init__(self, messages: Iterable[Message] = ()) -> None:
         self._last: _Link | None = None
+        # All tokens up to a link, each message ended as history ends it. It only ever grows, so
+        # that views of it stay true; where what was said changes, another list is begun.
+        self._flat: list[int] = []
+        self._flat_to: _Link | None = None
         self._functions = False
         for message in messages:
             self.append(message)
@@ -79,7 +113,12 @@ class Transcript:
         Sampled messages are ended as history ends them: `<|return|>` becomes `<|end|>`, and what
         was cut is closed.
         """
-        return self._history() + opening(role)
+        return list(self.view(role))
+
+    def view(self, role: Role = "assistant") -> Sequence[int]:
+        """`prompt`, without a copy: it costs what is new since the last one, however long it is."""
+        self._flatten()
+        return TokenView(self._flat, len(self._flat), opening(role))
 
     def append(self, message: Message) -> None:
         """Add a message of a user, a tool or the program.
@@ -165,11 +204,22 @@ class Transcript:
 
     def _history(self) -> list[int]:
         """All tokens, every message ended as history ends it."""
-        out: list[int] = []
-        for link in self._links():
-            out += link.entry.tokens
-            out += link.entry.due
-        return out
+        self._flatten()
+        return self._flat.copy()
+
+    def _flatten(self) -> None:
+        """Bring the flat tokens up to the last link."""
+        new: list[_Link] = []
+        link = self._last
+        while link is not None and link is not self._flat_to:
+            new.append(link)
+            link = link.before
+        if link is not self._flat_to:
+            self._flat = []
+        for one in reversed(new):
+            self._flat += one.entry.tokens
+            self._flat += one.entry.due
+        self._flat_to = self._last
 
     def _push(self, entry: Entry, *, is_settled: bool = False) -> None:
         size = self._last.size if self._last else 0

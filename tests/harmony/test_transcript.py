@@ -204,3 +204,45 @@ def test_counting_is_rendering() -> None:
     assert count(said) == len(render(said))
     assert count(said, next_role="assistant") == len(render(said, next_role="assistant"))
     assert count(said, reasoning="keep") == len(render(said, reasoning="keep")) > count(said)
+
+
+def test_a_view_is_the_prompt_and_stays_what_it_was(spell: Spell) -> None:
+    transcript = Transcript(START)
+    views = []
+    for said in (CALL, CALL, FINAL):
+        views.append((transcript.view(), transcript.prompt()))
+        transcript.append_sampled(spell(said))
+        transcript.append(ANSWER if said is CALL else Message("user", "More."))
+    views.append((transcript.view(), transcript.prompt()))
+    for view, prompt in views:
+        assert list(view) == prompt
+        assert (len(view), view[0], view[-1]) == (len(prompt), prompt[0], prompt[-1])
+        assert [view[at] for at in (len(view) - 3, 5)] == [prompt[-3], prompt[5]]
+        assert view[2:9] == prompt[2:9]
+    with pytest.raises(IndexError):
+        views[0][0][len(views[0][0])]
+
+
+def test_a_fork_s_view_is_its_own(spell: Spell) -> None:
+    transcript = Transcript(START)
+    transcript.view()
+    fork = transcript.fork()
+    transcript.append_sampled(spell(CALL))
+    fork.append(Message("user", "Instead."))
+    assert list(transcript.view()) == transcript.prompt()
+    assert list(fork.view()) == render([*START, Message("user", "Instead.")], next_role="assistant")
+
+
+def test_other_messages_stand_in_the_place_of_some(spell: Spell) -> None:
+    transcript = Transcript(START)
+    for _ in range(3):
+        transcript.append_sampled(spell(CALL))
+        transcript.append(ANSWER)
+    short = Message("tool", "…", name="functions.f", channel="commentary", recipient="assistant")
+    shown = transcript.replaced({5: short, 3: None, 4: None})
+    kept = [*transcript.messages]
+    kept[5] = short
+    assert shown.messages == kept[:3] + kept[5:]
+    assert decode(shown.prompt()).count("Ask.") == 2
+    assert sum(transcript.sizes) == len(transcript.prompt()) - 2
+    assert transcript.replaced({}).prompt() == transcript.prompt()
