@@ -29,7 +29,12 @@ from .reaper import remove_abandoned
 
 @dataclass(kw_only=True, eq=False)
 class DockerSandbox(ContainedSandbox):
-    """A container without network, rights or a writable root, that lives as long as its block."""
+    """A container without network, rights or a writable root, that lives as long as its block.
+
+    Its first process is ossia's own, which nothing inside can signal or trace, and which reaps
+    what others leave. There is no `docker run --init`: such an init would hold the line between
+    the code's output and us open in /proc/1/fd, where the code could write on it.
+    """
 
     image: str | None = None
     """Default: the image that `ossia sandbox build` makes."""
@@ -114,9 +119,7 @@ class DockerSandbox(ContainedSandbox):
                 Ulimit(name="fsize", soft=self.data_mib * MIB, hard=self.data_mib * MIB),
                 Ulimit(name="core", soft=0, hard=0),
             ],
-            # No docker-init: it would hold the channel's pipes open where the code can reach
-            # them, in /proc/1/fd. The supervisor is the first process, and reaps orphans itself.
-            "init": False,
+            "init": False,  # see the class
             "auto_remove": True,
             "ipc_mode": "private",
             "runtime": self.runtime,

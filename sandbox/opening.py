@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import TypedDict, Unpack
+from typing import Literal, TypedDict, Unpack
 
 from ..errors import SandboxError, SandboxUnavailableError
 from .bubblewrap import BubblewrapSandbox
@@ -22,6 +22,9 @@ class SandboxOptions(TypedDict, total=False):
     tmp_mib: int
     open_files: int
     output_kib: int
+    grace_s: float
+    network: Literal["none", "egress"]
+    allow_hosts: tuple[str, ...]
 
 
 @asynccontextmanager

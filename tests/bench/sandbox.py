@@ -15,6 +15,7 @@ import docker
 from ratios import Case, show
 
 from ossia.sandbox import BubblewrapSandbox, DockerSandbox, SandboxPool, build_image, image_tag
+from ossia.sandbox.owner import OWNER, labels
 
 SESSIONS = 50
 CELLS = 20
@@ -121,7 +122,8 @@ async def crowd() -> None:
     ):
         await until(lambda: len(pool) == SESSIONS)
         client = docker.from_env()
-        containers: list[Any] = client.containers.list(filters={"label": "ossia.sandbox"})
+        mine: dict[str, Any] = {"label": f"{OWNER}={labels()[OWNER]}"}
+        containers: list[Any] = client.containers.list(filters=mine)
         used = [int(c.stats(stream=False)["memory_stats"]["usage"]) for c in containers[:5]]
         client.close()
         print(f"memory of a warm session: {statistics.median(used) / 2**20:.0f} MiB")

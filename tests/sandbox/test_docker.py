@@ -1,15 +1,19 @@
 """What is Docker's own: how a container is made, and what happens when a daemon is not there."""
 
+# pyright: reportPrivateUsage=false
+
 from __future__ import annotations
 
+import json
 import select
 import socket
 import sys
 import threading
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
+from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import anyio
 import docker
@@ -118,13 +122,21 @@ async def test_a_container_is_hardened_by_default() -> None:
 
 
 async def test_options_reach_the_container() -> None:
-    async with DockerSandbox(memory_mib=256, cpus=0.5, pids=32, open_files=128) as sandbox:
+    limited = DockerSandbox(memory_mib=256, cpus=0.5, pids=32, open_files=128, runtime="runc")
+    async with limited as sandbox:
         host: dict[str, Any] = inspected(sandbox)["HostConfig"]
         assert (host["Memory"], host["NanoCpus"], host["PidsLimit"]) == (1 << 28, 5 * 10**8, 32)
+        assert host["Runtime"] == "runc"
         limits = await sandbox.execute(
             "import resource; resource.getrlimit(resource.RLIMIT_NOFILE)"
         )
     assert limits.result == "(128, 128)"
+
+
+@pytest.mark.parametrize(("gpus", "count"), [("all", -1), (2, 2)])
+def test_gpus_are_asked_of_the_daemon(gpus: int | Literal["all"], count: int) -> None:
+    (asked,) = DockerSandbox(gpus=gpus)._host_config()["device_requests"]
+    assert (asked["Count"], asked["Capabilities"]) == (count, [["gpu"]])
 
 
 async def test_a_missing_image_is_told_with_the_command_that_makes_it() -> None:
@@ -143,6 +155,29 @@ async def test_no_daemon_is_told_with_the_ways_out(
     monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/nothing.sock")
     with pytest.raises(SandboxUnavailableError, match=r"no such file.*dockerd.*bubblewrap"):
         await DockerSandbox().__aenter__()
+
+
+@pytest.mark.parametrize("chosen_by", ["DOCKER_CONTEXT", "currentContext"])
+async def test_a_context_leads_to_its_daemon(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, chosen_by: str
+) -> None:
+    with remote_daemon(monkeypatch) as relay:
+        monkeypatch.delenv("DOCKER_HOST")
+        monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
+        current = {"currentContext": "far"} if chosen_by == "currentContext" else {}
+        (tmp_path / "config.json").write_text(json.dumps(current))
+        if not current:
+            monkeypatch.setenv(chosen_by, "far")
+        # As `docker context create far --docker host=tcp://…` writes it.
+        meta = tmp_path / "contexts/meta" / sha256(b"far").hexdigest() / "meta.json"
+        meta.parent.mkdir(parents=True)
+        docker = {"Host": relay.url, "SkipTLSVerify": False}
+        described = {"Name": "far", "Metadata": {}, "Endpoints": {"docker": docker}}
+        meta.write_text(json.dumps(described))
+        async with DockerSandbox() as sandbox:
+            assert sandbox._client is not None
+            assert sandbox._client.api.base_url == relay.url.replace("tcp", "http")
+            assert (await sandbox.execute("6 * 7")).result == "42"
 
 
 async def test_an_unknown_context_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
