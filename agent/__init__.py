@@ -31,8 +31,8 @@ from .journal import Record as Record
 from .journal import RunSummary as RunSummary
 from .journal import SQLiteJournal as SQLiteJournal
 from .limits import Limits as Limits
-from .many import Outcome as Outcome
 from .local_vllm import LocalVLLM as LocalVLLM
+from .many import Outcome as Outcome
 from .result import Citation as Citation
 from .result import RunFile as RunFile
 from .result import RunResult as RunResult
