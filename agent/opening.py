@@ -110,12 +110,33 @@ def _new_run_id() -> str:
 async def _open(
     agent: Settings[OutputT], run_id: str, state: State, deps: object
 ) -> AsyncGenerator[Run[OutputT]]:
-    """Enter the engine, the journal and the tools, for as long as the run lasts."""
-    async with AsyncExitStack() as stack:
-        await enter_shared(agent, stack)
-        toolbox = await stack.enter_async_context(Toolbox(agent.tools, deps=deps))
-        book = Book(run_id, state, Meter(agent.limits, state), toolbox, agent.journal)
-        yield Run(agent, book, deps)
+    """Enter the engine, the journal and the tools, for as long as the run lasts.
+
+    A tool that holds a task group would wrap whatever ends the run; it comes out as it was.
+    """
+    ended: BaseException | None = None
+    try:
+        async with AsyncExitStack() as stack:
+            await enter_shared(agent, stack)
+            toolbox = await stack.enter_async_context(Toolbox(agent.tools, deps=deps))
+            book = Book(run_id, state, Meter(agent.limits, state), toolbox, agent.journal)
+            try:
+                yield Run(agent, book, deps)
+            except BaseException as error:
+                ended = error
+                raise
+    except BaseExceptionGroup as group:
+        if ended is not None and _leaves(group) == [ended]:
+            raise ended from ended.__cause__
+        raise
+
+
+def _leaves(group: BaseExceptionGroup[BaseException]) -> list[BaseException]:
+    """The errors in a group and the groups in it."""
+    found: list[BaseException] = []
+    for error in group.exceptions:
+        found += _leaves(error) if isinstance(error, BaseExceptionGroup) else [error]
+    return found
 
 
 def _opened(agent: Settings[Any], toolbox: Toolbox, task: str | Sequence[Message]) -> RunOpened:
