@@ -48,6 +48,14 @@ async def finished(run: Run[OutputT]) -> RunResult[OutputT]:
     assert state.answer is not None, "a run is finished with its answer"
     if not run.outputs:  # it was answered in another process
         run.outputs.append(await run.output(state.answer))
+    log.info(
+        "run_finished",
+        run_id=book.run_id,
+        steps=state.usage.steps,
+        tool_calls=state.usage.tool_calls,
+        sampled_tokens=state.usage.sampled_tokens,
+        seconds=round(book.meter.seconds, 3),
+    )
     files = [RunFile(path=path, data=await book.fetch(path)) for path in state.files]
     return RunResult(
         run_id=book.run_id,

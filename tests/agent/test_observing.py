@@ -1,0 +1,107 @@
+"""Reasoning is another kind of thing: nothing shows it that did not ask for it."""
+
+from __future__ import annotations
+
+import json
+from contextlib import aclosing
+from typing import Any
+
+import pytest
+from pydantic import BaseModel
+from structlog.testing import capture_logs
+
+from ossia.agent import Agent, Limits, MemoryJournal, ReasoningDelta, RunFinished
+from ossia.agent.testing import ScriptedEngine
+from ossia.errors import EngineError, OssiaError
+
+CANARY = "xyzzy-canary"
+THOUGHT = f"<|channel|>analysis<|message|>I think {CANARY}.<|end|>"
+CALL = (
+    f"{THOUGHT}<|start|>assistant<|channel|>commentary to=functions.add <|constrain|>json"
+    '<|message|>{"a": 2, "b": 3}<|call|>'
+)
+
+
+class Sum(BaseModel):
+    total: int
+
+
+def add(a: int, b: int) -> int:
+    """Add two numbers."""
+    return a + b
+
+
+def final(text: str) -> str:
+    return f"{THOUGHT}<|start|>assistant<|channel|>final<|message|>{text}<|return|>"
+
+
+async def test_reasoning_reaches_no_log_no_answer_and_no_other_event() -> None:
+    turns = [CALL, THOUGHT, final("{}"), final('{"total": 5}')]
+    agent = Agent(ScriptedEngine(turns), tools=[add], output_type=Sum, journal=MemoryJournal())
+    with capture_logs() as logs:
+        async with aclosing(agent.stream("2 + 3?")) as events:
+            told = [event async for event in events]
+    assert logs
+    assert CANARY not in json.dumps(logs, default=repr)
+    thoughts = [event for event in told if isinstance(event, ReasoningDelta)]
+    assert CANARY in "".join(event.text for event in thoughts)
+    others = [event for event in told if not isinstance(event, ReasoningDelta | RunFinished)]
+    assert CANARY not in "".join(event.model_dump_json() for event in others)
+    finished = told[-1]
+    assert isinstance(finished, RunFinished)
+    assert CANARY not in repr(finished.result)
+    assert CANARY not in repr(finished.result.output)
+    # Whoever asks for it has it.
+    assert CANARY in str([message.text for message in finished.result.messages])
+
+
+@pytest.mark.parametrize(
+    ("turns", "options"),
+    [
+        ([THOUGHT] * 3, {}),
+        ([final("{}")] * 3, {"output_type": Sum}),
+        ([CALL] * 2, {"limits": Limits(steps=1)}),
+        ([CALL, EngineError("on fire")], {}),
+    ],
+)
+async def test_no_error_tells_of_reasoning(turns: list[Any], options: dict[str, Any]) -> None:
+    journal = MemoryJournal()
+    agent = Agent(ScriptedEngine(turns), tools=[add], journal=journal, **options)
+    with capture_logs() as logs, pytest.raises(OssiaError) as raised:
+        await agent.run("2 + 3?")
+    shown = [str(raised.value), repr(raised.value), *getattr(raised.value, "__notes__", [])]
+    assert CANARY not in json.dumps([logs, shown], default=repr)
+    (run,) = await journal.runs()
+    assert CANARY not in repr(run)
+
+
+async def test_what_is_logged_says_which_run_and_step_it_belongs_to() -> None:
+    import structlog
+
+    def look() -> str:
+        """Look."""
+        structlog.get_logger().info("looked")
+        return "seen"
+
+    call = "<|channel|>commentary to=functions.look <|constrain|>json<|message|>{}<|call|>"
+    agent = Agent(ScriptedEngine([call, final("Done.")]), tools=[look])
+    context: Any = structlog.contextvars.merge_contextvars
+    with capture_logs(processors=[context]) as logs:
+        result = await agent.run("Look.")
+    looked = [entry for entry in logs if entry["event"] in {"looked", "tool_answered"}]
+    assert len(looked) == 2
+    assert {(entry["run_id"], entry["step"]) for entry in looked} == {(result.run_id, 1)}
+    finished = [entry for entry in logs if entry["event"] == "run_finished"]
+    assert [(entry["run_id"], entry["steps"]) for entry in finished] == [(result.run_id, 2)]
+
+
+async def test_usage_adds_up_over_the_run() -> None:
+    engine = ScriptedEngine([CALL, THOUGHT, final("5")])
+    result = await Agent(engine, tools=[add]).run("2 + 3?")
+    usage = result.usage
+    assert (usage.steps, usage.tool_calls, usage.resamples, usage.repairs) == (3, 1, 1, 0)
+    assert usage.prompt_tokens == sum(map(len, engine.prompts))
+    assert 0 < usage.reasoning_tokens < usage.sampled_tokens
+    assert usage.cached_tokens == 0
+    assert 0 < usage.engine_s <= result.seconds
+    assert 0 < usage.tool_s <= result.seconds
