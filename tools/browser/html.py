@@ -1,45 +1,38 @@
-"""HTML as a page that a model can read."""
+"""HTML as a page that a model can read.
+
+The parser, in C, makes a tree of any HTML, and writes it out again with every element closed. That
+text is then taken apart by a few regular expressions: a walk over the tree would make an object of
+each of its nodes, which takes longer than all the rest.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections import Counter
 from urllib.parse import urljoin, urlsplit
 
-from selectolax.lexbor import LexborHTMLParser, LexborNode
+from selectolax.lexbor import LexborHTMLParser
 
 from .page import Page
+from .walk import VOID, Tags, Walk, characters, words
 from .writer import Writer, harmless
 
-_HEADINGS = {f"h{level}": level for level in range(1, 7)}
-
-
-def _words(text: str) -> frozenset[str]:
-    return frozenset(text.split())
-
-
-_UNREAD = _words(
-    "head script style template noscript svg math iframe object canvas video audio select datalist"
-    " -comment"
+# The parser escapes < and > wherever they are no tag's: but for what is no text at all, which it
+# leaves as it was written.
+_NO_TEXT = re.compile(
+    r"<!--.*?-->|<(script|style|noscript|iframe|noembed|noframes)\b.*?</\1>", re.DOTALL
 )
-_LINES = _words(
-    "address article aside body br center dd details dialog div dt fieldset figcaption figure"
-    " footer form frameset header hgroup html legend li main nav option search section summary"
-    " tbody tfoot thead tr caption"
-)
-_PARAGRAPHS = _words("p ul ol dl blockquote table menu hr")
-_APART = _words("nav aside footer header")
-_INLINE = _words("a img input textarea td th sup sub")
-# Every other element is but its content; most are, so they cost no more than a look here.
-_KNOWN = frozenset(_HEADINGS) | _UNREAD | _LINES | _PARAGRAPHS | _APART | _INLINE | {"pre"}
+_TAG = re.compile(r"<(/?[^\s>]+)([^>]*)>")
+# Elements that are but their content; most elements are.
+_PLAIN = "span|em|strong|code|b|i|u|s|tt|var|cite|kbd|samp|abbr|small|big|mark|q|font|label|time"
+_PLAIN_TAG = re.compile(rf"</?(?:{_PLAIN})(?: [^>]*)?>")
+_PLAIN_HIDDEN = re.compile(rf'<(?:{_PLAIN})(?: [^>]*)? hidden="')
 
-_MAIN = "main, [role=main]"
-_MARKED = "base[href], [hidden], [role]"
-_ROLES_APART = _words("navigation banner complementary contentinfo search")
-_NO_CELLS = "table, pre, ul, ol, h1, h2, h3, h4, form, p + p"
-_NOT_ONLY_TEXT = "a[href], img, br"
-# Deeper, tables and lists are but a way to make a reader slow.
-_DEEP = 12
-_FIELDS = _words("text search email url tel number date password")
+# The parser's time grows with the square of the depth. An element that the next one closes does not
+# count, and the others count until one of their name is closed.
+MAX_DEPTH = 5_000
+_EDGE = re.compile(r"<(/?)([a-zA-Z][^\s<>/]*)")
+_FLAT = VOID | words("p li dt dd option optgroup tr td th tbody thead tfoot rp rt")
 
 
 def read_html(html: str, url: str) -> Page:
@@ -47,28 +40,29 @@ def read_html(html: str, url: str) -> Page:
 
     url: where it came from; links are read against it, or against the page's own <base>.
     """
-    tree = LexborHTMLParser(html)
-    marked = tree.css(_MARKED)  # one search of the whole tree for all of them
-    writer = Writer(_base(url, [_attribute(node, "href") for node in marked if node.tag == "base"]))
-    hidden = [node for node in marked if "hidden" in node.attributes]
-    around = [node for node in marked if node.attributes.get("role") in _ROLES_APART]
-    walk = _Walk(writer, hidden, around)
+    tree = LexborHTMLParser(_shallow(html))
     body = tree.body or tree.root
+    base = tree.css_first("base[href]") if "<base" in html or "<BASE" in html else None
+    writer = Writer(_base(url, (base.attributes.get("href") if base else "") or ""))
     if body is not None:
-        main = tree.css_first(_MAIN)
-        if main is not None:
-            walk.into(main)
-            walk.unread.add(main.mem_id)
-            walk.tags.add(main.tag or "")
-        walk.into(body, later=True)
-        walk.into_the_rest()
-    return Page(url, _title(tree, url), writer.text, writer.links)
+        Walk(_tags(harmless(body.html or "")), writer).read()
+    return Page(url, _title(tree, url), characters(writer.text), writer.links)
 
 
-def _base(url: str, own: list[str]) -> str:
+def _tags(html: str) -> Tags:
+    """Well-formed HTML, taken apart at its tags."""
+    html = _NO_TEXT.sub("", html.replace("&nbsp;", "\xa0"))
+    # An element that is hidden must be found again at its end.
+    if ' hidden="' not in html or not _PLAIN_HIDDEN.search(html):
+        html = _PLAIN_TAG.sub("", html)
+    parts = _TAG.split(html)
+    return Tags(parts[::3], parts[1::3], parts[2::3])
+
+
+def _base(url: str, own: str) -> str:
     """What links are read against: the first <base> of the page, if it makes sense."""
     try:
-        return urljoin(url, own[0]) if own else url
+        return urljoin(url, own)
     except ValueError:
         return url
 
@@ -82,184 +76,22 @@ def _title(tree: LexborHTMLParser, url: str) -> str:
     return urlsplit(url).netloc
 
 
-class _Walk:
-    """A walk over the tree that needs no stack of its own, however deep the tree is."""
-
-    def __init__(self, writer: Writer, hidden: list[LexborNode], around: list[LexborNode]) -> None:
-        self.unread = {node.mem_id for node in hidden}
-        """Elements that are hidden, or were read before, by `mem_id`."""
-        self.apart = {node.mem_id for node in around}
-        """Elements that surround the content, by `mem_id`, where their name does not tell."""
-        self.tags = {node.tag or "" for node in (*hidden, *around)}
-        self._out = writer
-        self._rest: list[LexborNode] = []
-        self._lists: list[int] = []
-        self._tables: list[bool] = []
-        self._column = 0
-        self._enter: dict[str, Callable[[LexborNode], None]] = {
-            "a": lambda _: writer.begin_link(),
-            "pre": lambda _: writer.begin_verbatim(),
-            "img": self._image,
-            "input": self._field,
-            "textarea": self._field,
-            "li": self._item,
-            "ul": lambda _: self._lists.append(0),
-            "ol": lambda _: self._lists.append(1),
-            "table": self._table,
-            "tr": self._row,
-            "td": self._cell,
-            "th": self._cell,
-            "sup": lambda _: writer.write("^{"),
-            "sub": lambda _: writer.write("_{"),
-        }
-        self._leave: dict[str, Callable[[LexborNode], None]] = {
-            "a": self._link,
-            "pre": lambda _: writer.end_verbatim(),
-            "ul": self._end_list,
-            "ol": self._end_list,
-            "table": self._end_table,
-            "td": self._end_cell,
-            "th": self._end_cell,
-            "sup": lambda _: writer.write("}"),
-            "sub": lambda _: writer.write("}"),
-        }
-
-    def into(self, root: LexborNode, *, later: bool = False) -> None:
-        """Write what is below a node.
-
-        later: whether navigation and the like are left for `into_the_rest`.
-        """
-        known, top = _KNOWN | self.tags, root.mem_id
-        write = self._out.write
-        self._out.blank()
-        node = root.child
-        while node is not None:
-            if node.is_text_node:
-                write(node.text_content or "")
-            elif node.tag not in known or self._opens(node, later=later):
-                child = node.child
-                if child is not None:
-                    node = child
-                    continue
-                self._closes(node)
-            node = self._onward(node, top)
-        self._out.blank()
-
-    def into_the_rest(self) -> None:
-        """Write what was left for later."""
-        for node in self._rest:
-            self.into(node)
-
-    def _onward(self, node: LexborNode, root: int) -> LexborNode | None:
-        """The next node in the order of the text; the elements that end before it are closed.
-
-        root: the `mem_id` of the node that is walked.
-        """
-        following = node.next
-        while following is None:
-            parent = node.parent
-            if parent is None or parent.mem_id == root:
-                return None
-            if parent.tag in _KNOWN:
-                self._closes(parent)
-            node, following = parent, parent.next
-        return following
-
-    def _opens(self, node: LexborNode, *, later: bool) -> bool:
-        """Enter an element; False if it is not to be read, now or at all."""
-        tag = node.tag or ""
-        if tag in _UNREAD or node.mem_id in self.unread:
-            return False
-        if later and (tag in _APART or node.mem_id in self.apart):
-            self._rest.append(node)
-            return False
-        if tag == "pre" and node.css_first(_NOT_ONLY_TEXT) is None:
-            self._out.begin_verbatim()
-            self._out.write(node.text())
-            self._out.end_verbatim()
-            return False
-        if tag in _HEADINGS:
-            self._out.blank()
-            self._out.begin("#" * _HEADINGS[tag] + " ")
-            self._out.flat += 1
-        elif tag in _PARAGRAPHS:
-            self._break()
-        elif tag in _LINES:
-            self._out.end_line()
-        enter = self._enter.get(tag)
-        if enter is not None:
-            enter(node)
-        return True
-
-    def _closes(self, node: LexborNode) -> None:
-        tag = node.tag or ""
-        leave = self._leave.get(tag)
-        if leave is not None:
-            leave(node)
-        if tag in _HEADINGS:
-            self._out.flat -= 1
-            self._out.blank()
-        elif tag in _PARAGRAPHS:
-            self._break()
-        elif tag in _LINES:
-            self._out.end_line()
-
-    def _break(self) -> None:
-        """Between paragraphs stands a blank line, but lists are kept close."""
-        if self._lists:
-            self._out.end_line()
-        else:
-            self._out.blank()
-
-    def _link(self, node: LexborNode) -> None:
-        attributes = node.attributes
-        name = attributes.get("aria-label") or attributes.get("title") or ""
-        self._out.end_link((attributes.get("href") or "#").strip(), " ".join(name.split()))
-
-    def _image(self, node: LexborNode) -> None:
-        if node.attributes.get("alt", "?") != "":
-            self._out.image(_attribute(node, "alt") or _attribute(node, "title"))
-
-    def _field(self, node: LexborNode) -> None:
-        if node.tag == "textarea" or (node.attributes.get("type") or "text") in _FIELDS:
-            name = _attribute(node, "name") or _attribute(node, "placeholder")
-            self._out.write(f" [Field {name}] ")
-
-    def _item(self, _: LexborNode) -> None:
-        indent = "  " * min(len(self._lists), _DEEP)
-        number = self._lists[-1] if self._lists else 0
-        self._out.begin(f"{indent}{number}. " if number else f"{indent}* ")
-        if number:
-            self._lists[-1] += 1
-
-    def _end_list(self, _: LexborNode) -> None:
-        self._lists.pop()
-
-    def _table(self, node: LexborNode) -> None:
-        """A table of plain cells is shown row by row; one that lays out a page, block by block."""
-        shallow = len(self._tables) < _DEEP
-        inside = node.css(_NO_CELLS) if shallow else []
-        self._tables.append(shallow and all(one.mem_id == node.mem_id for one in inside))
-
-    def _end_table(self, _: LexborNode) -> None:
-        self._tables.pop()
-
-    def _row(self, _: LexborNode) -> None:
-        self._column = 0
-
-    def _cell(self, _: LexborNode) -> None:
-        if not (self._tables and self._tables[-1]):
-            self._out.end_line()
-            return
-        if self._column:
-            self._out.write(" | ")
-        self._column += 1
-        self._out.flat += 1
-
-    def _end_cell(self, _: LexborNode) -> None:
-        if self._tables and self._tables[-1]:
-            self._out.flat -= 1
-
-
-def _attribute(node: LexborNode, name: str) -> str:
-    return " ".join((node.attributes.get(name) or "").split())
+def _shallow(html: str) -> str:
+    """The HTML up to where it is nested too deeply for any reader but a slow one."""
+    if html.count("<") - html.count("</") < 2 * MAX_DEPTH:
+        return html
+    depth = 0
+    open_elements: Counter[str] = Counter()
+    for edge in _EDGE.finditer(html):
+        name = edge[2].lower()
+        if name in _FLAT:
+            continue
+        if not edge[1]:
+            open_elements[name] += 1
+            depth += 1
+        elif open_elements[name]:
+            open_elements[name] -= 1
+            depth -= 1
+        if depth > MAX_DEPTH:
+            return html[: edge.start()]
+    return html

@@ -132,6 +132,49 @@ def test_a_base_without_sense_is_passed_over() -> None:
     )
 
 
+def test_an_address_is_read_without_the_escapes_of_html() -> None:
+    page = read_html('<a href="x?a=1&amp;b=&lt;2&amp;amp;">o &amp;lt; &quot;p&nbsp;q</a>', URL)
+    assert page.links == ("https://example.org/docs/x?a=1&b=<2&amp;",)
+    assert page.text == '【0†o &lt; "p q】'
+
+
+@pytest.mark.parametrize(
+    ("html", "shown"),
+    [
+        ("<p>a <span hidden>b <span>c</span></span> d", "a d"),
+        ("a<input hidden>b<input type=hidden>c", "abc"),
+        ("a<script>'<p>' + x</script>b<!-- <p>c --><noscript><p>d</p></noscript>e", "abe"),
+        ("a<svg><title>b</title><svg><text>c</text></svg></svg>d", "ad"),
+        ("<x-app><x-row>a</x-row> b</x-app>", "a b"),
+        ("<a title='x>y<z' href='a>b'>c</a>", "【0†c】"),
+        ("<select><option>a</select>b<template><p>c</template>d", "bd"),
+    ],
+)
+def test_what_is_no_text_is_left_out(html: str, shown: str) -> None:
+    assert text(html) == shown
+
+
+LEVELS = "<div><ul><li>" * 20_000
+MANY = "<p><b>x</b></p>" * 100_000
+
+
+def test_what_is_nested_to_slow_the_reader_down_is_read_to_a_depth() -> None:
+    page = read_html(f"<p>first</p>{LEVELS}deep", URL)
+    assert page.text.startswith("first")
+    assert "deep" not in page.text
+    # Ends that end nothing do not hide it.
+    assert "deep" not in text(f"{'</i>' * 60_000}{LEVELS}deep")
+
+
+def test_a_page_that_is_but_long_is_read_whole() -> None:
+    assert text(MANY).count("x") == 100_000
+
+
+def test_a_page_of_a_hundred_thousand_links_is_read() -> None:
+    page = read_html("".join(f'<li><a href="p{at}">n{at}</a>' for at in range(100_000)), URL)
+    assert (len(page.links), page.links[-1]) == (100_000, "https://example.org/docs/p99999")
+
+
 def test_a_tree_of_any_depth_is_read() -> None:
-    depth = 5_000
+    depth = 4_000
     assert text("<div>" * depth + "deep" + "</div>" * depth) == "deep"

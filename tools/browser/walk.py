@@ -1,0 +1,287 @@
+"""From the tags of a page to its text."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from functools import cache
+from itertools import pairwise
+from typing import NamedTuple
+
+from .writer import Writer
+
+
+class Tags(NamedTuple):
+    """Well-formed HTML, taken apart; there is one text more than there are tags."""
+
+    texts: Sequence[str]
+    """What stands before each tag, and after the last."""
+    names: Sequence[str]
+    """`p`, or `/p` where it ends."""
+    attributes: Sequence[str]
+    """As they are written: ` href="x" id="y"`, or nothing."""
+
+
+def words(text: str) -> frozenset[str]:
+    """The names in a line."""
+    return frozenset(text.split())
+
+
+_UNREAD = words("head title template svg math object canvas video audio select datalist")
+VOID = words("area base br col embed hr img input link meta param source track wbr")
+_APART = words("nav aside footer header")
+_ROLES_APART = re.compile(r' role="(?:navigation|banner|complementary|contentinfo|search)"')
+_LINES = words(
+    "address article aside body br center dd details dialog div dt fieldset figcaption figure"
+    " footer form frameset header hgroup html legend main nav option search section summary"
+    " tbody tfoot thead caption"
+)
+_PARAGRAPHS = words("p dl blockquote menu hr")
+_NO_CELLS = words("table pre ul ol h1 h2 h3 h4 form")
+# Deeper, tables and lists are but a way to make a reader slow.
+_DEEP = 12
+_FIELDS = words("text search email url tel number date password")
+
+# Of all names, those that may be passed over whatever their attributes.
+_SPECIAL = _UNREAD | _APART | {"main"}
+
+Range = tuple[int, int]
+"""Tags from the first on, and up to the second."""
+
+
+class Walk:
+    """One page's way from tags to lines."""
+
+    def __init__(self, tags: Tags, out: Writer) -> None:
+        self._tags = tags
+        self._out = out
+        self._main: Range | None = None
+        self._rest: list[Range] = []
+        self._lists: list[int] = []
+        self._tables: list[bool] = []
+        self._links: list[str] = []
+        self._column = 0
+        self._actions: dict[str, Callable[[int], None]] = {}
+        end_line, paragraph = (lambda _: out.end_line()), self._break
+        for kind, action in ((_LINES, end_line), (_PARAGRAPHS, paragraph)):
+            for name in kind:
+                self._actions[name] = self._actions[f"/{name}"] = action
+        for level in range(1, 7):
+            self._actions[f"h{level}"] = self._begin_heading
+            self._actions[f"/h{level}"] = self._end_heading
+        self._actions |= {
+            "a": self._begin_link,
+            "/a": self._end_link,
+            "pre": lambda _: out.begin_verbatim(),
+            "/pre": lambda _: out.end_verbatim(),
+            "img": self._image,
+            "input": self._field,
+            "textarea": self._field,
+            "li": self._item,
+            "/li": end_line,
+            "ul": self._begin_list,
+            "ol": self._begin_list,
+            "/ul": self._end_list,
+            "/ol": self._end_list,
+            "table": self._begin_table,
+            "/table": self._end_table,
+            "tr": self._row,
+            "/tr": end_line,
+            "td": self._begin_cell,
+            "th": self._begin_cell,
+            "/td": self._end_cell,
+            "/th": self._end_cell,
+            "sup": lambda _: out.write("^{"),
+            "sub": lambda _: out.write("_{"),
+            "/sup": lambda _: out.write("}"),
+            "/sub": lambda _: out.write("}"),
+        }
+
+    def read(self) -> None:
+        """Write the main content, then what else there is, then what surrounds it."""
+        self._main = self._find_main()
+        if self._main is not None:
+            self._into(*self._main)
+        self._into(-1, len(self._tags.names), later=True)
+        for first, last in self._rest:
+            self._into(first, last)
+
+    def _find_main(self) -> Range | None:
+        _, names, attributes = self._tags
+        for at, name in enumerate(names):
+            if name == "main" or ' role="main"' in attributes[at]:
+                return at, self._end(at)
+        return None
+
+    def _end(self, at: int) -> int:
+        """The tag that closes an element; of one that is never closed, its own."""
+        names = self._tags.names
+        name = names[at]
+        closing, depth = f"/{name}", 0
+        if name in VOID:
+            return at
+        for end in range(at, len(names)):
+            if names[end] == name:
+                depth += 1
+            elif names[end] == closing:
+                depth -= 1
+                if not depth:
+                    return end
+        return at
+
+    def _into(self, first: int, last: int, *, later: bool = False) -> None:
+        """Write what stands between two tags.
+
+        later: whether navigation and the like are left for the end, and the main content is passed
+            over.
+        """
+        texts, names, attributes = self._tags
+        line, actions = self._out.line, self._actions
+        self._out.blank()
+        at = first
+        while True:
+            at += 1
+            text = texts[at]
+            # Most line breaks stand between blocks, and would but have to be taken away again.
+            if text and (line or text != "\n"):
+                line.append(text)
+            if at >= last:
+                break
+            name, extra = names[at], attributes[at]
+            if name == "a" and names[at + 1] == "/a":
+                self._out.link(texts[at + 1], *_leads(extra, texts[at + 1]))
+                at += 1
+                continue
+            if name in _SPECIAL or (extra and (" hidden=" in extra or " role=" in extra)):
+                end = self._passed_over(at, later=later)
+                if end is not None:
+                    at = end
+                    continue
+            action = actions.get(name)
+            if action is not None:
+                action(at)
+        self._out.blank()
+
+    def _passed_over(self, at: int, *, later: bool) -> int | None:
+        """The end of an element that is not to be read, now or at all; None if it is."""
+        name, extra = self._tags.names[at], self._tags.attributes[at]
+        if name in _UNREAD or " hidden=" in extra:
+            return self._end(at)
+        if later and self._main is not None and at == self._main[0]:
+            return self._main[1]
+        if later and (name in _APART or _ROLES_APART.search(extra)):
+            end = self._end(at)
+            self._rest.append((at, end))
+            return end
+        return None
+
+    def _break(self, _: int) -> None:
+        """Between paragraphs stands a blank line, but lists are kept close."""
+        if self._lists:
+            self._out.end_line()
+        else:
+            self._out.blank()
+
+    def _begin_heading(self, at: int) -> None:
+        self._out.blank()
+        self._out.begin("#" * int(self._tags.names[at][1]) + " ")
+        self._out.flat += 1
+
+    def _end_heading(self, _: int) -> None:
+        self._out.flat -= 1
+        self._out.blank()
+
+    def _begin_link(self, at: int) -> None:
+        self._links.append(self._tags.attributes[at])
+        self._out.begin_link()
+
+    def _end_link(self, _: int) -> None:
+        self._out.end_link(*_leads(self._links.pop(), ""))
+
+    def _image(self, at: int) -> None:
+        attributes = self._tags.attributes[at]
+        if ' alt=""' not in attributes:
+            name = _attribute(attributes, "alt") or _attribute(attributes, "title")
+            self._out.image(" ".join(name.split()))
+
+    def _field(self, at: int) -> None:
+        attributes = self._tags.attributes[at]
+        kind = _attribute(attributes, "type") or "text"
+        if self._tags.names[at] == "textarea" or kind in _FIELDS:
+            name = _attribute(attributes, "name") or _attribute(attributes, "placeholder")
+            self._out.write(f" [Field {name}] ")
+
+    def _begin_list(self, at: int) -> None:
+        self._break(at)
+        self._lists.append(1 if self._tags.names[at] == "ol" else 0)
+
+    def _end_list(self, at: int) -> None:
+        self._lists.pop()
+        self._break(at)
+
+    def _item(self, _: int) -> None:
+        indent = "  " * min(len(self._lists), _DEEP)
+        number = self._lists[-1] if self._lists else 0
+        self._out.begin(f"{indent}{number}. " if number else f"{indent}* ")
+        if number:
+            self._lists[-1] += 1
+
+    def _begin_table(self, at: int) -> None:
+        """A table of plain cells is shown row by row; one that lays out a page, block by block."""
+        self._break(at)
+        plain = len(self._tables) < _DEEP
+        if plain:
+            inside = self._tags.names[at + 1 : self._end(at)]
+            plain = _NO_CELLS.isdisjoint(inside) and ("/p", "p") not in pairwise(inside)
+        self._tables.append(plain)
+
+    def _end_table(self, at: int) -> None:
+        self._tables.pop()
+        self._break(at)
+
+    def _row(self, _: int) -> None:
+        self._out.end_line()
+        self._column = 0
+
+    def _begin_cell(self, _: int) -> None:
+        if not (self._tables and self._tables[-1]):
+            self._out.end_line()
+            return
+        if self._column:
+            self._out.write(" | ")
+        self._column += 1
+        self._out.flat += 1
+
+    def _end_cell(self, _: int) -> None:
+        if self._tables and self._tables[-1]:
+            self._out.flat -= 1
+
+
+def _leads(attributes: str, text: str) -> tuple[str, str]:
+    """Where a link leads, and a name for it if it has no text."""
+    href = characters(_attribute(attributes, "href")).strip() or "#"
+    if text:
+        return href, ""
+    name = _attribute(attributes, "aria-label") or _attribute(attributes, "title")
+    return href, " ".join(name.split())
+
+
+def characters(text: str) -> str:
+    """Text without the escapes that the parser writes."""
+    if "&" not in text:
+        return text
+    # The last must come last: what it lays bare is no escape.
+    for escape, character in (("&lt;", "<"), ("&gt;", ">"), ("&quot;", '"'), ("&amp;", "&")):
+        text = text.replace(escape, character)
+    return text
+
+
+@cache
+def _named(name: str) -> re.Pattern[str]:
+    return re.compile(rf' {name}="([^"]*)"')
+
+
+def _attribute(attributes: str, name: str) -> str:
+    """The value of an attribute, with the parser's escapes; empty if it is not there."""
+    found = _named(name).search(attributes)
+    return found[1] if found else ""
