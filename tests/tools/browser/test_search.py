@@ -1,0 +1,279 @@
+"""Search engines, each against a server that speaks as it does; and a folder as a library."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from anyio.abc import ByteStream
+
+from ossia.errors import ToolDefinitionError, ToolError
+from ossia.tools import (
+    Brave,
+    DuckDuckGo,
+    Exa,
+    Hit,
+    LocalSearch,
+    SearchBackend,
+    SearXNG,
+    Tavily,
+    YouCom,
+)
+from tests.tools.browser.site import head, open_site
+
+ONE, TWO = "https://a.example/1", "https://b.example/2?x=1&y=2"
+
+SEARXNG = {
+    "query": "q",
+    "results": [
+        {"url": ONE, "title": "One", "content": "first", "engine": "bing", "score": 4.0},
+        {"url": TWO, "title": "Two", "content": None},
+        {"title": "no address"},
+    ],
+}
+EXA = {
+    "requestId": "r",
+    "results": [
+        {"id": ONE, "url": ONE, "title": "One", "summary": "first", "text": "long"},
+        {"id": TWO, "url": TWO, "title": "Two"},
+    ],
+}
+BRAVE = {
+    "type": "search",
+    "web": {
+        "results": [
+            {"url": ONE, "title": "<b>One</b>", "description": "<strong>first</strong>"},
+            {"url": TWO, "title": "Two"},
+        ]
+    },
+}
+YOU = {
+    "results": {
+        "web": [{"url": ONE, "title": "One", "snippets": ["first"], "description": "d"}],
+        "news": [{"url": TWO, "title": "Two", "description": ""}],
+    }
+}
+TAVILY = {"query": "q", "results": [{"url": ONE, "title": "One", "content": "first", "score": 0.9},
+                                    {"url": TWO, "title": "Two", "content": ""}]}  # fmt: skip
+DUCK = f"""<div id=links>
+<div class="result results_links result--ad"><a class=result__a href="https://ad.example/">Ad</a></div>
+<div class="result results_links web-result"><h2><a rel=nofollow class=result__a
+ href="//duckduckgo.com/l/?uddg=https%3A%2F%2Fa.example%2F1&amp;rut=0">One</a></h2>
+ <a class=result__snippet href="x"><b>first</b></a></div>
+<div class="result web-result"><a class=result__a href="{TWO.replace("&", "&amp;")}">Two
+</a></div></div>"""
+
+FOUND = [Hit(ONE, "One", "first"), Hit(TWO, "Two", "")]
+ENGINES: list[tuple[SearchBackend, Any, str, str]] = [
+    (SearXNG("URL"), SEARXNG, "GET /search?q=a+%26+b&format=json", ""),
+    (DuckDuckGo("URL/html/"), DUCK, "GET /html/?q=a+%26+b", ""),
+    (Brave("key-1", "URL/web"), BRAVE, "GET /web?q=a+%26+b&count=5", "x-subscription-token: key-1"),
+    (YouCom("key-2", "URL/v1"), YOU, "GET /v1?query=a+%26+b&count=5", "x-api-key: key-2"),
+    (Exa("key-3", "URL/search"), EXA, "POST /search", "x-api-key: key-3"),
+    (Tavily("key-4", "URL/search"), TAVILY, "POST /search", "authorization: bearer key-4"),
+]
+
+
+def json_answer(value: Any) -> bytes:
+    return head("application/json") + json.dumps(value).encode()
+
+
+def at(backend: Any, root: str) -> Any:
+    return replace(backend, url=backend.url.replace("URL", root))
+
+
+@pytest.mark.parametrize("engine", ENGINES, ids=lambda one: type(one[0]).__name__)
+async def test_an_engines_answer_becomes_hits(engine: tuple[SearchBackend, Any, str, str]) -> None:
+    backend, answer, request, header = engine
+    bodies: list[Any] = []
+
+    async def serve(client: ByteStream) -> None:
+        if site.heads[-1].startswith(b"POST"):
+            _, _, body = site.heads[-1].partition(b"\r\n\r\n")
+            bodies.append(json.loads(body or await client.receive()))
+        await client.send(
+            head() + answer.encode() if isinstance(answer, str) else json_answer(answer)
+        )
+
+    paths = {request.split(" ")[1]: serve}
+    async with open_site({}) as site:
+        site.answers = _Any(paths, serve)
+        hits = await at(backend, site.root).search("a & b", topn=5)
+    assert [replace(hit, title=hit.title.strip()) for hit in hits] == FOUND
+    asked = site.heads[0].decode().lower()
+    assert site.heads[0].decode().startswith(request)
+    assert header in asked
+    assert all(
+        body in ({"query": "a & b", "numResults": 5, "contents": {"summary": True}},
+                 {"query": "a & b", "max_results": 5})
+        for body in bodies
+    )  # fmt: skip
+
+
+class _Any(dict[str, Any]):
+    """Answers whatever is asked for."""
+
+    def __init__(self, paths: dict[str, Any], answer: Any) -> None:
+        super().__init__(paths)
+        self.answer = answer
+
+    def get(self, path: str, default: Any = None) -> Any:
+        return self.answer
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (head("text/html", "403 Forbidden"), "answered 403 Forbidden"),
+        (head("text/html", "429 Too Many Requests"), "answered 429"),
+        (head("text/html") + b"<html>", "answered with no JSON"),
+        (json_answer({"error": "no"}), "the search engine's answer has no results"),
+        (json_answer([1, 2]), "the search engine's answer has no results"),
+        (b"", "cannot be asked: "),
+        (head("text/html", "302 Found", Location="http://127.0.0.1:1/"), "answered 302"),
+    ],
+)
+async def test_an_engine_that_fails_is_told_to_the_model(answer: bytes, said: str) -> None:
+    async with open_site({}) as site:
+        site.answers = _Any({}, answer)
+        with pytest.raises(ToolError, match=said) as told:
+            await SearXNG(site.root).search("q", topn=3)
+    assert "http://" not in str(told.value)
+
+
+async def test_no_key_reaches_a_message() -> None:
+    async with open_site({}) as site:
+        site.answers = _Any({}, head(status="401 Unauthorized"))
+        backend = Exa("very-secret", f"{site.root}/search?token=very-secret")
+        with pytest.raises(ToolError) as told:
+            await backend.search("q", topn=3)
+    assert "very-secret" not in str(told.value)
+    assert "api_key" not in repr(backend)
+
+
+async def test_robots_are_asked_whether_they_are_human() -> None:
+    async with open_site({}) as site:
+        site.answers = _Any({}, "<form id=challenge-form>Select all ducks</form>")
+        with pytest.raises(ToolError, match="whether we are human"):
+            await DuckDuckGo(site.root).search("q", topn=3)
+
+
+@pytest.mark.parametrize("kind", [Exa, Brave, YouCom, Tavily])
+def test_a_missing_key_is_said_at_once(kind: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    names = {"EXA_API_KEY", "BRAVE_API_KEY", "YDC_API_KEY", "TAVILY_API_KEY"}
+    for name in names:
+        monkeypatch.delenv(name, raising=False)
+    with pytest.raises(ToolDefinitionError, match=f"{kind.__name__} needs a key") as told:
+        kind()
+    (name,) = (one for one in names if one in str(told.value))
+    monkeypatch.setenv(name, "from-the-shell")
+    assert kind().api_key == "from-the-shell"
+
+
+PAGES = {
+    "index.html": "<title>Home</title>Welcome to the <a href='guide/start.html#top'>guide</a>.",
+    "guide/start.html": "<title>Starting</title><p>Install the package, then import it.</p>",
+    "guide/index.html": "<title>The guide</title><p>All chapters.</p>",
+    "notes.md": "# Notes\n\nPenguins swim; they do not fly.",
+    "a b.txt": "A penguin's file with a space in its name.",
+    "data.json": '{"animal": "penguin"}',
+    "secret.key": "penguin penguin penguin",
+}
+
+
+@pytest.fixture
+def library(tmp_path: Path) -> LocalSearch:
+    (tmp_path / "outside.txt").write_text("penguin outside")
+    folder = tmp_path / "site"
+    for name, text in PAGES.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text)
+    (folder / "way-out.txt").symlink_to(tmp_path / "outside.txt")
+    return LocalSearch(folder, "https://docs.example/v1")
+
+
+async def test_a_folder_is_searched(library: LocalSearch) -> None:
+    hits = await library.search("penguins?", topn=10)
+    assert {hit.url.removeprefix("https://docs.example/v1/") for hit in hits} == {
+        "notes.md",
+        "a%20b.txt",
+        "data.json",
+    }
+    (first, *_) = await library.search("install package", topn=10)
+    assert first == Hit(
+        "https://docs.example/v1/guide/start.html",
+        "Starting",
+        "Install the package, then import it.",
+    )
+    assert len(await library.search("penguin", topn=1)) == 1
+    assert await library.search("nothing suitable", topn=3) == []
+
+
+@pytest.mark.parametrize(
+    "query", ["title: (swim OR", "NEAR(swim fly)", "swim* -fly", "x' -- swim", 'sw"swim"']
+)
+async def test_a_query_is_words_and_nothing_else(query: str, library: LocalSearch) -> None:
+    hits = await library.search(query, topn=3)
+    assert [hit.title for hit in hits] == ["notes.md"]
+
+
+async def test_a_query_without_words_is_told(library: LocalSearch) -> None:
+    with pytest.raises(ToolError, match="no word"):
+        await library.search('" * "', topn=3)
+
+
+@pytest.mark.parametrize(
+    ("path", "title"),
+    [
+        ("index.html", "Home"),
+        ("", "Home"),
+        ("guide/", "The guide"),
+        ("guide", "The guide"),
+        ("guide/start", "Starting"),
+        ("guide/start.html?x=1#top", "Starting"),
+        ("a%20b.txt", "a b.txt"),
+    ],
+)
+async def test_its_pages_are_opened(path: str, title: str, library: LocalSearch) -> None:
+    page = await library.page(f"https://docs.example/v1/{path}")
+    assert page is not None
+    assert page.title == title
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "../outside.txt",
+        "..%2Foutside.txt",
+        "secret.key",
+        "way-out.txt",
+        "/etc/passwd",
+        "%00",
+        "none",
+    ],
+)
+async def test_nothing_else_is(path: str, library: LocalSearch) -> None:
+    with pytest.raises(ToolError, match="the library has no such page"):
+        await library.page(f"https://docs.example/v1/{path}")
+
+
+async def test_other_addresses_are_not_its_own(library: LocalSearch) -> None:
+    assert await library.page("https://docs.example/v2/index.html") is None
+    assert await library.page("https://docs.example/v1evil/") is None
+
+
+async def test_links_between_its_pages_lead_to_its_pages(library: LocalSearch) -> None:
+    page = await library.page("https://docs.example/v1/")
+    assert page is not None
+    assert page.links == ("https://docs.example/v1/guide/start.html#top",)
+    source = await library.page("view-source:https://docs.example/v1/index.html")
+    assert source is not None
+    assert source.text == PAGES["index.html"]
+
+
+def test_a_folder_that_is_not_there_is_said() -> None:
+    with pytest.raises(ToolDefinitionError, match="no folder '/nowhere'"):
+        LocalSearch("/nowhere")
