@@ -17,6 +17,9 @@ class Sampling:
     top_p: float = 1.0
     seed: int | None = None
     """Makes a turn repeatable, as far as the engine can."""
+    reasoning_budget: int | None = None
+    """Tokens of reasoning in the turn; the loop sets it. A grammar holds the turn to it; where none
+    does, an engine may."""
     grammar: Mapping[str, Any] | None = field(default=None, repr=False)
     """What the turn is held to, as `harmony.turn_grammar` writes it; the loop sets it. An engine
     that knows no grammars ignores it: what it samples is parsed and validated all the same."""

@@ -201,7 +201,9 @@ class Run(Generic[OutputT]):
 
     def _sampling(self) -> Sampling:
         """How the next turn is sampled, and what it is held to: the tools offered now, the type."""
-        return self._meter.ration(replace(self._agent.sampling, grammar=self._grammar()))
+        budget, grammar = self._agent.reasoning_budget, self._grammar()
+        held = replace(self._agent.sampling, reasoning_budget=budget, grammar=grammar)
+        return self._meter.ration(held)
 
     def _grammar(self) -> dict[str, Any] | None:
         if not self._agent.grammar:

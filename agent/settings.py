@@ -34,7 +34,8 @@ class Settings(Generic[OutputT]):
     function that makes the output of arguments the model fills in. A list lets the model choose."""
     reasoning: ReasoningEffort = field(default="medium", kw_only=True)
     reasoning_budget: int | None = field(default=None, kw_only=True)
-    """Tokens of reasoning in a turn; held to by the grammar, so only where the engine obeys it."""
+    """Tokens of reasoning in a turn. Where no grammar holds it to that, the next header is written
+    for the model."""
     grammar: bool = field(default=True, kw_only=True)
     """Hold every turn to its grammar: a malformed one cannot be sampled then."""
     limits: Limits = field(default=Limits(), kw_only=True)

@@ -19,6 +19,7 @@ from ..harmony import STOP_TOKENS
 from .canary import is_right, sing
 from .connection import BrokenError, Patience, Shared
 from .engine import Sampled, Sampling
+from .reins import reined
 from .window import room
 from .wire import TRANSIENT, Models, read_line, refusal, request_body
 
@@ -91,7 +92,9 @@ class VLLMEngine:
         """
         if sampling.grammar is not None and not await self.obeys_grammars():
             sampling = replace(sampling, grammar=None)
-        async with aclosing(self._turn(prompt, sampling)) as pieces:
+        reins = sampling.grammar is None and sampling.reasoning_budget is not None
+        turn = reined(self._turn, prompt, sampling) if reins else self._turn(prompt, sampling)
+        async with aclosing(turn) as pieces:
             async for piece in pieces:
                 yield piece
 

@@ -1,0 +1,114 @@
+"""A budget of reasoning without a grammar: by what is written for the model."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+
+import pytest
+
+from ossia.agent import Agent, Sampled, Sampling, VLLMEngine
+from ossia.agent.reins import reined
+from ossia.agent.testing import Reply, ScriptedEngine, harmony_tokens, open_fake_vllm
+from ossia.harmony import decode, parse
+
+PROMPT = [1, 2, 3]
+ANSWER = "final<|message|>Five.<|return|>"
+WORDS = "one two three four five six seven eight nine ten"
+"""Ten tokens."""
+LONG = f"<|channel|>analysis<|message|>{WORDS}<|end|><|start|>assistant<|channel|>{ANSWER}"
+OPENING = "<|end|><|start|>assistant<|channel|>"
+
+
+async def sampled(
+    turns: Sequence[str], budget: int, *, chunk: int = 1, max_tokens: int | None = None
+) -> tuple[str, list[Sampled], ScriptedEngine]:
+    engine = ScriptedEngine(turns, chunk=chunk)
+    asked = Sampling(reasoning_budget=budget, max_tokens=max_tokens)
+    async with aclosing(reined(engine.generate, PROMPT, asked)) as pieces:
+        told = [piece async for piece in pieces]
+    return decode([token for piece in told for token in piece.tokens]), told, engine
+
+
+@pytest.mark.parametrize("chunk", [1, 3, 100])
+@pytest.mark.parametrize("budget", [0, 1, 4, 9])
+async def test_reasoning_is_ended_where_its_budget_is_spent(budget: int, chunk: int) -> None:
+    said, pieces, engine = await sampled([LONG, ANSWER], budget, chunk=chunk)
+    words = decode(harmony_tokens(WORDS)[:budget])
+    assert said == f"<|channel|>analysis<|message|>{words}{OPENING}{ANSWER}"
+    kept = harmony_tokens(f"<|channel|>analysis<|message|>{words}{OPENING}")
+    assert engine.prompts == [PROMPT, PROMPT + kept]
+    assert pieces[-1].finish == "stop"
+    assert all(piece.finish is None for piece in pieces[:-1])
+
+
+@pytest.mark.parametrize("chunk", [1, 3, 100])
+async def test_reasoning_within_its_budget_is_left_alone(chunk: int) -> None:
+    said, _, engine = await sampled([LONG], 10, chunk=chunk)
+    assert said == LONG
+    assert len(engine.prompts) == 1
+
+
+async def test_all_reasoning_of_a_turn_shares_the_budget() -> None:
+    thought = "<|channel|>analysis<|message|>one two three<|end|><|start|>assistant"
+    said, _, _ = await sampled([thought * 2 + LONG, ANSWER], 7)
+    shared = f"{thought * 2}<|channel|>analysis<|message|>one"
+    assert said == f"{shared}{OPENING}{ANSWER}"
+
+
+async def test_who_goes_on_reasoning_has_to_answer() -> None:
+    said, _, engine = await sampled([LONG, "analysis<|message|>But<|end|>", "Five.<|return|>"], 2)
+    assert len(engine.prompts) == 3
+    assert [message.text for message in parse(harmony_tokens(said))] == ["one two", "", "Five."]
+
+
+async def test_a_call_in_the_channel_of_reasoning_is_none() -> None:
+    call = f"<|channel|>analysis to=python code<|message|>{WORDS}<|call|>"
+    assert (await sampled([call], 2))[0] == call
+
+
+async def test_what_is_written_for_the_model_counts_as_its_tokens() -> None:
+    said, pieces, engine = await sampled([LONG, ANSWER], 2, max_tokens=12)
+    assert [sampling.max_tokens for sampling in engine.samplings] == [12, 3]
+    assert pieces[-1].finish == "length"
+    assert len(harmony_tokens(said)) == 12
+    said, pieces, _ = await sampled([LONG], 2, max_tokens=6)
+    assert len(harmony_tokens(said)) == 6
+    assert pieces[-1].finish == "length"
+
+
+class Watched(ScriptedEngine):
+    """Tells when its generator was closed."""
+
+    closed = 0
+
+    async def generate(self, prompt: Sequence[int], sampling: Sampling) -> AsyncGenerator[Sampled]:
+        try:
+            async for piece in super().generate(prompt, sampling):
+                yield piece
+        finally:
+            self.closed += 1
+
+
+async def test_the_engine_stops_before_it_is_asked_again() -> None:
+    engine = Watched([LONG, ANSWER])
+    asked = Sampling(reasoning_budget=2)
+    async with aclosing(reined(engine.generate, PROMPT, asked)) as pieces:
+        async for _ in pieces:
+            assert engine.closed == len(engine.prompts) - 1 or engine.closed == len(engine.prompts)
+    assert engine.closed == 2
+
+
+async def test_a_server_without_grammars_is_held_to_the_budget() -> None:
+    replies = [Reply(turn=LONG), Reply(turn=ANSWER)]
+    async with open_fake_vllm(replies, grammars="ignored") as server:
+        result = await Agent(VLLMEngine(server.url), reasoning_budget=3).run("2 + 3?")
+    assert result.output == "Five."
+    assert [m.text for m in result.messages if m.channel == "analysis"] == ["one two three"]
+    assert result.usage.repairs == 0
+
+
+async def test_a_server_with_grammars_is_held_to_it_by_them() -> None:
+    async with open_fake_vllm([Reply(turn=LONG)]) as server:
+        await Agent(VLLMEngine(server.url), reasoning_budget=3).run("2 + 3?")
+    assert len(server.requests) == 1, "what obeys a grammar needs no reins"
