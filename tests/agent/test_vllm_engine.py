@@ -224,7 +224,7 @@ async def test_a_server_that_does_not_obey_grammars_is_found_out_once_and_used_w
         with capture_logs() as logs:
             for _ in replies:
                 assert (await Agent(engine).run("417 * 38?")).output == "It is 15846."
-    assert [entry["event"] for entry in logs] == ["grammar_not_obeyed"]
+    assert [entry["event"] for entry in logs].count("grammar_not_obeyed") == 1
     assert not any("structured_outputs" in asked for asked in server.requests)
 
 
