@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 
 from ...errors import OssiaError
-from . import batch, chat, engine, render, run, runs, sandbox
+from . import batch, chat, doctor, engine, render, run, runs, sandbox
 
 app = typer.Typer(
     help="Agents on OpenAI's open-weight gpt-oss models, local and private.",
@@ -25,6 +25,7 @@ app.command("batch")(batch.batch)
 app.command("runs")(runs.runs)
 app.command("resume")(run.resume)
 app.command("engine")(engine.engine)
+app.command("doctor")(doctor.doctor)
 app.command("render")(render.render)
 app.add_typer(sandbox.app, name="sandbox")
 

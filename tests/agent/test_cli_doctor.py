@@ -1,0 +1,62 @@
+"""`ossia doctor`: each thing it looks over, and what it says where one is missing."""
+
+from __future__ import annotations
+
+import sys
+from typing import Literal
+
+import anyio
+import pytest
+
+from ossia.agent import VLLMEngine
+from ossia.agent.cli.doctor import engine_obeys, engine_serves, engine_speaks_tokens
+from ossia.agent.testing import Reply, open_fake_vllm
+from ossia.errors import EngineError, EngineProtocolError, EngineUnavailableError
+
+ONE = Reply(turn="<|channel|>")
+
+
+async def test_a_server_is_told_by_its_model_and_window() -> None:
+    async with open_fake_vllm([], model="gpt-oss-20b", window=131_072) as server:
+        said = await engine_serves(VLLMEngine(server.url))()
+    assert said == f"gpt-oss-20b at {server.url}, a window of 131,072 tokens"
+    with pytest.raises(EngineUnavailableError, match="ossia engine"):
+        await engine_serves(VLLMEngine(server.url, absence_s=0.0))()
+
+
+async def test_token_ids_are_seen_to_come() -> None:
+    async with open_fake_vllm([ONE]) as server:
+        said = await engine_speaks_tokens(VLLMEngine(server.url))()
+    assert "<|channel|>" in said
+    async with open_fake_vllm([Reply(turn="<|channel|>", token_ids=False)]) as server:
+        with pytest.raises(EngineProtocolError, match="update the server"):
+            await engine_speaks_tokens(VLLMEngine(server.url))()
+
+
+@pytest.mark.parametrize("grammars", ["ignored", "refused"])
+async def test_grammars_are_tried(grammars: Literal["ignored", "refused"]) -> None:
+    async with open_fake_vllm([]) as server:
+        assert "obeyed" in await engine_obeys(VLLMEngine(server.url))()
+    async with open_fake_vllm([], grammars=grammars) as server:
+        with pytest.raises(EngineError, match="update the server"):
+            await engine_obeys(VLLMEngine(server.url))()
+
+
+@pytest.mark.timeout(200)
+@pytest.mark.parametrize("there", [True, False])
+async def test_the_command_names_all_it_looked_over(there: bool) -> None:
+    async with open_fake_vllm([ONE], grammars="ignored") as server:
+        url = server.url if there else "http://127.0.0.1:1"
+        program = "from ossia.agent.cli import main; main()"
+        command = [sys.executable, "-c", program, "doctor", "--engine", url]
+        with anyio.fail_after(180):
+            done = await anyio.run_process(command, check=False)
+    lines = done.stdout.decode().splitlines()
+    said = {line[2:].split(":")[0]: line[0] for line in lines if line[0] in "✓✗"}
+    assert {"vLLM on this machine", "sandbox, Docker", "sandbox, bubblewrap", "browser"} <= set(
+        said
+    )
+    assert said["server"] == ("✓" if there else "✗")
+    assert said.get("grammars") == ("✗" if there else None)
+    assert done.returncode == (0 if there else 1)
+    assert b"Traceback" not in done.stdout + done.stderr
