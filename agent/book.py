@@ -66,7 +66,8 @@ class Book:
         asked = f"{call.recipient}\0{call.text}\0{answer.message.text}"
         trace = digest_of(asked.encode())
         message = answer.message
-        if nudge := self.meter.nudge(trace):
+        nudge = self.meter.nudge(trace)
+        if nudge:
             message = replace(message, content=f"{message.text}\n{nudge}")
         ended = CallEnded(
             at_s=self.meter.seconds,
@@ -76,6 +77,7 @@ class Book:
             files=files,
             changes={} if self.journal is None else self.toolbox.changes(),
             was_run=was_run,
+            nudge=nudge,
             trace=trace,
         )
         await self.record(ended, blobs=blobs)

@@ -11,7 +11,7 @@ from uuid import uuid4
 
 import structlog
 
-from ..errors import JournalError
+from ..errors import EngineError, JournalError
 from ..harmony import Message, SystemContent
 from ..tools import Toolbox
 from .book import Book
@@ -24,6 +24,9 @@ from .settings import OutputT, Settings
 from .state import State
 
 log = structlog.get_logger()
+
+FORBIDDEN: list[type] = []
+"""Kinds of engines that no run may ask; see `testing.forbid_real_engines`."""
 
 Task = str | Sequence[Message]
 """What the user asks, or a conversation that ends with it."""
@@ -95,7 +98,15 @@ async def forked(
 
 
 async def enter_shared(agent: Settings[Any], stack: AsyncExitStack) -> None:
-    """Enter what an agent's runs share: the engine and the journal, where they can be entered."""
+    """Enter what an agent's runs share: the engine and the journal, where they can be entered.
+
+    Raises EngineError for an engine of a kind that is forbidden at the moment.
+    """
+    if isinstance(agent.engine, tuple(FORBIDDEN)):
+        raise EngineError(
+            f"{agent.engine!r} is a real engine, and they are forbidden here: give the agent a "
+            "ScriptedEngine, by dataclasses.replace(agent, engine=...)"
+        )
     for held in (agent.engine, agent.journal):
         if isinstance(held, AbstractAsyncContextManager):
             await stack.enter_async_context(cast("AbstractAsyncContextManager[object]", held))

@@ -12,6 +12,9 @@ from ..harmony import Event as ParserEvent
 from .engine import Sampled
 from .result import Usage
 
+CUT = "it was cut"
+"""Why a turn leads nowhere that had no more tokens left."""
+
 
 @cache
 def answer_header() -> tuple[int, ...]:
@@ -70,7 +73,7 @@ class Turn:
         if self.broken is not None:
             return self.broken
         if self.finish == "length":
-            return "it was cut"
+            return CUT
         return "it held no call and no answer" if self.tokens else "it was empty"
 
     @property

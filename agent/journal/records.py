@@ -91,6 +91,8 @@ class CallEnded(_Record):
     """What has changed in the states of tools, by namespace."""
     was_run: bool = True
     """Whether a tool was asked at all."""
+    nudge: str = ""
+    """What the loop has added to the answer, as its last line."""
     trace: str = ""
     """Digest of the call and its answer: the same again brings nothing new."""
 

@@ -14,6 +14,7 @@ from contextlib import aclosing, asynccontextmanager, contextmanager
 from pathlib import Path
 
 import anyio
+import pytest
 import structlog
 from anyio import CancelScope
 from hypothesis import HealthCheck, settings
@@ -238,6 +239,8 @@ def nothing_left() -> Iterator[None]:
     assert len(left) <= 1, left
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(300)
 def test_a_run_ends_in_a_documented_way_whatever_goes_wrong() -> None:
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     try:

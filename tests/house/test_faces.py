@@ -35,7 +35,7 @@ FACES = {
         Server StepFinished StepStarted TurnDiscarded TurnRepaired Usage VLLMEngine open_server
     """,
     "ossia.agent.testing": """
-        FakeVLLM Reply ScriptedEngine harmony_tokens open_fake_vllm
+        FakeVLLM Reply ScriptedEngine Tape forbid_real_engines harmony_tokens open_fake_vllm
     """,
 }
 

@@ -1,0 +1,29 @@
+"""A switch that keeps tests away from real models."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from contextlib import contextmanager
+
+from ..local_vllm import LocalVLLM
+from ..opening import FORBIDDEN
+from ..vllm import VLLMEngine
+
+
+@contextmanager
+def forbid_real_engines() -> Generator[None]:
+    """While the block lasts, an agent that would ask a real model raises EngineError instead.
+
+    As a fixture for all tests, in conftest.py:
+
+        @pytest.fixture(autouse=True)
+        def no_real_engine() -> Iterator[None]:
+            with forbid_real_engines():
+                yield
+    """
+    kinds = (VLLMEngine, LocalVLLM)
+    FORBIDDEN.extend(kinds)
+    try:
+        yield
+    finally:
+        del FORBIDDEN[-len(kinds) :]

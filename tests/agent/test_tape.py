@@ -1,0 +1,135 @@
+"""Runs on tape: played again without engine or tools, and held to what was recorded."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import BaseModel
+
+from ossia.agent import Agent, Limits, MemoryJournal, TrimContext, VLLMEngine
+from ossia.agent.testing import ScriptedEngine, Tape, forbid_real_engines
+from ossia.errors import EngineError, JournalError
+from ossia.tools import tool
+
+FINAL = '<|channel|>final<|message|>{"total": 5}<|return|>'
+THOUGHT = "<|channel|>analysis<|message|>Hm.<|end|>"
+
+
+def ask(n: int) -> str:
+    return (
+        f"{THOUGHT}<|start|>assistant<|channel|>commentary to=functions.read <|constrain|>json"
+        f'<|message|>{{"n": {n}}}<|call|>'
+    )
+
+
+class Sum(BaseModel):
+    total: int
+
+
+@tool
+def read(n: int) -> str:
+    """Read."""
+    return f"{n} " + " word" * 300
+
+
+@tool(name="read")
+def broken(n: int) -> str:
+    """Read."""
+    raise AssertionError("a replay touches no tool")
+
+
+class NoEngine:
+    async def generate(self, prompt: Any, sampling: Any) -> Any:
+        raise AssertionError("a replay touches no engine")
+        yield
+
+
+async def recorded(turns: list[Any], **options: Any) -> tuple[Agent[Sum], Tape]:
+    """An agent, and the tape of a run of its; its tools and its engine are broken afterwards."""
+    journal = MemoryJournal()
+    window = options.pop("window", None)
+    engine = ScriptedEngine(turns, window=window, chunk=1000)
+    agent = Agent(engine, tools=[read], output_type=Sum, journal=journal, **options)
+    result = await agent.run("Go.")
+    tape = await Tape.of(journal, result.run_id)
+    assert tape.messages == result.messages
+    asked = [[prompt[: len(one)] for prompt in engine.prompts] for one in tape.prompts]
+    assert all(one in prompts for one, prompts in zip(tape.prompts, asked, strict=True))
+    return replace(agent, engine=NoEngine(), tools=[broken]), tape
+
+
+RUNS: dict[str, tuple[list[Any], dict[str, Any]]] = {
+    "plain": ([ask(1), ask(2), FINAL], {}),
+    "resampled": ([THOUGHT, "", ask(1), "<|channel|>analysis<|message|>Cut", FINAL], {}),
+    "rejected": ([FINAL.replace("5", '"x"'), FINAL], {}),
+    "circles": ([*[ask(1)] * 4, FINAL], {}),
+    "trimmed": (
+        [*map(ask, range(8)), FINAL],
+        {"window": 2000, "context": TrimContext(summarise=False, recent=1)},
+    ),
+    "summed up": (
+        [*map(ask, range(4)), "All read.<|return|>", FINAL],
+        {"window": 2000, "context": TrimContext(recent=2, target=0.1)},
+    ),
+    "at its limit": (
+        [ask(1), ask(2), '{"total": 5}<|return|>'],
+        {"limits": Limits(tool_calls=1, then="answer")},
+    ),
+}
+
+
+@pytest.mark.parametrize("name", RUNS)
+async def test_a_replay_is_the_run_byte_for_byte(name: str, tmp_path: Path) -> None:
+    turns, options = RUNS[name]
+    agent, tape = await recorded(turns, **options)
+    tape.save(tmp_path / "tapes" / "run.jsonl")
+    again = Tape.load(tmp_path / "tapes" / "run.jsonl")
+    assert again.records == tape.records
+    result = await again.replay(agent)
+    assert result.output == Sum(total=5)
+    assert result.messages == tape.messages
+
+
+async def test_a_chat_is_replayed_too() -> None:
+    journal = MemoryJournal()
+    agent = Agent(ScriptedEngine([FINAL, ask(1), FINAL]), tools=[read], journal=journal)
+    async with agent.chat() as chat:
+        await chat.say("One?")
+        await chat.say("Two?")
+    tape = await Tape.of(journal, chat.run_id)
+    result = await tape.replay(replace(agent, engine=NoEngine(), tools=[broken]))
+    assert result.messages == tape.messages
+
+
+async def test_a_change_of_the_agent_is_shown_where_the_prompts_part() -> None:
+    agent, tape = await recorded([ask(1), FINAL])
+    with pytest.raises(
+        AssertionError, match="the prompt of turn 1 is not the recorded one"
+    ) as told:
+        await tape.replay(replace(agent, instructions="Be brief."))
+    assert "Be brief." in str(told.value)
+
+
+async def test_a_run_without_an_answer_is_no_tape() -> None:
+    journal = MemoryJournal()
+    with pytest.raises(EngineError):
+        await Agent(ScriptedEngine([EngineError("gone")]), journal=journal).run("Go.")
+    (run,) = await journal.runs()
+    with pytest.raises(JournalError, match="no answer yet"):
+        await Tape.of(journal, run.run_id)
+
+
+async def test_real_engines_can_be_forbidden() -> None:
+    agent = Agent(VLLMEngine("http://127.0.0.1:9"))
+    with forbid_real_engines():
+        with pytest.raises(EngineError, match="forbidden here"):
+            await agent.run("Go.")
+        scripted = replace(
+            agent, engine=ScriptedEngine(["<|channel|>final<|message|>Hi<|return|>"])
+        )
+        assert (await scripted.run("Go.")).output == "Hi"
+    with pytest.raises(EngineError, match="no engine at"):
+        await agent.run("Go.")
