@@ -10,9 +10,13 @@ from typing import Any
 from .kernel.program import PROGRAM, packed
 
 
-def boot_command(python: str = "python3") -> list[str]:
-    """Return the command of a supervisor that reads its modules from stdin."""
-    return [python, "-I", "-S", "-c", PROGRAM, "0", "supervisor"]
+def boot_command(python: str = "python3", line: str | None = None) -> list[str]:
+    """Return the command of a supervisor that reads its modules from stdin, or from a socket file.
+
+    line: the socket file; where it cannot be reached, stdin and stdout serve (see `PROGRAM`).
+    """
+    command = [python, "-I", "-S", "-c", PROGRAM, "0", "supervisor"]
+    return command if line is None else [*command, line]
 
 
 def boot_blob(options: dict[str, Any]) -> bytes:

@@ -9,6 +9,8 @@ from typing import Protocol
 
 import anyio
 
+_WORDS_S = 2.0
+
 
 class Closeable(Protocol):
     """Whatever can be closed."""
@@ -73,8 +75,17 @@ class DockerChannel(Channel):
         super().__init__(sock)
         self._owners = owners
         self._raw = bytearray()
-        self.stderr = b""
-        """The last of what came on stderr: the runtime's own complaints."""
+        self._stderr = b""
+
+    async def last_words(self) -> str:
+        """Return the end of what a container that has ended wrote on stderr: why it did."""
+        with anyio.move_on_after(_WORDS_S):
+            try:
+                while True:
+                    await self.receive()
+            except ChannelClosedError:
+                pass
+        return self._stderr.decode(errors="replace").strip()
 
     def close(self) -> None:
         """Hang up."""
@@ -93,5 +104,5 @@ class DockerChannel(Channel):
                 del self._raw[:end]
                 if stream == 1:
                     return payload
-                self.stderr = (self.stderr + payload)[-4096:]
+                self._stderr = (self._stderr + payload)[-4096:]
             self._raw += await super().receive()

@@ -7,7 +7,7 @@ import secrets
 import socket
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
 import docker
@@ -23,6 +23,8 @@ from .daemon import call, connect, is_local
 from .egress import INSIDE
 from .execution import DATA
 from .image import image_tag
+from .line import INSIDE as LINE_INSIDE
+from .line import Line
 from .owner import labels
 from .reaper import remove_abandoned
 
@@ -44,7 +46,7 @@ class DockerSandbox(ContainedSandbox):
     """NVIDIA devices that the code may use."""
     _client: docker.DockerClient | None = field(default=None, init=False, repr=False)
     _name: str | None = field(default=None, init=False, repr=False)
-    _docker_channel: DockerChannel | None = field(default=None, init=False, repr=False)
+    _attached: DockerChannel | None = field(default=None, init=False, repr=False)
 
     @property
     def name(self) -> str:
@@ -63,7 +65,7 @@ class DockerSandbox(ContainedSandbox):
             )
         name = self._name = f"ossia-{secrets.token_hex(8)}"
         try:
-            channel = await call(lambda: self._create(client, name))
+            return await self._connect(client, name)
         except ImageNotFound as error:
             image = self.image or image_tag()
             raise SandboxImageError(
@@ -71,15 +73,24 @@ class DockerSandbox(ContainedSandbox):
             ) from error
         except (DockerException, RequestException) as error:
             raise SandboxUnavailableError(f"Docker did not start a container: {error}") from error
-        self._docker_channel = channel
-        return channel
 
-    def _create(self, client: docker.DockerClient, name: str) -> DockerChannel:
+    async def _connect(self, client: docker.DockerClient, name: str) -> Channel:
+        opened = await call(Line.open) if is_local(client) else None
+        if opened is None:
+            self._attached = await call(lambda: self._create(client, name))
+            return self._attached
+        async with opened as line:
+            self._attached = await call(lambda: self._create(client, name, line.folder))
+            return await line.connected(self._attached)
+
+    def _create(
+        self, client: docker.DockerClient, name: str, line: Path | None = None
+    ) -> DockerChannel:
         # The SDK tells the types of some of its arguments and of no result.
         api: Any = client.api
         container = api.create_container(
             self.image or image_tag(),
-            boot_command(),
+            boot_command(line=None if line is None else LINE_INSIDE),
             name=name,
             hostname="sandbox",
             user=f"{USER_ID}:{USER_ID}",
@@ -87,7 +98,7 @@ class DockerSandbox(ContainedSandbox):
             environment=self._environment(),
             working_dir=DATA,
             labels=labels(),
-            host_config=api.create_host_config(**self._host_config()),
+            host_config=api.create_host_config(**self._host_config(), binds=self._binds(line)),
         )
         wanted = {"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1}
         stream = api.attach_socket(container["Id"], params=wanted)
@@ -124,7 +135,6 @@ class DockerSandbox(ContainedSandbox):
             "ipc_mode": "private",
             "runtime": self.runtime,
             "device_requests": self._devices(),
-            "binds": self._binds(),
             # What passes over the channel is not for the daemon's log files.
             "log_config": LogConfig(type=LogConfig.types.NONE),
         }
@@ -135,14 +145,20 @@ class DockerSandbox(ContainedSandbox):
         count = -1 if self.gpus == "all" else self.gpus
         return [DeviceRequest(count=count, capabilities=[["gpu"]])]
 
-    def _binds(self) -> list[str] | None:
-        if self._egress is None:
-            return None
-        return [f"{self._egress.folder}:{PurePosixPath(INSIDE).parent}:ro"]
+    def _binds(self, line: Path | None) -> list[str]:
+        binds: list[str] = []
+        if line is not None:
+            binds.append(f"{line}:{PurePosixPath(LINE_INSIDE).parent}:ro")
+        if self._egress is not None:
+            binds.append(f"{self._egress.folder}:{PurePosixPath(INSIDE).parent}:ro")
+        return binds
 
     async def _stop(self) -> None:
         client, name = self._client, self._name
         self._name = None
+        if self._attached is not None:
+            self._attached.close()
+            self._attached = None
         if client is not None and name is not None:
             await call(lambda: remove(client, name))
         if client is not None:
@@ -150,7 +166,7 @@ class DockerSandbox(ContainedSandbox):
             await call(client.close)
 
     async def _why_dead(self) -> str:
-        said = self._docker_channel.stderr.decode(errors="replace") if self._docker_channel else ""
+        said = await self._attached.last_words() if self._attached else ""
         client = self._client
         try:
             if client is not None:
@@ -158,7 +174,7 @@ class DockerSandbox(ContainedSandbox):
         except (DockerException, RequestException):
             return "the Docker daemon no longer answers"
         if said:
-            return f"its container ended and said: {said.strip()[-1000:]}"
+            return f"its container ended and said: {said[-1000:]}"
         return "its container ended: the code killed its processes, or memory ran out"
 
 

@@ -59,8 +59,9 @@ class _Interactive(InteractiveShell):
 
     def init_display_formatter(self) -> None:
         formatter: Any = _TextFormatter
+        configurables: list[Any] = self.configurables
         self.display_formatter = formatter(parent=self)
-        self.configurables.append(self.display_formatter)
+        configurables.append(self.display_formatter)
 
     # Straight to the cell's own descriptors: no pseudo-terminal, no thread between.
     system: Any = _untyped.system_raw

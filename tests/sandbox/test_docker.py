@@ -5,9 +5,11 @@
 from __future__ import annotations
 
 import json
+import os
 import select
 import socket
 import sys
+import tempfile
 import threading
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
@@ -81,6 +83,10 @@ def remote_daemon(monkeypatch: pytest.MonkeyPatch) -> Generator[Relay]:
         relay.cut()
 
 
+def is_gone(*paths: str | Path) -> bool:
+    return not any(map(os.path.lexists, paths))
+
+
 def inspected(sandbox: DockerSandbox) -> dict[str, Any]:
     """Return what the daemon says about a sandbox's container."""
     client = docker.from_env()
@@ -93,6 +99,8 @@ def inspected(sandbox: DockerSandbox) -> dict[str, Any]:
 async def test_a_container_is_hardened_by_default() -> None:
     async with DockerSandbox() as sandbox:
         found = inspected(sandbox)
+        line = await sandbox.execute("import os; os.path.exists('/run/ossia-line/kernel.sock')")
+        assert line.result == "False", "once connected, there is nothing to connect to"
     host: dict[str, Any] = found["HostConfig"]
     wanted = {
         "NetworkMode": "none",
@@ -106,13 +114,16 @@ async def test_a_container_is_hardened_by_default() -> None:
         "NanoCpus": 2_000_000_000,
         "PidsLimit": 128,
         "AutoRemove": True,
-        "Binds": None,
         "PidMode": "",
         "IpcMode": "private",
         "Devices": None,
     }
     assert {key: host[key] for key in wanted} == wanted
     assert host["LogConfig"]["Type"] == "none"
+    (bind,) = host["Binds"]
+    folder, inside, mode = bind.split(":")
+    assert (inside, mode) == ("/run/ossia-line", "ro")
+    assert is_gone(folder)
     assert set(host["Tmpfs"]) == {"/tmp", "/mnt/data"}
     assert {limit["Name"] for limit in host["Ulimits"]} == {"nofile", "fsize", "core"}
     config: dict[str, Any] = found["Config"]
@@ -131,6 +142,41 @@ async def test_options_reach_the_container() -> None:
             "import resource; resource.getrlimit(resource.RLIMIT_NOFILE)"
         )
     assert limits.result == "(128, 128)"
+
+
+async def test_where_the_socket_cannot_be_reached_the_daemons_stream_serves(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def nothing(sandbox: DockerSandbox, line: Path | None) -> list[str]:
+        return []
+
+    monkeypatch.setattr(DockerSandbox, "_binds", nothing)
+    async with DockerSandbox() as sandbox:
+        assert sandbox._kernel is not None
+        assert sandbox._kernel._channel is sandbox._attached
+        assert (await sandbox.execute("print('x' * 100_000); 6 * 7")).result == "42"
+
+
+async def test_a_long_name_of_the_temporary_folder_is_no_hindrance(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    long = tmp_path / ("long" * 20)
+    long.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(long))
+    async with DockerSandbox() as sandbox:
+        assert (await sandbox.execute("6 * 7")).result == "42"
+    assert is_gone(*long.glob("*"))
+
+
+async def test_what_a_container_says_that_ends_at_its_start_is_told(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def complain(python: str = "", line: str | None = None) -> list[str]:
+        return ["sh", "-c", "echo 'no python today' >&2"]
+
+    monkeypatch.setattr("ossia.sandbox.docker.boot_command", complain)
+    with pytest.raises(SandboxDiedError, match=r"ended while it started.*no python today"):
+        await DockerSandbox().__aenter__()
 
 
 @pytest.mark.parametrize(("gpus", "count"), [("all", -1), (2, 2)])
