@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing, asynccontextmanager
-from dataclasses import replace
+from dataclasses import fields, replace
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -118,7 +118,10 @@ class LocalVLLM:
         """The loaded model; unloaded when the block ends."""
         arguments = import_module("vllm.engine.arg_utils")
         engines = import_module("vllm.v1.engine.async_llm")
-        options = {"enable_log_requests": False, **self._engine_args}
+        known = {one.name for one in fields(arguments.AsyncEngineArgs)}
+        # What sampled tokens did in sliding-window layers is forgotten otherwise.
+        kept = {"prefix_cache_retention_interval": None}.items()
+        options = {name: value for name, value in kept if name in known} | self._engine_args
         try:
             chosen = arguments.AsyncEngineArgs(model=self.model, **options)
             engine = await to_thread.run_sync(engines.AsyncLLM.from_engine_args, chosen)

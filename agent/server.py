@@ -19,7 +19,15 @@ from types import MappingProxyType
 
 import httpx
 import structlog
-from anyio import CancelScope, current_time, fail_after, move_on_after, open_process, sleep
+from anyio import (
+    CancelScope,
+    current_time,
+    fail_after,
+    move_on_after,
+    open_process,
+    run_process,
+    sleep,
+)
 from anyio.abc import Process
 from platformdirs import user_cache_path
 
@@ -34,6 +42,14 @@ POLL_S = 0.2
 STOP_S = 15.0
 """How long a server may take to end by itself; then it is killed."""
 LOG_LINES = 30
+RETENTION = "--prefix-cache-retention-interval"
+"""vLLM 0.32 forgets what sampled tokens did in sliding-window layers, unless told not
+to: the next step of a run would compute all of a turn again."""
+_PROBE = """
+import importlib.util, pathlib, sys
+origin = importlib.util.find_spec("vllm").origin
+print(sys.argv[1] in pathlib.Path(origin).with_name("engine").joinpath("arg_utils.py").read_text())
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +95,10 @@ async def open_server(
     """
     port = free_port() if port is None else claim_port(port)
     name = Path(checkpoint).name
-    command = [*_die_with_us(), str(python or engine_python()), *_arguments(checkpoint, name, port)]
+    interpreter = str(python or engine_python())
+    command = [*_die_with_us(), interpreter, *_arguments(checkpoint, name, port)]
+    if await takes(interpreter, RETENTION):
+        command += [RETENTION, "None"]
     with tempfile.TemporaryDirectory(prefix="ossia-engine-") as folder:
         log_file = Path(folder, "vllm.log")
         given = {**_environment(checkpoint), **environment}
@@ -92,6 +111,14 @@ async def open_server(
             yield server
         finally:
             await _stop(process)
+
+
+async def takes(python: str, option: str) -> bool:
+    """Whether the vLLM of that interpreter knows an option; looked up without importing it."""
+    with move_on_after(STOP_S):
+        done = await run_process([python, "-c", _PROBE, option], stdin=DEVNULL, check=False)
+        return done.returncode == 0 and done.stdout.strip() == b"True"
+    return False
 
 
 async def _start(command: Sequence[str], log_file: Path, given: Mapping[str, str]) -> Process:

@@ -13,7 +13,7 @@ import pytest
 from anyio.lowlevel import checkpoint
 
 from ossia.agent import open_server
-from ossia.agent.server import claim_port, engine_python
+from ossia.agent.server import RETENTION, claim_port, engine_python, takes
 from ossia.errors import EngineError, EngineUnavailableError, ServerStartError
 
 MakePython = Callable[[str], Path]
@@ -95,6 +95,20 @@ async def test_whoever_watches_a_server_is_told_that_it_ended(fake_python: MakeP
         await client.get("/die")
         with anyio.fail_after(10), pytest.raises(EngineUnavailableError, match="status 7"):
             await server.watch()
+
+
+async def test_an_option_is_given_to_a_vllm_that_knows_it(tmp_path: Path) -> None:
+    package = tmp_path / "vllm" / "engine"
+    package.mkdir(parents=True)
+    (package.parent / "__init__.py").write_text("raise SystemExit('imported')")
+    python = tmp_path / "python"
+    python.write_text(f'#!/bin/sh\nPYTHONPATH={tmp_path} exec {sys.executable} "$@"\n')
+    python.chmod(0o755)
+    (package / "arg_utils.py").write_text('parser.add_argument("--port")')
+    assert not await takes(str(python), RETENTION)
+    (package / "arg_utils.py").write_text(f'parser.add_argument("{RETENTION}")')
+    assert await takes(str(python), RETENTION)
+    assert not await takes("/bin/false", RETENTION)
 
 
 async def test_variables_reach_the_server(fake_python: MakePython) -> None:
