@@ -51,11 +51,11 @@ def recipe(rng: Random, step: int, size: int) -> Recipe:
     early = step < BARE
     bare = rng.random() < (0.85 if early else 0.25)
     made = Recipe(2 * size, style="free" if early else "noisy", bare=bare)
-    if step < 0.7 * BARE or rng.random() < 0.78:
+    if step < 0.7 * BARE or rng.random() < 0.65:
         return made
-    history = rng.choice([1, 1, 1, 2, 2, 3, 3, 5, 8, LONG])
+    history = rng.choice([1, 1, 2, 2, 3, 5, 8, 12, LONG, LONG])
     if history == LONG:
-        return replace(made, samples=size, history=LONG, room=1800)
+        return replace(made, samples=size, history=LONG, room=2200)
     return replace(made, history=history)
 
 

@@ -23,11 +23,13 @@ from pydantic import BaseModel
 
 from ossia.agent import Agent, Limits, Sampling, VLLMEngine, open_server
 from ossia.errors import OssiaError
+from ossia.harmony import Message
 from ossia.tools import PythonTool, Tool, ToolError, tool
 
 from .expand import checkpoint
 from .failing import FailsFirst
 from .tasks import Effort, Family, Manner, Task, make_task
+from .transcripts import messages
 from .wording import Style
 
 TURN = 300
@@ -59,6 +61,8 @@ class Row:
     style: Style = "plain"
     fails: bool = False
     """The first call fails."""
+    history: int = 0
+    """Finished tasks that stand before it in the conversation."""
     output_type: type[BaseModel] | None = None
 
 
@@ -70,6 +74,8 @@ ROWS = (
     Row("arithmetic; the first call fails", "sum", fails=True),
     Row("weather; the first call fails", "weather", fails=True),
     Row("two expressions, two calls", "two sums"),
+    Row("arithmetic, after 8 tasks", "sum", history=8),
+    Row("weather, after 8 tasks", "weather", history=8),
     Row("greetings, thanks, farewells", "talk"),
     Row("arithmetic, answered in JSON", "sum", output_type=Calculation),
     Row("weather, answered in JSON", "weather", output_type=Weather),
@@ -112,8 +118,10 @@ async def run(base: Agent[Any], row: Row, task: Task, effort: Effort, rng: Rando
         output_type=row.output_type or str,
         sampling=Sampling(temperature=1.0, max_tokens=TURN, seed=rng.randrange(2**31)),
     )
+    earlier = [make_task(rng, row.family, Manner(None)) for _ in range(row.history)]
+    said = [message for one in earlier for message in messages(one)]
     try:
-        result = await agent.run(task.user)
+        result = await agent.run([*said, Message("user", task.user)])
     except OssiaError as error:
         return Outcome(task, f"{type(error).__name__}: {error}", 0, right=False, crashed=True)
     calls = len(task.steps) + row.fails

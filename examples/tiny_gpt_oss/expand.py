@@ -41,18 +41,19 @@ GENERATION_CONFIG = {
 def checkpoint() -> Path:
     """The folder that vLLM and transformers load; made at the first call.
 
-    It stands in the user's cache, named by what it was made from. Whoever dies half-way leaves no
-    checkpoint behind, and of two who make it at once, one wins.
+    It stands in the user's cache, in a folder named by what it was made from; a server calls the
+    model by the last part of the path. Whoever dies half-way leaves no checkpoint behind, and of
+    two who make it at once, one wins.
     """
     # Here, for training imports this package too, in an environment that has torch and little else.
     from platformdirs import user_cache_path
 
     digest = sha256(WEIGHTS.read_bytes() + bytes([VERSION])).hexdigest()[:12]
-    folder = user_cache_path("ossia") / "models" / f"tiny-gpt-oss-{digest}"
+    folder = user_cache_path("ossia") / "models" / digest / "tiny-gpt-oss"
     if folder.exists():
         return folder
     folder.parent.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(dir=folder.parent, prefix=f"{folder.name}-") as temporary:
+    with TemporaryDirectory(dir=folder.parent, prefix="making-") as temporary:
         made = Path(temporary) / "checkpoint"
         expand(WEIGHTS, made)
         try:

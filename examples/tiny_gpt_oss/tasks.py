@@ -119,7 +119,8 @@ def sum_question(rng: Random, manner: Manner, text: str) -> str:
 
 def two_sums_task(rng: Random, manner: Manner) -> Task:
     """Two expressions, one call each."""
-    (left, left_result), (right, right_result) = expression(rng, manner), expression(rng, manner)
+    left, left_result = expression(rng, manner)
+    right, right_result = expression(rng, manner, beside=left)
     thought = {
         "low": "Use python.",
         "medium": "I should compute this with python.",
@@ -153,10 +154,19 @@ def number(rng: Random, most_digits: int = 6) -> int:
     return value
 
 
-def expression(rng: Random, manner: Manner) -> tuple[str, str]:
-    """An expression as Python writes it, and what Python prints for it."""
+def expression(rng: Random, manner: Manner, beside: str | None = None) -> tuple[str, str]:
+    """An expression as Python writes it, and what Python prints for it.
+
+    beside: the expression it will stand next to. In training it often shares an operand with that
+        one: where to go on copying is hardest to tell then.
+    """
     while True:
-        text = arithmetic(rng) if manner.style == "plain" or rng.random() < 0.85 else longer(rng)
+        if beside and manner.split == "train" and rng.random() < 0.3:
+            text = sharing(rng, beside)
+        elif manner.style == "plain" or rng.random() < 0.85:
+            text = arithmetic(rng)
+        else:
+            text = longer(rng)
         if manner.takes(text):
             break
     # The text was made here, of numbers and operators alone.
@@ -175,6 +185,14 @@ def arithmetic(rng: Random) -> str:
     return f"{number(rng)} {operator} {number(rng, 2) if rng.random() < 0.1 else number(rng)}"
 
 
+def sharing(rng: Random, other: str) -> str:
+    """Two operands, one of which the other expression has too."""
+    first, *_, last = other.split()
+    operands = [rng.choice([first, last]), str(number(rng))]
+    rng.shuffle(operands)
+    return f"{operands[0]} {rng.choice('+-*')} {operands[1]}"
+
+
 def longer(rng: Random) -> str:
     """Three operands, or decimal ones."""
     first, second, third = number(rng, 4), number(rng, 3), number(rng, 2)
@@ -191,11 +209,12 @@ def unrelated(rng: Random, operand: str) -> str:
     text = "".join(groups)[: rng.randint(1, 12)]
     if rng.random() < 0.25:
         text = operand.partition(".")[0][: rng.choice([3, 3, 6])] + text[3:]
-    sign = "-" if rng.random() < 0.1 else ""
-    if rng.random() < 0.2:
-        decimals = "".join(rng.choice("0123456789") for _ in range(rng.randint(1, 15)))
+    if rng.random() < 0.3:
+        # Periods, as divisions have them: the same three digits come again and again.
+        digits = groups[:2] if rng.random() < 0.4 else "0123456789"
+        decimals = "".join(rng.choice(digits) for _ in range(15))[: rng.randint(1, 15)]
         text = f"{text[:6]}.{decimals}"
-    return sign + text
+    return "-" + text if rng.random() < 0.15 else text
 
 
 def weather_task(rng: Random, manner: Manner) -> Task:

@@ -23,6 +23,7 @@ from .muon import Muon
 from .pack import pack
 from .setting import Offer
 from .start import initialise
+from .team import average_gradients, start
 from .transcripts import Recipe, make_batch
 from .vocabulary import Vocabulary, known_tokens
 
@@ -31,9 +32,12 @@ from .vocabulary import Vocabulary, known_tokens
 class Plan:
     """How the model is trained."""
 
-    steps: int = 3000
+    steps: int = 3400
     seed: int = 0
-    batch: int = 24
+    team: int = 2
+    """Processes."""
+    batch: int = 16
+    """Samples of each process at a step."""
     rate: float = 2e-3
     """Of AdamW: embeddings, biases, norms, routers."""
     muon_rate: float = 0.01
@@ -88,28 +92,44 @@ class Optimizers:
         self.adamw.zero_grad(set_to_none=True)
 
 
-def train(net: TinyGptOss, vocabulary: Vocabulary, plan: Plan) -> None:
-    """Take the plan's steps, and tell of them."""
+def train(rank: int, plan: Plan, out: Path) -> None:
+    """Take the plan's steps as one of the team; the first of it tells of them, and packs."""
+    vocabulary = Vocabulary(known_tokens())
+    net = TinyGptOss(Shape(len(vocabulary)))
+    initialise(net, plan.seed)
+    if rank == 0:
+        count = sum(parameter.numel() for parameter in net.model.layers.parameters())
+        print(f"{count} parameters in the layers, {len(vocabulary)} tokens", flush=True)
+    take_steps(net, vocabulary, plan, rank)
+    if rank == 0:
+        pack(net, vocabulary.tokens, plan.sharpness, out)
+        print(f"{out}: {out.stat().st_size} bytes")
+
+
+def take_steps(net: TinyGptOss, vocabulary: Vocabulary, plan: Plan, rank: int) -> None:
+    """The steps of one process, on batches that no other has."""
     optimizers = Optimizers(net, plan)
-    inputs = training_inputs(vocabulary, plan.seed, plan.batch)
+    inputs = training_inputs(vocabulary, plan.team * plan.seed + rank, plan.batch)
     began, losses, tokens = time.monotonic(), [], 0
     for step in range(plan.steps):
         one = next(inputs)
         logits, truth = predict(net, one)
         loss = F.cross_entropy(logits, truth)
         (loss + plan.balance * net.imbalance()).backward()
+        average_gradients(net)
         torch.nn.utils.clip_grad_norm_(net.parameters(), 1.0)
         optimizers.step(step)
         net.clear_reserved()
         losses.append(loss.item())
         tokens += one.tokens.numel() + len(one.shared)
-        if (step + 1) % 100 == 0:
+        if (step + 1) % 100 == 0 and rank == 0:
             seconds = time.monotonic() - began
             mean = sum(losses) / len(losses)
-            print(f"{step + 1:5} steps {seconds:5.0f} s {tokens / seconds:6.0f} tokens/s "
+            print(f"{step + 1:5} steps {seconds:5.0f} s "
+                  f"{plan.team * tokens / seconds:6.0f} tokens/s "
                   f"loss {mean:.4f}", flush=True)  # fmt: skip
             losses.clear()
-        if (step + 1) % 500 == 0:
+        if (step + 1) % 500 == 0 and rank == 0:
             report(net, vocabulary)
 
 
@@ -145,14 +165,7 @@ def main() -> None:
     """Train, and pack."""
     options = read_options()
     plan = Plan(steps=options.steps, seed=options.seed)
-    vocabulary = Vocabulary(known_tokens())
-    net = TinyGptOss(Shape(len(vocabulary)))
-    initialise(net, plan.seed)
-    count = sum(parameter.numel() for parameter in net.model.layers.parameters())
-    print(f"{count} parameters in the layers, {len(vocabulary)} tokens", flush=True)
-    train(net, vocabulary, plan)
-    pack(net, vocabulary.tokens, plan.sharpness, options.out)
-    print(f"{options.out}: {options.out.stat().st_size} bytes")
+    start(plan.team, train, plan, options.out)
 
 
 def read_options() -> Namespace:

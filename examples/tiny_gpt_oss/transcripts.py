@@ -93,11 +93,11 @@ def formed_task(rng: Random, form: Form, manner: Manner) -> Task:
 
 def families(offer: Offer) -> list[Family]:
     """The families that an offer allows, each as often as it is drawn."""
-    weights: dict[Family, int] = {"talk": 3}
+    weights: dict[Family, int] = {"talk": 2}
     if offer.python:
-        weights |= {"sum": 11, "two sums": 2}
+        weights |= {"sum": 6, "two sums": 8}
     if offer.weather:
-        weights |= {"weather": 7}
+        weights |= {"weather": 6}
     return [family for family, weight in weights.items() for _ in range(weight)]
 
 
@@ -143,11 +143,15 @@ def finished(rng: Random, task: Task) -> list[int]:
     if rng.random() < 0.5:
         *tokens, _ = sample(task, rendered_calls=rng.random() < 0.5).tokens
         return [*tokens, special.END]
-    messages = [Message("user", task.user)]
+    return render(messages(task))
+
+
+def messages(task: Task) -> list[Message]:
+    """A finished task, without its reasoning."""
+    told = [Message("user", task.user)]
     for step in task.steps:
-        messages += [call_message(step), answer_message(step)]
-    messages.append(Message("assistant", task.final, channel="final"))
-    return render(messages)
+        told += [call_message(step), answer_message(step)]
+    return [*told, Message("assistant", task.final, channel="final")]
 
 
 def step_tokens(step: Step) -> tuple[list[int], list[int]]:

@@ -14,7 +14,7 @@ from examples.tiny_gpt_oss.transcripts import sample
 from ossia.agent import Agent
 from ossia.agent.testing import ScriptedEngine
 from ossia.errors import EngineError
-from ossia.harmony import Message
+from ossia.harmony import Message, decode
 from ossia.tools import Toolbox, tool
 
 WEATHER = Row("weather", "weather")
@@ -76,6 +76,13 @@ async def test_where_the_first_call_fails_a_second_is_due() -> None:
     outcome, engine = await evaluated(task, [call, call, final], fails)
     assert (outcome.right, outcome.calls) == (True, 2)
     assert len(engine.prompts) == 3
+
+
+async def test_finished_tasks_stand_before_the_one_that_counts() -> None:
+    task = a_task()
+    outcome, engine = await evaluated(task, turns(task), Row("", "weather", history=2))
+    assert (outcome.right, outcome.calls) == (True, 1)
+    assert decode(engine.prompts[0]).count("<|start|>user<|message|>") == 3
 
 
 async def test_failing_first_is_failing_once() -> None:
