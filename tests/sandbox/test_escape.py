@@ -28,12 +28,12 @@ def name(done: Execution) -> str:
 
 async def test_a_fork_bomb(shared: Sandbox) -> None:
     code = "import os\nwhile True:\n    try: os.fork()\n    except OSError: pass"
-    done = await attempt(shared, code, timeout_s=2)
+    done = await attempt(shared, code, timeout_s=1)
     assert done.timed_out or done.state_lost
 
 
 async def test_a_fork_bomb_in_the_shell(shared: Sandbox) -> None:
-    done = await attempt(shared, "!bomb() { bomb | bomb & }; bomb; sleep 100", timeout_s=2)
+    done = await attempt(shared, "!bomb() { bomb | bomb & }; bomb; sleep 100", timeout_s=1)
     assert done.error is None or done.timed_out or done.state_lost
 
 
@@ -92,7 +92,7 @@ async def test_all_descriptors_used_up(shared: Sandbox) -> None:
 @pytest.mark.parametrize("fds", ["1", "2", "1, 2"])
 async def test_output_without_end(shared: Sandbox, fds: str) -> None:
     code = f"import os\nwhile True:\n    for fd in ({fds},): os.write(fd, b'x' * 65536)"
-    done = await attempt(shared, code, timeout_s=2)
+    done = await attempt(shared, code, timeout_s=1)
     assert done.timed_out
     assert len(done.stdout) + len(done.stderr) < 4 * 16 * 1024
     for file in done.files:
@@ -121,7 +121,7 @@ if os.fork() == 0:
 @pytest.mark.parametrize("target", ["1", "os.getppid()", "-1", "os.getpid()", "0"])
 async def test_killing_whatever_can_be_reached(shared: Sandbox, signal: str, target: str) -> None:
     code = f"import os, signal; os.kill({target}, signal.{signal})"
-    done = await attempt(shared, code, timeout_s=1)
+    done = await attempt(shared, code, timeout_s=0.5)
     assert not done.state_lost or target in {"os.getpid()", "0", "-1"}
 
 
@@ -222,7 +222,7 @@ async def test_a_repr_without_end(shared: Sandbox) -> None:
 async def test_deep_recursion(shared: Sandbox) -> None:
     assert name(await attempt(shared, "def f(): f()\nf()")) == "RecursionError"
     code = "import sys; sys.setrecursionlimit(10**9)\ndef f(): return [f()]\nf()"
-    assert (await attempt(shared, code, timeout_s=5)).error
+    assert (await attempt(shared, code, timeout_s=1)).error
 
 
 async def test_a_segfault(shared: Sandbox) -> None:
@@ -231,15 +231,18 @@ async def test_a_segfault(shared: Sandbox) -> None:
     assert "SIGSEGV" in done.error.message
 
 
-async def test_breaking_the_interpreter_from_within(shared: Sandbox) -> None:
-    for code in (
+@pytest.mark.parametrize(
+    "code",
+    [
         "import builtins; builtins.print = None; builtins.str = None; del builtins.len",
         "import sys; sys.stdout = sys.stderr = None",
         "import sys; sys.modules.clear()",
         "import json, os; os.read = os.write = json.loads = json.dumps = None",
         "get_ipython().run_cell = None",
         "import gc\nfor thing in gc.get_objects():\n    if isinstance(thing, dict): thing.clear()",
-    ):
-        await attempt(shared, code, timeout_s=2)
-        await shared.execute("import os; os._exit(0)")
-        await shared.execute("1")
+    ],
+)
+async def test_breaking_the_interpreter_from_within(shared: Sandbox, code: str) -> None:
+    await attempt(shared, code, timeout_s=2)
+    await shared.execute("import os; os._exit(0)")
+    assert (await shared.execute("6 * 7")).result == "42"
