@@ -14,6 +14,7 @@
     │   ├── SandboxImageError       the image is missing or could not be made
     │   ├── SandboxDiedError        the sandbox went away; its state is lost
     │   └── SandboxPathError        a path outside /mnt/data, or no such file
+    ├── BrowserUnavailableError     no browser could be started                  the caller acts
     ├── ToolError                   a call failed                                the model is told
     │   └── ToolRetry               it may work if tried again                   the model is told
     ├── ToolDefinitionError         a function or tool that cannot be offered    the caller acts
@@ -132,6 +133,10 @@ class SandboxDiedError(SandboxError):
 
 class SandboxPathError(SandboxError):
     """A path that leads outside /mnt/data, or to no file."""
+
+
+class BrowserUnavailableError(OssiaError):
+    """No Chromium could be started; the text names the way to get one."""
 
 
 class ToolError(OssiaError):

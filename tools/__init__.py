@@ -14,6 +14,7 @@ run; whatever goes wrong inside a tool, it turns into words that the model can a
 from ..errors import ToolDefinitionError as ToolDefinitionError
 from ..errors import ToolError as ToolError
 from ..errors import ToolRetry as ToolRetry
+from .browser.chromium import Chromium as Chromium
 from .browser.search.backend import Hit as Hit
 from .browser.search.backend import SearchBackend as SearchBackend
 from .browser.search.keyed import Brave as Brave

@@ -1,19 +1,17 @@
-"""Pages over plain HTTP, within limits of size and time."""
+"""Documents over plain HTTP, within limits of size and time."""
 
 from __future__ import annotations
 
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import partial
 
 import httpx
-from anyio import fail_after, to_thread
+from anyio import fail_after
 
 from ...errors import ToolError
-from .document import Document, read_document
+from .document import Document
 from .gate import Gate
-from .page import SOURCE_PREFIX, Page
 from .transport import GatedTransport
 from .unpack import ACCEPTED, unpacker
 
@@ -22,6 +20,7 @@ FETCH_S = 30.0
 MAX_BYTES = 8 * 1024 * 1024
 """Of a body, unpacked; what comes after is left where it is."""
 MAX_REDIRECTS = 10
+_PORTS = {"http": 80, "https": 443}
 USER_AGENT = "Mozilla/5.0 (compatible; ossia; +https://pypi.org/project/ossia)"
 
 _HEADERS = {
@@ -33,24 +32,12 @@ _HEADERS = {
 
 
 @dataclass(frozen=True, slots=True)
-class HttpPages:
-    """Pages by plain HTTP. It keeps no cookies, and one connection serves one page."""
+class Http:
+    """Documents by plain HTTP. It keeps no cookies, and one connection serves one of them."""
 
     gate: Gate = field(default_factory=Gate)
     fetch_s: float = FETCH_S
     max_bytes: int = MAX_BYTES
-
-    async def fetch(self, url: str) -> Page:
-        """The page at an address; `view-source:` before it asks for the page's source.
-
-        Raises ToolError, with the address and the reason, for the model to read.
-        """
-        document = await self.get(url.removeprefix(SOURCE_PREFIX))
-        with explained(url):
-            # The largest pages take a second to read; the event loop goes on meanwhile.
-            return await to_thread.run_sync(
-                partial(read_document, document, source=url.startswith(SOURCE_PREFIX))
-            )
 
     async def get(self, url: str) -> Document:
         """What the server at an address sends.
@@ -60,8 +47,15 @@ class HttpPages:
         with explained(url, self.fetch_s), fail_after(self.fetch_s):
             return await self._get(url)
 
+    async def check(self, url: str) -> None:
+        """Raise ToolError, with the reason, if no page at this address may be visited."""
+        parsed = httpx.URL(url)
+        if parsed.scheme not in _PORTS:
+            raise ToolError("only http and https addresses can be opened")
+        await self.gate.addresses(parsed.host, parsed.port or _PORTS[parsed.scheme])
+
     async def _get(self, url: str) -> Document:
-        if httpx.URL(url).scheme not in {"http", "https"}:
+        if httpx.URL(url).scheme not in _PORTS:
             raise ToolError("only http and https addresses can be opened")
         client = httpx.AsyncClient(
             transport=GatedTransport(self.gate),

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -16,9 +16,11 @@ from ..citation import Citation
 from ..context import RunContext
 from ..contract import OpenTool, Result, Tool
 from .browsing import Browsing, Web
+from .chromium import Chromium
 from .citing import find_citations
 from .search.backend import SearchBackend
 from .trained import browser_namespace
+from .web import SearchedWeb
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,12 +34,22 @@ class BrowserTool(Tool):
     """What finds pages: `SearXNG(url)`, `DuckDuckGo()`, `LocalSearch(folder)`, `Exa()`, `Brave()`,
     `YouCom()`, `Tavily()`, or your own. None: the model can open addresses, and is not offered
     any search."""
+    fetch: Literal["auto", "http", "chromium"] = "auto"
+    """How pages come: `auto` takes plain HTTP first, and Chromium for those that JavaScript builds;
+    `http` and `chromium` take the one alone."""
+    chromium: Chromium | None = None
+    """An open `Chromium` whose process many runs share; None: each run that needs one starts its
+    own."""
     allow_hosts: Sequence[str] = ()
     """Hosts that may be private: `intranet.example`, `127.0.0.1:8765`, `.corp.example`."""
     only_hosts: Sequence[str] = ()
     """If there are any, no other host is opened; `.example.org` stands for all below it."""
     deny_hosts: Sequence[str] = ()
     """Hosts that are never opened."""
+    robots: bool = False
+    """Whether the sites' robots.txt is honoured."""
+    fetch_s: float = 30.0
+    """Seconds that a page may take over HTTP."""
 
     @property
     def namespace(self) -> ToolNamespace:
@@ -46,14 +58,25 @@ class BrowserTool(Tool):
 
     @asynccontextmanager
     async def open(self) -> AsyncGenerator[OpenTool]:
-        """Begin without any page."""
-        from .fetch import HttpPages  # heavy, and of no use to a tool that no run opens
+        """Begin without any page.
+
+        Raises BrowserUnavailableError if pages are to come by Chromium, and there is none.
+        """
+        from .fetch import Http  # heavy, and of no use to a tool that no run opens
         from .gate import Gate
-        from .web import SearchedWeb
+        from .pages import Pages
+        from .robots import Robots
 
         hosts = (self.allow_hosts, self.only_hosts, self.deny_hosts)
-        pages = HttpPages(Gate(*map(tuple, hosts)))
-        yield Browser(SearchedWeb(pages, self.search))
+        http = Http(Gate(*map(tuple, hosts)), self.fetch_s)
+        async with AsyncExitStack() as stack:
+            chromium = self.chromium
+            if chromium is None:
+                chromium = await stack.enter_async_context(Chromium())
+            if self.fetch == "chromium":
+                chromium.find()
+            pages = Pages(http, chromium, self.fetch, Robots() if self.robots else None)
+            yield Browser(SearchedWeb(pages, self.search))
 
 
 class Browser(OpenTool):

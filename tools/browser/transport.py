@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import AsyncIterator, Iterable
+from functools import cache
 from types import TracebackType
 from typing import Any, Self, cast
 
@@ -17,8 +18,8 @@ SocketOption = (
 )
 
 
-class _GatedNetwork(httpcore.AsyncNetworkBackend):
-    """TCP, and only through the gate."""
+class GatedNetwork(httpcore.AsyncNetworkBackend):
+    """TCP, and only through the gate. Its methods raise httpcore's errors, and ToolError."""
 
     def __init__(self, gate: Gate) -> None:
         self._gate = gate
@@ -34,6 +35,7 @@ class _GatedNetwork(httpcore.AsyncNetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[SocketOption] | None = None,
     ) -> httpcore.AsyncNetworkStream:
+        """Connect to the first address that answers, of those the gate lets through."""
         addresses = await self._gate.addresses(host, port)
         failure: httpcore.ConnectError | httpcore.ConnectTimeout | None = None
         for address in addresses:
@@ -46,6 +48,7 @@ class _GatedNetwork(httpcore.AsyncNetworkBackend):
         raise failure or httpcore.ConnectError(f"{host} has no address")
 
     async def sleep(self, seconds: float) -> None:
+        """Wait between two tries."""
         await self._network.sleep(seconds)
 
 
@@ -57,11 +60,11 @@ class GatedTransport(httpx.AsyncBaseTransport):
 
     def __init__(self, gate: Gate) -> None:
         self._pool = httpcore.AsyncConnectionPool(
-            ssl_context=ssl.create_default_context(),
+            ssl_context=_trusted(),
             http2=True,
             max_connections=10,
             keepalive_expiry=5.0,
-            network_backend=_GatedNetwork(gate),
+            network_backend=GatedNetwork(gate),
         )
 
     async def __aenter__(self) -> Self:
@@ -101,6 +104,12 @@ class GatedTransport(httpx.AsyncBaseTransport):
             stream=_Body(response, request),
             extensions=cast("Any", response).extensions,
         )
+
+
+@cache
+def _trusted() -> ssl.SSLContext:
+    """Whom the system trusts; to read it takes as long as to fetch a page."""
+    return ssl.create_default_context()
 
 
 class _Body(httpx.AsyncByteStream):

@@ -1,4 +1,4 @@
-"""The reference browser, from its wheel: it asks for Python 3.12, and its modules run on 3.11."""
+"""The browsers that the tests share: the reference's, and a Chromium."""
 
 from __future__ import annotations
 
@@ -9,12 +9,14 @@ import shutil
 import subprocess
 import sys
 import warnings
+from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from ossia.harmony import write_ranks
+from ossia.tools import Chromium
 
 WHEEL = "gpt_oss-0.0.9-py3-none-any.whl"
 RANKS_URL = "https://openaipublic.blob.core.windows.net/encodings/o200k_base.tiktoken"
@@ -22,7 +24,10 @@ RANKS_URL = "https://openaipublic.blob.core.windows.net/encodings/o200k_base.tik
 
 @pytest.fixture(scope="session")
 def reference_browser(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """The module of the reference's browser tool; it has no types."""
+    """The module of the reference's browser tool, from its wheel; it has no types.
+
+    The wheel asks for Python 3.12, and its modules run on 3.11.
+    """
     folder = pytestconfig.cache.mkdir("reference-browser") if pytestconfig.cache else None
     wheel = Path(folder or tmp_path_factory.mktemp("wheel")) / WHEEL
     if not wheel.exists():
@@ -40,3 +45,10 @@ def reference_browser(pytestconfig: pytest.Config, tmp_path_factory: pytest.Temp
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return importlib.import_module("gpt_oss.tools.simple_browser.simple_browser_tool")
+
+
+@pytest.fixture(scope="session")
+async def chromium() -> AsyncGenerator[Chromium]:
+    async with Chromium(load_s=4) as opened:
+        await opened._started()  # before a test looks which processes there are
+        yield opened

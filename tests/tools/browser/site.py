@@ -35,6 +35,19 @@ class Site:
     heads: list[bytes] = field(default_factory=list[bytes])
     """The requests, without their bodies."""
 
+    _awaited: list[tuple[int, anyio.Event]] = field(default_factory=list[tuple[int, anyio.Event]])
+
+    async def seen(self, count: int) -> None:
+        """Wait until so many paths were asked for, each counted once."""
+        self._awaited.append((count, anyio.Event()))
+        self._tell()
+        await self._awaited[-1][1].wait()
+
+    def _tell(self) -> None:
+        for count, event in self._awaited:
+            if len(set(self.came)) >= count:
+                event.set()
+
     async def serve(self, client: ByteStream) -> None:
         async with client:
             with suppress(anyio.BrokenResourceError, anyio.EndOfStream, ssl.SSLError):
@@ -42,6 +55,7 @@ class Site:
                 request = await client.receive()
                 self.heads.append(request)
                 self.came[-1] = path = request.split(b" ")[1].decode()
+                self._tell()
                 answer = self.answers.get(path, head(status="404 Not Found"))
                 if callable(answer):
                     await answer(client)
@@ -57,6 +71,7 @@ async def open_site(
 ) -> AsyncGenerator[Site]:
     """Serve for as long as the block lasts, on loopback or at every address of this machine."""
     site = Site(answers)
+    failure: Exception | None = None
     if everywhere:
         listening = socket.create_server(("::", 0), family=socket.AF_INET6, dualstack_ipv6=True)
     else:
@@ -67,5 +82,10 @@ async def open_site(
     served = TLSListener(listener, tls, standard_compatible=False) if tls else listener
     async with served, anyio.create_task_group() as group:
         group.start_soon(served.serve, site.serve)
-        yield site
+        try:
+            yield site
+        except Exception as error:  # noqa: BLE001 - raised below, where no group wraps it
+            failure = error
         group.cancel_scope.cancel()
+    if failure is not None:
+        raise failure

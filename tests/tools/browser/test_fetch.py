@@ -10,9 +10,11 @@ import pytest
 from anyio.abc import SocketAttribute, SocketStream
 
 from ossia.tools import ToolError
+from ossia.tools.browser.chromium import Chromium
 from ossia.tools.browser.document import Document
-from ossia.tools.browser.fetch import HttpPages
+from ossia.tools.browser.fetch import Http
 from ossia.tools.browser.gate import Gate
+from ossia.tools.browser.pages import Pages
 
 HTML = "text/html; charset=utf-8"
 
@@ -123,7 +125,8 @@ async def root() -> AsyncGenerator[str]:
         group.cancel_scope.cancel()
 
 
-PAGES = HttpPages(Gate(allow_hosts=("127.0.0.1",)), fetch_s=20, max_bytes=1_000_000)
+HTTP = Http(Gate(allow_hosts=("127.0.0.1",)), fetch_s=20, max_bytes=1_000_000)
+PAGES = Pages(HTTP, Chromium(), "http")
 
 
 async def test_a_page_is_read(root: str) -> None:
@@ -181,7 +184,7 @@ async def test_what_cannot_be_read_is_told_with_the_reason(root: str, path: str,
 @pytest.mark.parametrize("path", ["/drip", "/silent"])
 async def test_a_server_that_keeps_us_waiting_is_given_up(root: str, path: str) -> None:
     with pytest.raises(ToolError, match=r"it took longer than 0\.5 seconds"):
-        await replace(PAGES, fetch_s=0.5).fetch(root + path)
+        await replace(HTTP, fetch_s=0.5).get(root + path)
 
 
 REFUSED = r"""
@@ -198,13 +201,13 @@ http://[fe80::1%25eth0]/ http://[::ffff:7f00:1]/ http://169.254.169.254/latest/m
 )
 async def test_other_addresses_are_refused(url: str) -> None:
     with pytest.raises(ToolError, match="Error fetching URL"):
-        await HttpPages(fetch_s=5).fetch(url)
+        await Http(fetch_s=5).get(url)
 
 
 @pytest.mark.parametrize("url", ["", "http://a b/", "http://a/\0", "http://a/\n", "x" * 70_000])
 async def test_what_is_no_address_is_refused(url: str) -> None:
     with pytest.raises(ToolError, match="Error fetching URL"):
-        await HttpPages(fetch_s=5).fetch(url)
+        await Http(fetch_s=5).get(url)
 
 
 @pytest.mark.parametrize(
@@ -230,5 +233,5 @@ def test_a_character_that_was_cut_in_two_is_left_out() -> None:
 
 
 async def test_the_note_on_a_cut_page_stands_outside_of_it(root: str) -> None:
-    page = await replace(PAGES, max_bytes=30).fetch(f"{root}/plain")
+    page = await replace(PAGES, http=replace(HTTP, max_bytes=30)).fetch(f"{root}/plain")
     assert page.text.endswith("[The page is longer: only its first 30 bytes were read.]")
