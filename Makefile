@@ -5,7 +5,7 @@ ARGS ?=
 export TASK
 
 python := .venv/bin/python
-steps := debian docker engine image model python
+steps := debian docker docs engine image model python
 # The engine's interpreter, for what runs here: yours if you name one, else the one set up here.
 engine = OSSIA_ENGINE_PYTHON="$$(.setup/engine --path)"
 
@@ -18,7 +18,7 @@ help: ## list what make can do
 demo: setup ## a gpt-oss model works on TASK="…" with Python in a sandbox
 	@$(engine) .venv/bin/ossia run "$$TASK" --serve "$$($(python) -m examples.tiny_gpt_oss)" --tool python $(ARGS)
 
-test: setup ## every test, on real parts; ARGS="tests/harmony -k …" for fewer
+test: setup docs ## every test, on real parts; ARGS="tests/harmony -k …" for fewer
 	@$(engine) $(python) -m pytest $(ARGS)
 
 lint: python ## ruff, mypy, pyright and shellcheck, all strict
@@ -28,7 +28,7 @@ lint: python ## ruff, mypy, pyright and shellcheck, all strict
 	.venv/bin/pyright
 	.venv/bin/shellcheck --external-sources $$(grep -lm1 'shellcheck shell\|^#!.*bash' .ci/* .setup/*)
 
-bench: setup ## each script of tests/bench, and its table
+bench: setup docs ## each script of tests/bench, and its table
 	@for script in tests/bench/*.py; do $(engine) $(python) "$$script" $(ARGS) || exit; done
 
 train: setup ## train the tiny model anew, 20 minutes
@@ -48,6 +48,7 @@ setup:
 
 # Python first: it may need apt, and the longest way leads over it.
 debian engine model: python
+docs: debian
 docker: debian
 image: docker
 $(steps):
