@@ -146,7 +146,10 @@ def _leaves(group: BaseExceptionGroup[BaseException]) -> list[BaseException]:
     """The errors in a group and the groups in it."""
     found: list[BaseException] = []
     for error in group.exceptions:
-        found += _leaves(error) if isinstance(error, BaseExceptionGroup) else [error]
+        if isinstance(error, BaseExceptionGroup):
+            found += _leaves(cast("BaseExceptionGroup[BaseException]", error))
+        else:
+            found.append(error)
     return found
 
 

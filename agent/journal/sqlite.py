@@ -209,12 +209,13 @@ class _Desk:
     async def _in_thread(self, what: Callable[[], T]) -> T:
         # Shielded: a commit that has begun is carried through, and others may wait for it. It has a
         # deadline of its own, BUSY_S.
-        with CancelScope(shield=True):
-            try:
-                done = await to_thread.run_sync(what)
-            except (sqlite3.Error, OSError) as error:
-                raise JournalError(f"the journal {self._path} cannot be used: {error}") from error
-        return done
+        done: list[T] = []
+        try:
+            with CancelScope(shield=True):
+                done.append(await to_thread.run_sync(what))
+        except (sqlite3.Error, OSError) as error:
+            raise JournalError(f"the journal {self._path} cannot be used: {error}") from error
+        return done[0]
 
 
 def _connect(path: Path) -> sqlite3.Connection:

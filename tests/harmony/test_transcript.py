@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import pytest
 
@@ -208,7 +208,7 @@ def test_counting_is_rendering() -> None:
 
 def test_a_view_is_the_prompt_and_stays_what_it_was(spell: Spell) -> None:
     transcript = Transcript(START)
-    views = []
+    views: list[tuple[Sequence[int], list[int]]] = []
     for said in (CALL, CALL, FINAL):
         views.append((transcript.view(), transcript.prompt()))
         transcript.append_sampled(spell(said))
