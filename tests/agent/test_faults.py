@@ -12,6 +12,7 @@ import threading
 from collections.abc import AsyncGenerator, Callable, Generator, Sequence
 from contextlib import aclosing, asynccontextmanager, contextmanager
 from pathlib import Path
+from typing import Any
 
 import anyio
 import pytest
@@ -198,7 +199,7 @@ class Faults(RuleBasedStateMachine):
         if runs and ended != "answered":
             # Whatever it was: with an engine that works, and room, the run goes on to its answer.
             free = Limits(steps=None, repeats=None)
-            tools = [misbehave, hang, held]
+            tools: list[Any] = [misbehave, hang, held]
             agent = Agent(Fragile([]), tools=tools, limits=free, journal=journal)
             assert (await agent.resume(runs[0].run_id)).output == "Done."
         assert len(asyncio.all_tasks()) == 1
