@@ -1,5 +1,6 @@
 """Ask the engine, run the calls, repeat: the loop, its engines, the command line."""
 
+from ..tools import Citation as Citation
 from .agent import Agent as Agent
 from .chat import Chat as Chat
 from .context import Context as Context
@@ -33,7 +34,6 @@ from .journal import SQLiteJournal as SQLiteJournal
 from .limits import Limits as Limits
 from .local_vllm import LocalVLLM as LocalVLLM
 from .many import Outcome as Outcome
-from .result import Citation as Citation
 from .result import RunFile as RunFile
 from .result import RunResult as RunResult
 from .result import Usage as Usage

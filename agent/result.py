@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 from ..harmony import Message
-from ..tools import Citation as Citation
+from ..tools import Citation
 
 OutputT = TypeVar("OutputT")
 
