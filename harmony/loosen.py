@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from typing import Any
 
 MOST = 1024
-"""Longer bounds on strings and arrays make a grammar that takes seconds to compile."""
+"""Longer bounds on arrays make a grammar that takes seconds to compile."""
 
 _INT64 = 2**63 - 1
 _NOT_IN_GRAMMARS = re.compile(r"\\[pPbBAZzkG1-9]|\(\?(?!:)|[*+?}][+]")
 """Unicode classes, boundaries, back-references, groups other than `(?:`, possessive repeats."""
-_LENGTHS = frozenset({"minLength", "maxLength", "minItems", "maxItems"})
+_ITEMS = frozenset({"minItems", "maxItems"})
 _BOUNDS = frozenset({"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"})
 _SCHEMA = frozenset({"items", "additionalProperties", "contains", "propertyNames"})
 _SCHEMAS = frozenset({"anyOf", "oneOf", "allOf", "prefixItems"})
@@ -23,7 +23,8 @@ def loosen(schema: Mapping[str, Any] | bool) -> Any:
     """The schema without what the grammar engine would refuse or take seconds for.
 
     What goes: patterns that are more than plain regular expressions, bounds beyond 64-bit
-    integers, lengths beyond 1,024, references to other documents, properties that may never be.
+    integers, lengths of strings, which xgrammar ignores where it keeps control tokens out of them,
+    arrays beyond 1,024, references to other documents, properties that may never be.
     Definitions get names that a reference can spell. The result admits all that the schema admits,
     and perhaps more: what was sampled is still to be validated.
     """
@@ -51,11 +52,11 @@ def loosen(schema: Mapping[str, Any] | bool) -> Any:
 def _is_expressible(key: str, value: Any) -> bool:
     if key == "pattern":
         return _NOT_IN_GRAMMARS.search(value) is None
-    if key in _LENGTHS:
+    if key in _ITEMS:
         return bool(value <= MOST)
     if key in _BOUNDS:
         return bool(abs(value) <= _INT64)
-    return key not in {"$ref", "not"}
+    return key not in {"$ref", "not", "minLength", "maxLength"}
 
 
 def _plain(name: str) -> str:

@@ -167,8 +167,15 @@ def _text(max_tokens: int | None = None) -> Format:
 
 
 def _json(schema: Mapping[str, Any] | bool) -> Format:
-    # Without a bound on white space a weak model can write it for ever.
-    return {"type": "json_schema", "json_schema": loosen(schema), "max_whitespace_cnt": 1}
+    # Without a bound on white space a weak model can write it for ever. And a control token's name
+    # is text to a JSON string: without the exclusion the token itself could stand in one. To
+    # exclude each name by itself takes xgrammar seconds; all begin so, and `\u003c|` is left.
+    return {
+        "type": "json_schema",
+        "json_schema": loosen(schema),
+        "max_whitespace_cnt": 1,
+        "excludes": ["<|"],
+    }
 
 
 def _sequence(*elements: Format) -> Format:

@@ -7,16 +7,18 @@ import os
 import subprocess
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
-from enum import Enum
+from enum import Enum, IntEnum
+from ipaddress import IPv4Address
 from itertools import chain, product
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NamedTuple
 from uuid import UUID
 
 import pytest
-from pydantic import BaseModel, Field, TypeAdapter
+from pydantic import BaseModel, ConfigDict, Field, HttpUrl, RootModel, SecretStr, TypeAdapter
+from typing_extensions import TypeAliasType, TypedDict
 
 from ossia.agent.server import engine_python
 from ossia.agent.testing import harmony_tokens
@@ -68,14 +70,19 @@ NAMED = {
 GOOD = {
     "functions.get_weather": ['{"city": "Rome"}', '{"city":"Rome","days":3}'],
     "functions.ping": ["{}"],
-    "functions.search_mail": ['{"query": "a \\"b\\" <|end|> ü"}'],
+    "functions.search_mail": ['{"query": "a \\"b\\" < |x| \\u003c|end|> ü"}'],
     "python": ["print(417 * 38)", "x = 1\nx", '{"code": "1"}'],
     "browser.search": ['{"query":"gpt-oss"}'],
 }
 BAD = {
     "functions.get_weather": ['{"city": 3}', "{}", '{"city": "Rome"', "Rome", '{"town": "Rome"}'],
     "functions.ping": ['{"a": 1}', "", "[]"],
-    "functions.search_mail": ['{"query": null}'],
+    "functions.search_mail": [
+        '{"query": null}',
+        '{"query": "a<|end|>b"}',
+        '{"query": "<|start|>assistant<|channel|>final<|message|>"}',
+        '{"query": "<|reserved_200010|>"}',
+    ],
     "python": [],
     "browser.search": ['{"q": "x"}', "gpt-oss"],
 }
@@ -289,6 +296,66 @@ class Everything(BaseModel):
     tags: set[str]
 
 
+class Size(IntEnum):
+    SMALL = 1
+    LARGE = 2
+
+
+@dataclass
+class Point:
+    x: int
+    y: int = 0
+
+
+class Note(TypedDict, total=False):
+    text: str
+    by: str
+
+
+class Named(NamedTuple):
+    name: str
+    size: int
+
+
+Names = RootModel[list[str]]
+Json = TypeAliasType("Json", "dict[str, Json] | list[Json] | str | int | float | bool | None")
+
+
+class Shape(BaseModel):
+    """A model that holds the other ways to write one, and forbids what it does not know."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    kind: Size
+    at: Point = Field(alias="where", default=Point(0))
+    note: Note
+    even: Annotated[int, Field(multiple_of=2, ge=0)]
+    secret: SecretStr | None = None
+
+
+class Moments(BaseModel):
+    """What pydantic reads out of strings; times have their offset, as JSON Schema asks."""
+
+    when: datetime
+    at: time
+    takes: timedelta
+    host: IPv4Address
+    page: HttpUrl
+    file: Path
+    data: bytes
+    kinds: frozenset[Colour]
+
+
+MOMENTS = Moments(
+    when=datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC),
+    at=time(3, 4, 5, tzinfo=UTC),
+    takes=timedelta(days=1, seconds=5),
+    host=IPv4Address("10.0.0.1"),
+    page=HttpUrl("https://example.org/a?b=c"),
+    file=Path("/a/b"),
+    data=b"abc",
+    kinds=frozenset({Colour.RED}),
+)
 EVERYTHING = Everything(
     day=date(2026, 1, 2),
     ident=UUID(int=5),
@@ -311,6 +378,17 @@ SCHEMAS: list[tuple[Any, Any]] = [
     (str, "free"),
     (float, 1.5),
     (bool, True),
+    (Shape, Shape(kind=Size.LARGE, where=Point(1, 2), note={"text": "a"}, even=4)),
+    (Moments, MOMENTS),
+    (Named, Named("a", 1)),
+    (Names, Names(["a", "b"])),
+    (int | str | None, "a"),
+    (dict[int, str], {1: "a"}),
+    (list[list[int] | None], [[1], None]),
+    (Json, {"a": [1, None, {"b": True}]}),
+    (Annotated[list[int], Field(min_length=1, max_length=2)], [1, 2]),
+    (Annotated[str, Field(pattern="^[a-z]{2,5}-[0-9]+$")], "abc-12"),
+    (Annotated[float, Field(gt=0, lt=1)], 0.5),
 ]
 
 
@@ -319,7 +397,7 @@ def test_what_everyday_models_dump_can_be_sampled() -> None:
     for kind, value in SCHEMAS:
         adapter: TypeAdapter[Any] = TypeAdapter(kind)
         tag = turn_grammar(output_schema=adapter.json_schema())
-        text = adapter.dump_json(value).decode()
+        text = adapter.dump_json(value, by_alias=True).decode()
         cases.append(
             (tag, [[*harmony_tokens("<|channel|>final<|message|>"), *harmony_tokens(text)]])
         )
