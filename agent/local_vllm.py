@@ -10,7 +10,7 @@ from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Literal, Self
 from uuid import uuid4
 
 import structlog
@@ -162,7 +162,7 @@ def _sampled(output: Any) -> Sampled:
     tokens = tuple(one.token_ids)
     if one.finish_reason is None:
         return Sampled(tokens=tokens)
-    finish = "length" if one.finish_reason == "length" else "stop"
+    finish: Literal["stop", "length"] = "length" if one.finish_reason == "length" else "stop"
     return Sampled(tokens=tokens, finish=finish, cached_tokens=output.num_cached_tokens)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
-from typing import Literal
+from typing import Any, Literal
 
 import anyio
 import anyio.lowlevel
@@ -68,8 +68,8 @@ async def test_a_run_of_twelve_steps_is_served_from_the_cache(random_server: Ser
         assert await engine.obeys_grammars()
         before = await counted(client, begun["queries"] + len(Transcript().prompt()))
         steered = Steered(engine)
-        kind: type[Verdict] = Verdict  # type: ignore[assignment]
-        result = await Agent(steered, tools=[note], output_type=kind).run("Do it.")
+        kind: Any = Verdict
+        result = await Agent[str](steered, tools=[note], output_type=kind).run("Do it.")
         prompts = [prompt for prompt, _ in steered.turns]
         after = await counted(client, before["queries"] + sum(map(len, prompts)))
     assert (result.usage.steps, result.usage.tool_calls) == (STEPS, STEPS - 1)
