@@ -18,7 +18,7 @@ from ossia.harmony import Transcript, turn_grammar
 from ossia.tools import Toolbox
 
 # The first test of a session also starts the server.
-pytestmark = [pytest.mark.vllm, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.vllm, pytest.mark.timeout(600)]
 
 STEPS = 12
 BLOCK = 128

@@ -29,7 +29,7 @@ from ossia.harmony import (
 )
 
 # The first test of a session also starts the server.
-pytestmark = [pytest.mark.vllm, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.vllm, pytest.mark.timeout(600)]
 
 MAX_TOKENS = 250
 AT_ONCE = 32
