@@ -47,7 +47,7 @@ def report(result: RunResult[str]) -> str:
 
 async def main() -> None:
     """Read the command line, ask, and print the report."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser = argparse.ArgumentParser(description="Answer a question from what a search finds.")
     parser.add_argument("question")
     parser.add_argument("--url", default="http://127.0.0.1:8000", help="where vLLM serves")
     parser.add_argument("--folder", help="search here, and not in the web")

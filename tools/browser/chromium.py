@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import anyio
 import structlog
@@ -20,7 +20,7 @@ from ...errors import BrowserUnavailableError, ToolError
 from .document import Document
 
 if TYPE_CHECKING:
-    from playwright.async_api import Browser, CDPSession, Page, Playwright
+    from playwright.async_api import Browser, Page, Playwright
 
     from .gate import Gate
 
@@ -121,7 +121,7 @@ class Chromium:
         from playwright.async_api import Error as PlaywrightError
 
         for attempt in range(2):
-            browser = await self._started()
+            browser = await self.start()
             try:
                 return await _load(url, gate, browser, self.load_s)
             except PlaywrightError as error:
@@ -132,8 +132,11 @@ class Chromium:
                 log.warning("browser_crashed", attempt=attempt)
         raise ToolError("the browser crashed on it, twice")
 
-    async def _started(self) -> Browser:
-        """The browser, started if it does not run."""
+    async def start(self) -> Browser:
+        """The browser, as Playwright has it; started if it does not run.
+
+        Raises BrowserUnavailableError if it cannot be.
+        """
         from playwright.async_api import Error as PlaywrightError
         from playwright.async_api import async_playwright
 
@@ -195,7 +198,7 @@ async def _read(page: Page, url: str, load_s: float) -> Document:
     from playwright.async_api import TimeoutError as PlaywrightTimeoutError
 
     # Once a script runs for ever, it is too late to ask for this.
-    control = await page.context.new_cdp_session(page)
+    control: Any = await page.context.new_cdp_session(page)
     control.on("Fetch.requestPaused", partial(_refuse, control))
     await control.send("Fetch.enable", {"patterns": [{"resourceType": "Media"}]})
     try:
@@ -230,7 +233,7 @@ async def _content(page: Page) -> str:
             await page.wait_for_load_state("domcontentloaded")
 
 
-async def _refuse(control: CDPSession, paused: dict[str, str]) -> None:
+async def _refuse(control: Any, paused: dict[str, str]) -> None:
     from playwright.async_api import Error as PlaywrightError
 
     refusal = {"requestId": paused["requestId"], "errorReason": "BlockedByClient"}

@@ -68,7 +68,8 @@ def _text(parent: Element, *names: str) -> str:
 
 def _name(element: Element) -> str:
     """A tag without its namespace."""
-    return element.tag.rpartition("}")[2] if isinstance(element.tag, str) else ""
+    # A comment has a function in place of its tag.
+    return str(element.tag).rpartition("}")[2]
 
 
 def _without_declaration(text: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -131,7 +131,8 @@ class _Arguments(BaseModel):
         """What is null was not given: models write it for what they leave open."""
         if not isinstance(given, dict):
             return given
-        return {name: value for name, value in given.items() if value is not None}
+        entries = cast("dict[str, Any]", given).items()
+        return {name: value for name, value in entries if value is not None}
 
 
 class _Search(_Arguments):

@@ -62,8 +62,7 @@ class Walk:
         self._links: list[str] = []
         self._column = 0
         self._actions: dict[str, Callable[[int], None]] = {}
-        end_line, paragraph = (lambda _: out.end_line()), self._break
-        for kind, action in ((_LINES, end_line), (_PARAGRAPHS, paragraph)):
+        for kind, action in ((_LINES, self._end_line), (_PARAGRAPHS, self._break)):
             for name in kind:
                 self._actions[name] = self._actions[f"/{name}"] = action
         for level in range(1, 7):
@@ -78,7 +77,7 @@ class Walk:
             "input": self._field,
             "textarea": self._field,
             "li": self._item,
-            "/li": end_line,
+            "/li": self._end_line,
             "ul": self._begin_list,
             "ol": self._begin_list,
             "/ul": self._end_list,
@@ -86,7 +85,7 @@ class Walk:
             "table": self._begin_table,
             "/table": self._end_table,
             "tr": self._row,
-            "/tr": end_line,
+            "/tr": self._end_line,
             "td": self._begin_cell,
             "th": self._begin_cell,
             "/td": self._end_cell,
@@ -174,6 +173,9 @@ class Walk:
             self._rest.append((at, end))
             return end
         return None
+
+    def _end_line(self, _: int) -> None:
+        self._out.end_line()
 
     def _break(self, _: int) -> None:
         """Between paragraphs stands a blank line, but lists are kept close."""

@@ -50,5 +50,5 @@ def reference_browser(pytestconfig: pytest.Config, tmp_path_factory: pytest.Temp
 @pytest.fixture(scope="session")
 async def chromium() -> AsyncGenerator[Chromium]:
     async with Chromium(load_s=4) as opened:
-        await opened._started()  # before a test looks which processes there are
+        await opened.start()  # before a test looks which processes there are
         yield opened

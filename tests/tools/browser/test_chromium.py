@@ -242,8 +242,8 @@ async def test_a_browser_that_died_is_started_again(chromium: Chromium) -> None:
         group.start_soon(visit)
         with anyio.fail_after(30):
             await asked.wait()
-        assert chromium._browser is not None
-        session = await chromium._browser.new_browser_cdp_session()
+        browser = await chromium.start()
+        session: Any = await browser.new_browser_cdp_session()
         with pytest.raises(Exception, match=r"closed|crashed"):
             await session.send("Browser.crash")
     assert texts == ["there"]

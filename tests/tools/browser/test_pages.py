@@ -14,14 +14,15 @@ from ossia.tools.browser.fetch import Http
 from ossia.tools.browser.gate import Gate
 from ossia.tools.browser.pages import Pages, needs_scripts
 from ossia.tools.browser.robots import Robots
-from tests.tools.browser.site import head, open_site
+from tests.tools.browser.site import Answer, head, open_site
 
 RULES = "User-agent: *\nDisallow: /private\n\nUser-agent: ossia\nDisallow: /ours\n"
 HTTP = Http(Gate(allow_hosts=("127.0.0.1",)))
 
 
 async def test_a_site_that_does_not_want_robots_is_left_alone() -> None:
-    answers = {"/robots.txt": head("text/plain") + RULES.encode(), "/open": "<p>open"}
+    rules = head("text/plain") + RULES.encode()
+    answers: dict[str, Answer] = {"/robots.txt": rules, "/open": "<p>open"}
     pages = Pages(HTTP, Chromium(), "http", Robots())
     async with open_site(answers) as site:
         for _ in range(2):

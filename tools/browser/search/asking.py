@@ -71,10 +71,11 @@ def read_hits(answer: Any, *path: str, text: Sequence[str]) -> list[Hit]:
     Raises ToolError if there is no such list.
     """
     for key in path:
-        answer = answer.get(key) if isinstance(answer, dict) else None
+        answer = cast("dict[str, Any]", answer).get(key) if isinstance(answer, dict) else None
     if not isinstance(answer, list):
         raise ToolError(f"the search engine's answer has no {'.'.join(path)}")
-    entries = (cast("dict[str, Any]", one) for one in answer if isinstance(one, dict))
+    found = cast("list[object]", answer)
+    entries = (cast("dict[str, Any]", one) for one in found if isinstance(one, dict))
     return [
         Hit(str(one["url"]), _words(one.get("title")), _first(_words(one.get(key)) for key in text))
         for one in entries
