@@ -114,7 +114,8 @@ def conversation_from_json(text: str) -> list[Message]:
         raw = cast("Json", raw).get("messages")
     if not isinstance(raw, list):
         raise MessageError('a conversation is {"messages": [...]}, or the list alone')
-    return [_message(at, message) for at, message in enumerate(cast("list[Any]", raw))]
+    messages: list[Any] = raw
+    return [_message(at, message) for at, message in enumerate(messages)]
 
 
 def _message(at: int, raw: Any) -> Message:
