@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, cast, get_args
+from typing import Any, Literal, get_args
 
 from ..errors import MessageError
 from .content import DeveloperContent, Json, SystemContent
@@ -110,12 +110,11 @@ def conversation_from_json(text: str) -> list[Message]:
         raw = json.loads(text)
     except ValueError as error:
         raise MessageError(f"a conversation is JSON, and this is not: {error}") from error
-    if isinstance(raw, dict):
-        raw = cast("Json", raw).get("messages")
-    if not isinstance(raw, list):
-        raise MessageError('a conversation is {"messages": [...]}, or the list alone')
-    messages: list[Any] = raw
-    return [_message(at, message) for at, message in enumerate(messages)]
+    match raw:
+        case {"messages": [*messages]} | [*messages]:
+            return [_message(at, message) for at, message in enumerate(messages)]
+        case _:
+            raise MessageError('a conversation is {"messages": [...]}, or the list alone')
 
 
 def _message(at: int, raw: Any) -> Message:
