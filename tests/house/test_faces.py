@@ -31,8 +31,8 @@ FACES = {
         Chat Context ContextPolicy Journal LimitReached MemoryJournal Outcome PromptTrimmed Record
         RunSummary SQLiteJournal TrimContext Windowed
         Agent AnswerDelta AnswerPartial AnswerRejected CallAnswered CallArgumentsDelta CallStarted
-        Citation Engine Event Limits LocalVLLM PreambleDelta ReasoningDelta RunFile RunFinished RunResult
-        Sampled Sampling
+        Citation Engine Event Limits LocalVLLM PreambleDelta ReasoningDelta RunFile RunFinished
+        RunResult Sampled Sampling
         Server StepFinished StepStarted TurnDiscarded TurnRepaired Usage VLLMEngine open_server
     """,
     "ossia.agent.testing": """
