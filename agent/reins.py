@@ -10,15 +10,23 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
+from functools import cache
 
 from ..harmony import decode, encode, special
 from .engine import Sampled, Sampling
 
 Turn = Callable[[Sequence[int], Sampling], AsyncGenerator[Sampled]]
 
-NEXT = (special.END, special.START, *encode("assistant"), special.CHANNEL)
-"""Ends a message, and begins the header of another."""
-ANSWER = (*NEXT, *encode("final"), special.MESSAGE)
+
+@cache
+def next_header() -> tuple[int, ...]:
+    """Ends a message, and begins the header of another."""
+    return (special.END, special.START, *encode("assistant"), special.CHANNEL)
+
+
+def final_header() -> tuple[int, ...]:
+    """Ends a message, and begins the answer."""
+    return (*next_header(), *encode("final"), special.MESSAGE)
 
 
 async def reined(turn: Turn, prompt: Sequence[int], sampling: Sampling) -> AsyncGenerator[Sampled]:
@@ -30,7 +38,7 @@ async def reined(turn: Turn, prompt: Sequence[int], sampling: Sampling) -> Async
     watch = _Watch(sampling.reasoning_budget)
     tape = list(prompt)
     left = sampling.max_tokens
-    for forced in (NEXT, ANSWER, ()):
+    for forced in (next_header(), final_header(), ()):
         async with aclosing(turn(tape, replace(sampling, max_tokens=left))) as pieces:
             async for piece in pieces:
                 kept = watch.keep(piece.tokens) if forced else piece.tokens

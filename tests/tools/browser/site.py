@@ -14,6 +14,8 @@ from anyio.streams.tls import TLSListener
 
 Answer = bytes | str | Callable[[ByteStream], Awaitable[None]]
 HTML = "text/html; charset=utf-8"
+CONNECTED = ""
+"""Stands among the paths for a connection that has not asked for any."""
 
 
 def head(kind: str = HTML, status: str = "200 OK", **headers: str) -> bytes:
@@ -31,7 +33,7 @@ class Site:
     port: int = 0
     root: str = ""
     came: list[str] = field(default_factory=list[str])
-    """The paths that were asked for, and an empty one for a connection that asked nothing."""
+    """The paths that were asked for, and `CONNECTED` for each connection that asked nothing."""
     heads: list[bytes] = field(default_factory=list[bytes])
     """The requests, without their bodies."""
 
@@ -45,16 +47,19 @@ class Site:
 
     def _tell(self) -> None:
         for count, event in self._awaited:
-            if len(set(self.came)) >= count:
+            if len(set(self.came) - {CONNECTED}) >= count:
                 event.set()
 
     async def serve(self, client: ByteStream) -> None:
         async with client:
             with suppress(anyio.BrokenResourceError, anyio.EndOfStream, ssl.SSLError):
-                self.came.append("")
+                self.came.append(CONNECTED)
                 request = await client.receive()
                 self.heads.append(request)
-                self.came[-1] = path = request.split(b" ")[1].decode()
+                path = request.split(b" ")[1].decode()
+                if CONNECTED in self.came:
+                    self.came.remove(CONNECTED)
+                self.came.append(path)
                 self._tell()
                 answer = self.answers.get(path, head(status="404 Not Found"))
                 if callable(answer):

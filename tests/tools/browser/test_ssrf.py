@@ -6,7 +6,7 @@ Each way is tried twice: where it is allowed, to see that it is a way at all, an
 from __future__ import annotations
 
 import socket
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable
 
 import anyio
 import pytest
@@ -132,6 +132,21 @@ def patient(chromium: Chromium, monkeypatch: pytest.MonkeyPatch) -> Chromium:
     return chromium
 
 
+HELD = "<script>fetch('/hold')</script>"
+"""Keeps a page from being whole until the site answers that."""
+
+
+def until(secret: Site, count: int) -> Callable[[ByteStream], Awaitable[None]]:
+    """Answers when so many ways have led there."""
+
+    async def hold(client: ByteStream) -> None:
+        with anyio.move_on_after(25):
+            await secret.seen(count)
+        await client.send(head())
+
+    return hold
+
+
 @pytest.mark.chromium
 @pytest.mark.timeout(180)
 async def test_no_part_of_a_page_leads_there(patient: Chromium, secret: Site) -> None:
@@ -142,14 +157,9 @@ async def test_no_part_of_a_page_leads_there(patient: Chromium, secret: Site) ->
         for at in range(len(WAYS))
     }
 
-    async def hold(client: ByteStream) -> None:
-        with anyio.move_on_after(25):
-            await secret.seen(ENOUGH)
-        await client.send(head())
-
     page = page_of_ways(secret.port)
-    held = page + "<script>fetch('/hold')</script>"
-    async with open_site({"/": page, "/held": held, "/hold": hold, **moved}) as site:
+    held = {"/held": page + HELD, "/hold": until(secret, ENOUGH)}
+    async with open_site({"/": page, **held, **moved}) as site:
         here = (f"127.0.0.1:{site.port}",)
         open_gate = Gate(allow_hosts=(*here, f"127.0.0.1:{secret.port}"))
         await patient.load(f"{site.root}/held", open_gate)
@@ -173,10 +183,11 @@ async def test_no_way_of_writing_an_address_leads_there_in_chromium(
         f"<iframe src='{written(host, secret.port, f'/{at}')}'></iframe>"
         for at, host in enumerate(hosts)
     )
-    async with open_site({"/": frames}) as site:
+    held = {"/held": frames + HELD, "/hold": until(secret, 20)}
+    async with open_site({"/": frames, **held}) as site:
         here = f"127.0.0.1:{site.port}"
         names = ("127.0.0.1", "localhost", "127.1.2.3", "0.0.0.0", "::", "::ffff:7f00:1")
-        await patient.load(site.root, Gate(allow_hosts=(here, *names)))
+        await patient.load(f"{site.root}/held", Gate(allow_hosts=(here, *names)))
         reached = set(secret.came)
         assert len([at for at in range(len(hosts)) if f"/{at}" in reached]) >= 20
         secret.came.clear()
