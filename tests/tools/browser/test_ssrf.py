@@ -18,7 +18,7 @@ from ossia.tools.browser import chromium as chromium_module
 from ossia.tools.browser.fetch import Http
 from ossia.tools.browser.gate import Gate
 from ossia.tools.browser.pages import Pages
-from tests.tools.browser.site import Site, head, open_site
+from tests.tools.browser.site import Answer, Site, head, open_site
 from tests.tools.browser.test_gate import ENCODED, PRIVATE, answers
 
 LOOPBACK = """
@@ -158,7 +158,7 @@ async def test_no_part_of_a_page_leads_there(patient: Chromium, secret: Site) ->
     }
 
     page = page_of_ways(secret.port)
-    held = {"/held": page + HELD, "/hold": until(secret, ENOUGH)}
+    held: dict[str, Answer] = {"/held": page + HELD, "/hold": until(secret, ENOUGH)}
     async with open_site({"/": page, **held, **moved}) as site:
         here = (f"127.0.0.1:{site.port}",)
         open_gate = Gate(allow_hosts=(*here, f"127.0.0.1:{secret.port}"))
@@ -183,7 +183,7 @@ async def test_no_way_of_writing_an_address_leads_there_in_chromium(
         f"<iframe src='{written(host, secret.port, f'/{at}')}'></iframe>"
         for at, host in enumerate(hosts)
     )
-    held = {"/held": frames + HELD, "/hold": until(secret, 20)}
+    held: dict[str, Answer] = {"/held": frames + HELD, "/hold": until(secret, 20)}
     async with open_site({"/": frames, **held}) as site:
         here = f"127.0.0.1:{site.port}"
         names = ("127.0.0.1", "localhost", "127.1.2.3", "0.0.0.0", "::", "::ffff:7f00:1")
