@@ -5,12 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing, asynccontextmanager
-from dataclasses import fields, replace
+from dataclasses import fields
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Literal, Self
+from typing import Any, Literal
 from uuid import uuid4
 
 import structlog
@@ -18,10 +17,9 @@ from anyio import to_thread
 
 from ..errors import EngineError
 from ..harmony import STOP_TOKENS
-from .canary import is_right, sing
-from .connection import Shared
 from .engine import Sampled, Sampling
-from .reins import reined
+from .held import HeldEngine
+from .shared import Shared
 from .window import room
 from .wire import NO_ENDOFTEXT
 
@@ -31,7 +29,7 @@ INSTALL = "pip install 'ossia[vllm]'"
 STOP_S = 15.0
 
 
-class LocalVLLM:
+class LocalVLLM(HeldEngine[Any]):
     """A model that vLLM loads into this process; no server, no HTTP.
 
     model: a folder with a gpt-oss model, or a name that vLLM can load.
@@ -55,53 +53,18 @@ class LocalVLLM:
             )
         self.model = str(model)
         self._engine_args = engine_args
-        self._engine: Shared[Any] = Shared(self._load)
-        self._obeys: bool | None = None
+        self._shared = Shared(self._load)
 
     def __repr__(self) -> str:
         return f"LocalVLLM({self.model!r})"
 
-    async def __aenter__(self) -> Self:
-        await self._engine.acquire()
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        await self._engine.release()
-
-    async def generate(self, prompt: Sequence[int], sampling: Sampling) -> AsyncGenerator[Sampled]:
-        """Sample one turn after `prompt`; see `Engine.generate`.
-
-        Raises ContextLengthError, or EngineError with vLLM's own words.
-        """
-        if sampling.grammar is not None and not await self.obeys_grammars():
-            sampling = replace(sampling, grammar=None)
-        reins = sampling.grammar is None and sampling.reasoning_budget is not None
-        turn = reined(self._turn, prompt, sampling) if reins else self._turn(prompt, sampling)
-        async with aclosing(turn) as pieces:
-            async for piece in pieces:
-                yield piece
-
-    async def obeys_grammars(self) -> bool:
-        """Whether this vLLM holds a turn to its grammar; tried once."""
-        if self._obeys is None:
-            song = await sing(self._turn)
-            self._obeys = is_right(song)
-            if not self._obeys:
-                log.warning("grammar_not_obeyed", model=self.model, answer=song[:200])
-        return self._obeys
-
     async def window(self) -> int:
         """How many tokens the model can see: a prompt, and the turn that follows it."""
-        async with self._engine.use() as engine:
+        async with self._shared.use() as engine:
             return int(engine.model_config.max_model_len)
 
     async def _turn(self, prompt: Sequence[int], sampling: Sampling) -> AsyncGenerator[Sampled]:
-        async with self._engine.use() as engine:
+        async with self._shared.use() as engine:
             window = int(engine.model_config.max_model_len)
             most = room(len(prompt), window, sampling.max_tokens)
             asked = {"prompt_token_ids": list(prompt)}

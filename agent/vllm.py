@@ -6,24 +6,20 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 from http import HTTPStatus
-from types import TracebackType
-from typing import Any, Literal, Self
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 import httpx
-import structlog
 from pydantic import ValidationError
 
 from ..errors import EngineError, EngineProtocolError
 from ..harmony import STOP_TOKENS
-from .canary import is_right, sing
-from .connection import BrokenError, Patience, Shared
+from .connection import BrokenError, Patience
 from .engine import Sampled, Sampling
-from .reins import reined
+from .held import HeldEngine
+from .shared import Shared
 from .window import room
 from .wire import TRANSIENT, Models, read_line, refusal, request_body
-
-log = structlog.get_logger()
 
 FIRST_CONTACT_S = 3.0
 """How long to knock at a URL that has never answered: it is more often wrong than slow."""
@@ -31,7 +27,7 @@ UNKNOWN_WINDOW = 131_072
 """The window of gpt-oss, for a server that does not name the one it serves."""
 
 
-class VLLMEngine:
+class VLLMEngine(HeldEngine[httpx.AsyncClient]):
     """The model that a vLLM server hosts.
 
     base_url: where the server listens, with or without `/v1`.
@@ -65,44 +61,17 @@ class VLLMEngine:
         self._headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
         self._timeout = httpx.Timeout(silence_s, connect=10.0)
         self._absence_s = absence_s
-        self._client = Shared(client or self._default_client)
+        self._shared = Shared(client or self._default_client)
         self._known: tuple[str, int] | None = None
-        self._obeys: bool | None = None
 
     def __repr__(self) -> str:
         return f"VLLMEngine({self.base_url!r}, model={self.model!r})"
-
-    async def __aenter__(self) -> Self:
-        await self._client.acquire()
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        await self._client.release()
-
-    async def generate(self, prompt: Sequence[int], sampling: Sampling) -> AsyncGenerator[Sampled]:
-        """Sample one turn after `prompt`; see `Engine.generate`.
-
-        Raises EngineUnavailableError, ModelNotFoundError, ContextLengthError,
-        EngineProtocolError, or EngineError with the server's own words.
-        """
-        if sampling.grammar is not None and not await self.obeys_grammars():
-            sampling = replace(sampling, grammar=None)
-        reins = sampling.grammar is None and sampling.reasoning_budget is not None
-        turn = reined(self._turn, prompt, sampling) if reins else self._turn(prompt, sampling)
-        async with aclosing(turn) as pieces:
-            async for piece in pieces:
-                yield piece
 
     async def _turn(self, prompt: Sequence[int], sampling: Sampling) -> AsyncGenerator[Sampled]:
         model, window = await self.served()
         budget = room(len(prompt), window, sampling.max_tokens, url=self.base_url)
         tape = list(prompt)
-        async with self._client.use() as client:
+        async with self._shared.use() as client:
             patience = Patience(self.base_url, self._absence_s)
             while (ended := _ended(tape, len(prompt), budget)) is None:
                 left = budget - (len(tape) - len(prompt))
@@ -122,18 +91,6 @@ class VLLMEngine:
                         sampling = replace(sampling, grammar=None)
             yield ended
 
-    async def obeys_grammars(self) -> bool:
-        """Whether the server holds a turn to its grammar: some ignore it in silence, some refuse.
-
-        Tried once, with a grammar that admits one short nonsense alone.
-        """
-        if self._obeys is None:
-            song = await sing(self._turn)
-            self._obeys = is_right(song)
-            if not self._obeys:
-                log.warning("grammar_not_obeyed", url=self.base_url, answer=song[:200])
-        return self._obeys
-
     async def window(self) -> int:
         """How many tokens the model can see: a prompt, and the turn that follows it."""
         return (await self.served())[1]
@@ -141,7 +98,7 @@ class VLLMEngine:
     async def served(self) -> tuple[str, int]:
         """The model's served name and its window in tokens. Asks the server once."""
         if self._known is None:
-            async with self._client.use() as client:
+            async with self._shared.use() as client:
                 patience = Patience(self.base_url, min(FIRST_CONTACT_S, self._absence_s))
                 while self._known is None:
                     try:

@@ -7,14 +7,13 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, TypeVar
 
 import platformdirs
 from anyio import CancelScope, Lock, to_thread
-from anyio.lowlevel import RunVar
 
 from ...errors import JournalError
+from ..shared import Shared, Sharing
 from .journal import RunSummary, digest_of, missing_blob, summary_of, taken_run, unknown_run
 from .records import Record, from_json, to_json
 
@@ -44,7 +43,7 @@ _FORMAT = 1
 """Of the file; kept in its `user_version`."""
 
 
-class SQLiteJournal:
+class SQLiteJournal(Sharing["_Desk"]):
     """One file, written so that a commit survives the loss of power (WAL, synchronous=FULL).
 
     path: the file; None: `journal.db` in the user's state folder. It is made at the first use.
@@ -56,22 +55,10 @@ class SQLiteJournal:
     def __init__(self, path: str | Path | None = None) -> None:
         folder = platformdirs.user_state_path("ossia")
         self.path = folder / "journal.db" if path is None else Path(path)
-        self._open = RunVar[_Desk | None](f"ossia_journal_{id(self)}", None)
+        self._shared = Shared(self._desk)
 
     def __repr__(self) -> str:
         return f"SQLiteJournal({str(self.path)!r})"
-
-    async def __aenter__(self) -> Self:
-        self._acquire()
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        await self._release()
 
     async def append(
         self, run_id: str, number: int, records: Sequence[Record], blobs: Sequence[bytes] = ()
@@ -81,7 +68,7 @@ class SQLiteJournal:
             rows=[(run_id, number + i, one.kind, to_json(one)) for i, one in enumerate(records)],
             blobs=[(digest_of(data), data) for data in blobs],
         )
-        async with self._use() as desk:
+        async with self._shared.use() as desk:
             await desk.write(entry)
         if entry.refused:
             raise taken_run(run_id)
@@ -116,31 +103,15 @@ class SQLiteJournal:
         return await to_thread.run_sync(summaries)
 
     async def _ask(self, query: str, *values: str) -> list[tuple[Any, ...]]:
-        async with self._use() as desk:
+        async with self._shared.use() as desk:
             return await desk.work(lambda: desk.connection.execute(query, values).fetchall())
 
     @asynccontextmanager
-    async def _use(self) -> AsyncGenerator[_Desk]:
-        desk = self._acquire()
+    async def _desk(self) -> AsyncGenerator[_Desk]:
+        desk = _Desk(self.path)
         try:
             yield desk
         finally:
-            await self._release()
-
-    def _acquire(self) -> _Desk:
-        desk = self._open.get()
-        if desk is None:
-            desk = _Desk(self.path)
-            self._open.set(desk)
-        desk.users += 1
-        return desk
-
-    async def _release(self) -> None:
-        desk = self._open.get()
-        assert desk is not None, "released a journal that nobody holds"
-        desk.users -= 1
-        if desk.users == 0:
-            self._open.set(None)
             with CancelScope(shield=True):
                 await desk.close()
 
@@ -167,7 +138,6 @@ class _Desk:
     """One connection, for the runs of one event loop."""
 
     def __init__(self, path: Path) -> None:
-        self.users = 0
         self._path = path
         self._connection: sqlite3.Connection | None = None
         self._turn = Lock()

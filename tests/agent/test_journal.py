@@ -129,9 +129,8 @@ async def test_runs_of_one_process_share_commits(tmp_path: Path) -> None:
     commits: list[str] = []
     async with SQLiteJournal(tmp_path / "j.db") as journal:
         await journal.append("first", 0, [OPENED])
-        desk = journal._open.get()  # pyright: ignore[reportPrivateUsage]
-        assert desk is not None
-        desk.connection.set_trace_callback(commits.append)
+        async with journal._shared.use() as desk:  # pyright: ignore[reportPrivateUsage]
+            desk.connection.set_trace_callback(commits.append)
         async with anyio.create_task_group() as group:
             for number in range(50):
                 group.start_soon(journal.append, f"run-{number}", 0, RECORDS[:2])
