@@ -12,21 +12,18 @@ from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from functools import cache
 
-from ..harmony import decode, encode, special
+from ..harmony import decode, special
+from ..harmony.render import opening
 from .engine import Sampled, Sampling
+from .turn import answer_header
 
 Turn = Callable[[Sequence[int], Sampling], AsyncGenerator[Sampled]]
 
 
 @cache
-def next_header() -> tuple[int, ...]:
-    """Ends a message, and begins the header of another."""
-    return (special.END, special.START, *encode("assistant"), special.CHANNEL)
-
-
-def final_header() -> tuple[int, ...]:
-    """Ends a message, and begins the answer."""
-    return (*next_header(), *encode("final"), special.MESSAGE)
+def ending() -> tuple[int, ...]:
+    """Ends a message, and opens the header of another."""
+    return (special.END, *opening("assistant"))
 
 
 async def reined(turn: Turn, prompt: Sequence[int], sampling: Sampling) -> AsyncGenerator[Sampled]:
@@ -38,7 +35,7 @@ async def reined(turn: Turn, prompt: Sequence[int], sampling: Sampling) -> Async
     watch = _Watch(sampling.reasoning_budget)
     tape = list(prompt)
     left = sampling.max_tokens
-    for forced in (next_header(), final_header(), ()):
+    for forced in ((*ending(), special.CHANNEL), (*ending(), *answer_header()), ()):
         async with aclosing(turn(tape, replace(sampling, max_tokens=left))) as pieces:
             async for piece in pieces:
                 kept = watch.keep(piece.tokens) if forced else piece.tokens
