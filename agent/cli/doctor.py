@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, aclosing
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from ...errors import EngineError, OssiaError, SandboxError
 from ...harmony import decode
 from ...harmony.render import opening
 from ...sandbox import BubblewrapSandbox, DockerSandbox, Sandbox
+from ...tools import Chromium
 from ..engine import Sampling
 from ..machine import has_gpu
 from ..server import engine_python
@@ -23,7 +23,6 @@ from ..vllm import VLLMEngine
 from . import options
 from .plain import plain
 
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 CHECK_S = 60.0
 """How long one examination may take."""
 
@@ -141,7 +140,4 @@ async def _computes(sandbox: AbstractAsyncContextManager[Sandbox]) -> str:
 
 
 async def _browser() -> str:
-    found = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if found is None:
-        raise OssiaError("no Chromium or Chrome, for pages made by scripts: apt install chromium")
-    return found
+    return Chromium().find()

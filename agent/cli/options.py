@@ -7,8 +7,6 @@ from typing import Annotated, Literal
 
 import typer
 
-from ..journal import SQLiteJournal
-
 DEFAULT_URL = "http://127.0.0.1:8000"
 
 Engine = Annotated[str, typer.Option(help="The vLLM server.", envvar="OSSIA_ENGINE")]
@@ -33,6 +31,6 @@ JournalFile = Annotated[
         "--journal",
         envvar="OSSIA_JOURNAL",
         help="Where runs are written down.",
-        show_default=str(SQLiteJournal().path),
+        show_default="journal.db in the user's state folder",
     ),
 ]

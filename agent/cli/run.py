@@ -16,6 +16,7 @@ from ...errors import JournalError
 from ..agent import Agent
 from ..events import Event, RunFinished
 from ..journal import SQLiteJournal
+from ..journal.records import RunOpened
 from . import options
 from .display import Display
 from .setup import Setup
@@ -90,10 +91,9 @@ def resume(
 
 async def _setup_of(journal: SQLiteJournal, run_id: str) -> Setup:
     """What the command line said when the run began."""
-    for known in await journal.runs():
-        if known.run_id == run_id and known.about:
-            return Setup.model_validate(known.about)
-    await journal.read(run_id)  # raises, and names the runs that there are
+    opened, *_ = await journal.read(run_id)
+    if isinstance(opened, RunOpened) and opened.about:
+        return Setup.model_validate(opened.about)
     raise JournalError(
         f"the run {run_id} was not begun by `ossia run`; go on with it by Agent.resume",
         run_id=run_id,
