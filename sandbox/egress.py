@@ -20,8 +20,10 @@ import anyio
 from anyio import to_thread
 from anyio.abc import ByteStream, TaskGroup
 
+from .addresses import is_public
 from .channel import Channel, ChannelClosedError
 from .owner import own_folder
+from .serving import while_serving
 
 INSIDE = "/run/ossia/egress.sock"
 """Where the code's side of the socket lies."""
@@ -104,18 +106,7 @@ class Egress:
 
     async def serve_during(self, work: Callable[[], Awaitable[_T]]) -> _T:
         """Do the work, and answer requests as long as it takes; open connections end with it."""
-        outcome: list[_T] = []
-        failure: Exception | None = None
-        async with anyio.create_task_group() as group:
-            group.start_soon(self._serve, group)
-            try:
-                outcome.append(await work())
-            except Exception as error:  # noqa: BLE001 - raised below, where no group wraps it
-                failure = error
-            group.cancel_scope.cancel()
-        if failure is not None:
-            raise failure
-        return outcome[0]
+        return await while_serving(self._serve, work)
 
     async def _serve(self, group: TaskGroup) -> None:
         while True:
@@ -206,7 +197,7 @@ async def _connect(host: str, port: int) -> ByteStream:
             addresses = [str(entry[4][0]) for entry in found]
             if not _is_address(host):
                 # Whoever owns a name may point it anywhere; an address in the list was meant.
-                addresses = [a for a in addresses if ip_address(a).is_global]
+                addresses = [a for a in addresses if is_public(a)]
             if not addresses:
                 raise _RefusedError(403, f"{host} is a name for a private address")
             return await anyio.connect_tcp(addresses[0], port)

@@ -119,6 +119,19 @@ async def test_a_name_for_a_private_address_is_refused(kind: Kind) -> None:
         assert "private address" in text + await run(sandbox, asked)
 
 
+@pytest.mark.parametrize("address", ["168.63.129.16", "64:ff9b::7f00:1", "2002:7f00:1::"])
+async def test_a_name_for_an_address_that_only_looks_public_is_refused(
+    kind: Kind, address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def resolve(*_: object, **__: object) -> list[object]:
+        return [(0, 0, 0, "", (address, 80))]
+
+    async with kind(network="egress", allow_hosts=("metadata.example",)) as sandbox:
+        monkeypatch.setattr("ossia.sandbox.egress.anyio.getaddrinfo", resolve)
+        text = await run(sandbox, "requests.get('http://metadata.example/').text")
+    assert "private address" in text
+
+
 def divide_by_zero(stream: str, text: str) -> None:
     _ = 1 // 0
 

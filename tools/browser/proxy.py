@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TypeVar
 from urllib.parse import urlsplit
 
@@ -14,6 +15,7 @@ import httpcore
 from anyio.abc import SocketAttribute, SocketStream
 
 from ...errors import ToolError
+from ...sandbox.serving import while_serving
 from .gate import Gate
 from .transport import GatedNetwork
 
@@ -47,20 +49,11 @@ class GateProxy:
 
     async def serve_during(self, work: Callable[[str], Awaitable[T]]) -> T:
         """Do the work, which is given the proxy's address; open connections end with it."""
-        outcome: list[T] = []
-        failure: Exception | None = None
-        listener = await anyio.create_tcp_listener(local_host="127.0.0.1")
-        async with listener, anyio.create_task_group() as group:
-            group.start_soon(listener.serve, self.answer)
-            try:
-                port = listener.extra(SocketAttribute.local_port)  # noqa: S610 - anyio's
-                outcome.append(await work(f"http://127.0.0.1:{port}"))
-            except Exception as error:  # noqa: BLE001 - raised below, where no group wraps it
-                failure = error
-            group.cancel_scope.cancel()
-        if failure is not None:
-            raise failure
-        return outcome[0]
+        async with await anyio.create_tcp_listener(local_host="127.0.0.1") as listener:
+            port = listener.extra(SocketAttribute.local_port)  # noqa: S610 - anyio's
+            return await while_serving(
+                partial(listener.serve, self.answer), partial(work, f"http://127.0.0.1:{port}")
+            )
 
     async def answer(self, client: SocketStream) -> None:
         """Serve one connection of the browser's."""

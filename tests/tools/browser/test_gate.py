@@ -9,8 +9,9 @@ import httpx
 import pytest
 from anyio.abc import SocketAttribute, SocketStream
 
+from ossia.sandbox.addresses import is_public
 from ossia.tools import ToolError
-from ossia.tools.browser.gate import Gate, is_public
+from ossia.tools.browser.gate import Gate
 from ossia.tools.browser.transport import GatedTransport
 
 PRIVATE = """
