@@ -23,7 +23,7 @@ from anyio.abc import ByteStream, TaskGroup
 from .addresses import is_public
 from .channel import Channel, ChannelClosedError
 from .owner import own_folder
-from .serving import while_serving
+from .serving import bind_inside, while_serving
 
 INSIDE = "/run/ossia/egress.sock"
 """Where the code's side of the socket lies."""
@@ -237,13 +237,8 @@ async def _pass_on(client: Channel, upstream: ByteStream) -> None:
 
 
 def _listen() -> tuple[Path, socket.socket]:
+    # The folder's name is its key.
     folder = own_folder("egress")
-    # Another user runs inside; the folder's name is its key.
-    folder.chmod(0o711)
-    path = folder / PurePosixPath(INSIDE).name
     listener = socket.socket(socket.AF_UNIX)
-    listener.bind(str(path))
-    path.chmod(0o666)
-    listener.listen(_CONNECTIONS)
-    listener.setblocking(False)
+    bind_inside(listener, folder / PurePosixPath(INSIDE).name, most=_CONNECTIONS)
     return folder, listener

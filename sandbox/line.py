@@ -17,6 +17,7 @@ from anyio import to_thread
 
 from .channel import Channel, ChannelClosedError, DockerChannel
 from .owner import own_folder
+from .serving import bind_inside
 
 INSIDE = "/run/ossia-line/kernel.sock"
 """Where the container's side of the socket lies, until it is connected."""
@@ -36,12 +37,7 @@ class Line:
         line = cls(own_folder("line"), socket.socket(socket.AF_UNIX))
         try:
             line.folder.mkdir()
-            line.folder.chmod(0o711)
-            path = line.folder / PurePosixPath(INSIDE).name
-            line._listener.bind(str(path))
-            path.chmod(0o666)
-            line._listener.listen(1)
-            line._listener.setblocking(False)
+            bind_inside(line._listener, line.folder / PurePosixPath(INSIDE).name, most=1)
         except OSError:
             line.close()
             return None

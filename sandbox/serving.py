@@ -1,8 +1,10 @@
-"""Work that is served by something of its own while it lasts."""
+"""Serving the code inside, through a socket file, while its work lasts."""
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Awaitable, Callable, Coroutine
+from pathlib import Path
 from typing import Any, TypeVar
 
 import anyio
@@ -32,3 +34,19 @@ async def while_serving(
     if failure is not None:
         raise failure
     return outcome[0]
+
+
+def bind_inside(listener: socket.socket, path: Path, *, most: int) -> None:
+    """Listen at a socket file that a sandbox sees; another user runs there.
+
+    The file lets everybody in, and its folder only those who know its name.
+
+    most: how many connections may wait to be accepted.
+
+    Raises OSError where there can be no such file.
+    """
+    path.parent.chmod(0o711)
+    listener.bind(str(path))
+    path.chmod(0o666)
+    listener.listen(most)
+    listener.setblocking(False)
