@@ -49,14 +49,10 @@ class Http:
 
     async def check(self, url: str) -> None:
         """Raise ToolError, with the reason, if no page at this address may be visited."""
-        parsed = httpx.URL(url)
-        if parsed.scheme not in _PORTS:
-            raise ToolError("only http and https addresses can be opened")
+        parsed = _parsed(url)
         await self.gate.addresses(parsed.host, parsed.port or _PORTS[parsed.scheme])
 
     async def _get(self, url: str) -> Document:
-        if httpx.URL(url).scheme not in _PORTS:
-            raise ToolError("only http and https addresses can be opened")
         client = httpx.AsyncClient(
             transport=GatedTransport(self.gate),
             headers=_HEADERS,
@@ -65,7 +61,7 @@ class Http:
             max_redirects=MAX_REDIRECTS,
             trust_env=False,
         )
-        async with client, client.stream("GET", url) as response:
+        async with client, client.stream("GET", _parsed(url)) as response:
             if response.is_error:
                 raise ToolError(f"the server answered {response.status_code}")
             data, cut = await self._read(response)
@@ -83,6 +79,13 @@ class Http:
             if len(data) > self.max_bytes:
                 return bytes(data[: self.max_bytes]), True
         return bytes(data), False
+
+
+def _parsed(url: str) -> httpx.URL:
+    parsed = httpx.URL(url)
+    if parsed.scheme not in _PORTS:
+        raise ToolError("only http and https addresses can be opened")
+    return parsed
 
 
 @contextmanager

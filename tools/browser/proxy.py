@@ -61,17 +61,6 @@ class GateProxy:
             with suppress(*_GONE, h11.ProtocolError):
                 await _Client(self, client).serve()
 
-    async def connect(self, host: str, port: int) -> SocketStream:
-        """Connect to an address of the host that the gate has let through."""
-        failure: OSError | None = None
-        for address in await self.gate.addresses(host, port):
-            try:
-                with anyio.fail_after(_CONNECT_S):
-                    return await anyio.connect_tcp(address, port)
-            except OSError as error:  # TimeoutError is one
-                failure = error
-        raise failure or OSError(f"{host} has no address")
-
     def count(self, part: bytes) -> bytes:
         """Let bytes in. Raises EndOfStream when the page has had enough of them."""
         self.left -= len(part)
@@ -87,11 +76,10 @@ class _Client:
         self._proxy = proxy
         self._stream = stream
         self._http = h11.Connection(h11.SERVER)
+        self._network = GatedNetwork(proxy.gate)
 
     async def serve(self) -> None:
-        async with httpcore.AsyncConnectionPool(
-            network_backend=GatedNetwork(self._proxy.gate)
-        ) as pool:
+        async with httpcore.AsyncConnectionPool(network_backend=self._network) as pool:
             while isinstance(request := await self._next(), h11.Request):
                 if request.method == b"CONNECT":
                     await self._tunnel(request)
@@ -115,24 +103,27 @@ class _Client:
         place = urlsplit(b"//" + request.target)
         try:
             host, port = (place.hostname or b"").decode("ascii"), place.port or 443
-            upstream = await self._proxy.connect(host, port)
-        except (ToolError, OSError, ValueError) as error:
+            upstream = await self._network.connect_tcp(host, port, _CONNECT_S)
+        except (ToolError, ValueError, *_FAILED) as error:
             await self._refuse(error)
             return
-        async with upstream:
+        try:
             await self._send(h11.Response(status_code=200, headers=[]))
-            await upstream.send(self._http.trailing_data[0])
+            await upstream.write(self._http.trailing_data[0])
             async with anyio.create_task_group() as group:
                 group.start_soon(self._pass_up, upstream)
-                with suppress(*_GONE):
-                    while True:
-                        await self._stream.send(self._proxy.count(await upstream.receive(_PART)))
+                with suppress(*_FAILED):
+                    while part := await upstream.read(_PART):
+                        await self._stream.send(self._proxy.count(part))
                 group.cancel_scope.cancel()
+        finally:
+            with anyio.CancelScope(shield=True):
+                await upstream.aclose()
 
-    async def _pass_up(self, upstream: SocketStream) -> None:
-        with suppress(*_GONE):
+    async def _pass_up(self, upstream: httpcore.AsyncNetworkStream) -> None:
+        with suppress(*_FAILED):
             while True:
-                await upstream.send(await self._stream.receive(_PART))
+                await upstream.write(await self._stream.receive(_PART))
 
     async def _forward(self, request: h11.Request, pool: httpcore.AsyncConnectionPool) -> None:
         body = bytearray()
