@@ -90,8 +90,7 @@ class State:
             case AnswerTaken():
                 self.answer, self.final = self.final, None
             case ContextTrimmed():
-                self.usage += record.usage
-                self.spent += record.usage
+                self._use(record.usage)
                 self.replaced |= record.shown
                 self.shown = self.transcript.replaced(self.replaced)
             case RunTaken() | RunFailed():
@@ -102,8 +101,7 @@ class State:
         said = self.transcript.append_sampled(kept, recipients=turn.recipients)
         if self.shown is not self.transcript:
             self.shown.append_sampled(kept, recipients=turn.recipients)
-        self.usage += turn.usage
-        self.spent += turn.usage
+        self._use(turn.usage)
         self.step_usage = turn.usage
         if turn.discarded is not None:
             self.discarded += 1
@@ -115,14 +113,17 @@ class State:
         else:
             self.final = said[-1]
 
+    def _use(self, usage: Usage) -> None:
+        self.usage += usage
+        self.spent += usage
+
     def _end_call(self, ended: CallEnded) -> None:
         self._tell(ended.message)
         self.call = None
         if ended.was_run:
             self.calls[ended.message.name or ""] += 1
             used = Usage(tool_calls=1, tool_s=ended.seconds)
-            self.usage += used
-            self.spent += used
+            self._use(used)
             self.step_usage += used
         self.files |= {file.path: file.digest for file in ended.files}
         for name, change in ended.changes.items():
