@@ -16,10 +16,11 @@ from typer import BadParameter
 from ..journal import SQLiteJournal
 from ..many import Outcome
 from . import options
-from .setup import Setup
+from .setup import Setup, takes_setup
 
 
-def batch(  # noqa: PLR0913 - each is an option of the command
+@takes_setup("seed")
+def batch(
     tasks: Annotated[
         typer.FileText,
         typer.Argument(help="A task a line; - reads standard input. A line may be a JSON string."),
@@ -28,16 +29,8 @@ def batch(  # noqa: PLR0913 - each is an option of the command
         Path, typer.Argument(help="Gets a line of JSON for each task, as they finish.")
     ],
     *,
+    setup: Setup,
     concurrency: Annotated[int, typer.Option("--concurrency", "-c", min=1)] = 16,
-    engine: options.Engine = options.DEFAULT_URL,
-    model: options.Model = None,
-    serve: options.Serve = None,
-    tool: options.Tools = None,
-    instructions: options.Instructions = None,
-    reasoning: options.Reasoning = "medium",
-    temperature: options.Temperature = 1.0,
-    max_steps: options.MaxSteps = 50,
-    max_seconds: options.MaxSeconds = None,
     api_key: options.ApiKey = None,
     journal: options.JournalFile = None,
 ) -> None:
@@ -45,17 +38,6 @@ def batch(  # noqa: PLR0913 - each is an option of the command
     asked = list(_tasks(tasks.read()))
     answered = _answered(results, asked)
     open_tasks = [index for index in range(len(asked)) if index not in answered]
-    setup = Setup(
-        engine=engine,
-        model=model,
-        serve=serve,
-        tools=tuple(tool or ()),
-        instructions=instructions,
-        reasoning=reasoning,
-        temperature=temperature,
-        max_steps=max_steps,
-        max_seconds=max_seconds,
-    )
 
     async def work() -> int:
         failed = 0

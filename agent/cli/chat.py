@@ -15,31 +15,17 @@ from ..chat import Chat
 from ..journal import SQLiteJournal
 from . import options
 from .display import Display
-from .setup import Setup
+from .setup import Setup, takes_setup
 
 
-def chat(  # noqa: PLR0913 - each is an option of the command
+@takes_setup("seed", "max_steps", "max_seconds")
+def chat(
     *,
-    engine: options.Engine = options.DEFAULT_URL,
-    model: options.Model = None,
-    serve: options.Serve = None,
-    tool: options.Tools = None,
-    instructions: options.Instructions = None,
-    reasoning: options.Reasoning = "medium",
-    temperature: options.Temperature = 1.0,
+    setup: Setup,
     api_key: options.ApiKey = None,
     journal: options.JournalFile = None,
 ) -> None:
     """Talk to the model, line by line; tools keep their state. An empty line ends it."""
-    setup = Setup(
-        engine=engine,
-        model=model,
-        serve=serve,
-        tools=tuple(tool or ()),
-        instructions=instructions,
-        reasoning=reasoning,
-        temperature=temperature,
-    )
 
     async def work() -> None:
         async with (

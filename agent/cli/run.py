@@ -19,7 +19,7 @@ from ..journal import SQLiteJournal
 from ..journal.records import RunOpened
 from . import options
 from .display import Display
-from .setup import Setup
+from .setup import Setup, takes_setup
 
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print the answer alone.")]
 Json = Annotated[bool, typer.Option("--json", help="Print events, as lines of JSON.")]
@@ -27,19 +27,11 @@ Json = Annotated[bool, typer.Option("--json", help="Print events, as lines of JS
 _events: TypeAdapter[Event] = TypeAdapter(Event)
 
 
-def run(  # noqa: PLR0913 - each is an option of the command
+@takes_setup()
+def run(
     task: Annotated[str, typer.Argument(help="What to do; - reads it from standard input.")],
     *,
-    engine: options.Engine = options.DEFAULT_URL,
-    model: options.Model = None,
-    serve: options.Serve = None,
-    tool: options.Tools = None,
-    instructions: options.Instructions = None,
-    reasoning: options.Reasoning = "medium",
-    temperature: options.Temperature = 1.0,
-    seed: options.Seed = None,
-    max_steps: options.MaxSteps = 50,
-    max_seconds: options.MaxSeconds = None,
+    setup: Setup,
     api_key: options.ApiKey = None,
     journal: options.JournalFile = None,
     quiet: Quiet = False,
@@ -47,18 +39,6 @@ def run(  # noqa: PLR0913 - each is an option of the command
 ) -> None:
     """Work on a task, and show how: reasoning, calls, their answers, the answer."""
     text = sys.stdin.read() if task == "-" else task
-    setup = Setup(
-        engine=engine,
-        model=model,
-        serve=serve,
-        tools=tuple(tool or ()),
-        instructions=instructions,
-        reasoning=reasoning,
-        temperature=temperature,
-        seed=seed,
-        max_steps=max_steps,
-        max_seconds=max_seconds,
-    )
 
     def begin(agent: Agent) -> AsyncGenerator[Event]:
         return agent.stream(text, about=setup.model_dump(mode="json"))

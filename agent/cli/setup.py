@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+import inspect
+from collections.abc import AsyncGenerator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
+from inspect import Parameter
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel
 
@@ -14,8 +16,8 @@ from ..engine import Sampling
 from ..journal import Journal
 from ..limits import Limits
 from ..vllm import VLLMEngine
+from . import options
 from .engine import open_with_progress
-from .options import DEFAULT_URL
 from .toolnames import load_tool
 
 
@@ -33,7 +35,7 @@ def _portable_model(name: str) -> str:
 class Setup(BaseModel, frozen=True):
     """An agent in words. It holds no key: that is asked for anew."""
 
-    engine: str = DEFAULT_URL
+    engine: str = options.DEFAULT_URL
     model: str | None = None
     serve: Annotated[str, AfterValidator(_portable_model)] | None = None
     """A model to start a server for."""
@@ -64,3 +66,54 @@ class Setup(BaseModel, frozen=True):
                 limits=Limits(steps=self.max_steps, seconds=self.max_seconds),
                 journal=journal,
             )
+
+
+OPTIONS: dict[str, Any] = {
+    "engine": options.Engine,
+    "model": options.Model,
+    "serve": options.Serve,
+    "tools": options.Tools,
+    "instructions": options.Instructions,
+    "reasoning": options.Reasoning,
+    "temperature": options.Temperature,
+    "seed": options.Seed,
+    "max_steps": options.MaxSteps,
+    "max_seconds": options.MaxSeconds,
+}
+"""How each field of a Setup is said on the command line."""
+
+
+def takes_setup(*left_out: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Give a command an option for each field of `Setup`; it is called with the `setup` they make.
+
+    left_out: fields that the command has no option for.
+    """
+    names = [name for name in OPTIONS if name not in left_out]
+
+    def decorate(command: Callable[..., None]) -> Callable[..., None]:
+        def call(**given: Any) -> None:
+            said = {name: given.pop(name) for name in names}
+            told = {name: value for name, value in said.items() if value is not None}
+            command(setup=Setup.model_validate(told), **given)
+
+        signature = inspect.signature(command, eval_str=True)
+        own = [one for one in signature.parameters.values() if one.name != "setup"]
+        arguments = [one for one in own if one.kind is not Parameter.KEYWORD_ONLY]
+        switches = [one for one in own if one.kind is Parameter.KEYWORD_ONLY]
+        parameters = [*arguments, *map(_parameter, names), *switches]
+        call.__name__, call.__doc__ = command.__name__, command.__doc__
+        # Typer reads a command's options from its signature.
+        call.__dict__["__signature__"] = signature.replace(parameters=parameters)
+        return call
+
+    return decorate
+
+
+def _parameter(name: str) -> Parameter:
+    default = Setup.model_fields[name].default
+    return Parameter(
+        name,
+        Parameter.KEYWORD_ONLY,
+        default=None if default == () else default,
+        annotation=OPTIONS[name],
+    )
