@@ -6,10 +6,11 @@ Only the prompt changes, never the record: a run's messages and its journal keep
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 from ..harmony import Message
+from .recall import left_out
 
 Shown = Mapping[int, Message | None]
 """By a message's index in the run: what stands in its place; None leaves it out."""
@@ -44,6 +45,16 @@ class Context:
     def used(self) -> int:
         """Tokens of the prompt, all together."""
         return sum(self.sizes)
+
+    @property
+    def outputs(self) -> list[int]:
+        """The indices of what tools have said."""
+        return [at for at, message in enumerate(self.messages) if message.role == "tool"]
+
+    def left_out(self, at: int) -> Message:
+        """What to show for the output at an index: a line by which the model can get it back."""
+        number = self.outputs.index(at) + 1
+        return left_out(self.messages[at], number, self.sizes[at])
 
 
 class ContextPolicy(Protocol):
@@ -90,7 +101,9 @@ class TrimContext(ContextPolicy):
         if end - first < 2:
             return shown
         summary = await context.ask(SUM_UP)
-        told = Message("user", f"{SUMMED_UP}\n\n{summary}")
+        count = sum(at < end for at in context.outputs)
+        way_back = STILL_THERE.format(count=count) if count else ""
+        told = Message("user", f"{SUMMED_UP}{way_back}\n\n{summary}")
         shown = {at: message for at, message in shown.items() if at >= end}
         return {**dict.fromkeys(range(first, end)), first: told, **shown}
 
@@ -98,35 +111,28 @@ class TrimContext(ContextPolicy):
         """What stands for tool outputs that are left out, and about how full the window is then."""
         shown: dict[int, Message | None] = {}
         used = context.used
-        for at in self._outputs(context)[: -self.recent or None]:
+        for at in context.outputs[: -self.recent or None]:
             if used <= context.window * self.target:
                 break
-            message, size = context.messages[at], context.sizes[at]
+            size = context.sizes[at]
             if at in context.shown or size <= SHORT_TOKENS:
                 continue
-            text = LEFT_OUT.format(tokens=size, tool=message.name)
-            shown[at] = replace(message, content=text)
+            shown[at] = context.left_out(at)
             used -= size - SHORT_TOKENS
         return shown, used
 
     def _kept_from(self, context: Context) -> int:
         """Where the last calls begin: after the output before them."""
-        outputs = self._outputs(context)[: -self.recent or None]
+        outputs = context.outputs[: -self.recent or None]
         return outputs[-1] + 1 if outputs else context.fixed
-
-    def _outputs(self, context: Context) -> list[int]:
-        return [at for at, message in enumerate(context.messages) if message.role == "tool"]
 
 
 SHORT_TOKENS = 64
 """What an output must take to be worth leaving out; the line in its place takes less."""
-LEFT_OUT = (
-    "[{tokens} tokens of {tool} were left out here to save room. If you still need them, make the "
-    "call again, unless it would change anything.]"
-)
 SUM_UP = (
     "The context is almost full, and the work so far will be replaced by what you write now. Write "
     "down, as briefly as you can, all that is needed to go on: what was asked, what was done, what "
     "was found (numbers, names and addresses in full), which files there are, what is left."
 )
-SUMMED_UP = "The work so far, summed up by yourself to save room:"
+SUMMED_UP = "The work so far, summed up by yourself to save room."
+STILL_THERE = " What the tools said, outputs 1 to {count}, functions.recall_output shows again."

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -13,13 +13,14 @@ import structlog
 
 from ..errors import EngineError, JournalError
 from ..harmony import Message, SystemContent
-from ..tools import Toolbox
+from ..tools import Tool, Toolbox
 from .book import Book
 from .journal.journal import Journal
-from .journal.records import Record, RunFailed, RunOpened, RunTaken, TurnTaken
+from .journal.records import ContextTrimmed, Record, RunFailed, RunOpened, RunTaken, TurnTaken
 from .limits import Meter
 from .loop import Run
 from .prompt import opening
+from .recall import recall_tool
 from .settings import OutputT, Settings
 from .state import State
 
@@ -27,6 +28,9 @@ log = structlog.get_logger()
 
 FORBIDDEN: list[type] = []
 """Kinds of engines that no run may ask; see `testing.forbid_real_engines`."""
+
+TOLD_ANEW = frozenset({"system", "developer"})
+"""Who speaks in the messages that each agent writes for itself."""
 
 Task = str | Sequence[Message]
 """What the user asks, or a conversation that ends with it."""
@@ -60,17 +64,16 @@ async def resumed(
     """
     journal = _journal(agent)
     state = State(await journal.read(run_id))
+    now = _opened(agent, Toolbox(agent.tools, deps=deps), ())
+    if _described(now.messages) != _described(state.opening):
+        raise JournalError(
+            f"the run {run_id} was begun with other instructions, tools or output type than "
+            "this agent has; give the agent it was begun with, or fork the run",
+            run_id=run_id,
+        )
     async with _open(agent, run_id, state, deps) as run:
-        book = run.book
-        now = _opened(agent, book.toolbox, ())
-        if _described(now.messages) != _described(state.opening):
-            raise JournalError(
-                f"the run {run_id} was begun with other instructions, tools or output type than "
-                "this agent has; give the agent it was begun with, or fork the run",
-                run_id=run_id,
-            )
-        await book.record(RunTaken(at_s=state.seconds))
-        await _restore(book)
+        await run.book.record(RunTaken(at_s=state.seconds))
+        await _restore(run.book)
         log.info("run_resumed", run_id=run_id, step=state.usage.steps)
         yield run
 
@@ -87,10 +90,11 @@ async def forked(
     """
     first, *others = await _journal(agent).read(run_id)
     assert isinstance(first, RunOpened), "a run's first record opens it"
-    task = [message for message in first.messages if message.role not in {"system", "developer"}]
+    task = [message for message in first.messages if message.role not in TOLD_ANEW]
     kept = list(_until(others, step, run_id))
     async with _open(agent, _new_run_id(), State(), deps) as run:
         opened = _opened(agent, run.book.toolbox, task)
+        kept = [_moved(record, first.messages, opened.messages) for record in kept]
         update = {"forked_from": run_id, "about": first.about}
         await run.book.record(opened.model_copy(update=update), *kept)
         await _restore(run.book)
@@ -112,6 +116,11 @@ async def enter_shared(agent: Settings[Any], stack: AsyncExitStack) -> None:
             await stack.enter_async_context(cast("AbstractAsyncContextManager[object]", held))
 
 
+def tools_of(agent: Settings[Any], state: State) -> Sequence[Tool | Callable[..., Any]]:
+    """The agent's tools, and the one by which the model reads again what it is shown no more."""
+    return agent.tools if agent.context is None else [*agent.tools, recall_tool(state)]
+
+
 def _new_run_id() -> str:
     """A name that no other run has."""
     return uuid4().hex[:12]
@@ -129,7 +138,7 @@ async def _open(
     try:
         async with AsyncExitStack() as stack:
             await enter_shared(agent, stack)
-            toolbox = await stack.enter_async_context(Toolbox(agent.tools, deps=deps))
+            toolbox = await stack.enter_async_context(Toolbox(tools_of(agent, state), deps=deps))
             book = Book(run_id, state, Meter(agent.limits, state), toolbox, agent.journal)
             try:
                 yield Run(agent, book, deps)
@@ -181,6 +190,21 @@ def _until(records: Sequence[Record], step: int | None, run_id: str) -> Iterator
             yield record
     if step is not None and turns < step:
         raise JournalError(f"the run {run_id} has {turns} steps, and no {step}", run_id=run_id)
+
+
+def _moved(record: Record, old: Sequence[Message], new: Sequence[Message]) -> Record:
+    """A record that names messages by their places, after another opening than it was made for."""
+    if not isinstance(record, ContextTrimmed):
+        return record
+    task = [at for at, message in enumerate(old) if message.role not in TOLD_ANEW]
+    places = dict(zip(task, range(len(new) - len(task), len(new)), strict=True))
+    later = len(new) - len(old)
+    shown = {
+        places[at] if at in places else at + later: message
+        for at, message in record.shown.items()
+        if at in places or at >= len(old)
+    }
+    return record.model_copy(update={"shown": shown})
 
 
 async def _restore(book: Book) -> None:

@@ -8,9 +8,8 @@ from typing import Any
 
 from ..harmony import DeveloperContent, Message, ResponseFormat, SystemContent, ToolNamespace
 from ..tools import Toolbox
+from ..tools.recipients import FUNCTIONS
 from .settings import Settings
-
-FUNCTIONS = "functions"
 
 
 def opening(

@@ -16,6 +16,7 @@ from .engine import Engine, Sampling
 from .journal.journal import Journal
 from .limits import Limits
 from .output import OutputFormat, OutputSpec
+from .recall import RECALL
 
 OutputT = TypeVar("OutputT", default=str)
 
@@ -56,4 +57,6 @@ class Settings(Generic[OutputT]):
     def __post_init__(self) -> None:
         # Read once: what cannot be offered to a model is told here, and costs a run nothing.
         object.__setattr__(self, "tools", Toolbox(self.tools).tools)
+        if self.context is not None:
+            Toolbox((*self.tools, RECALL))
         object.__setattr__(self, "output_format", OutputFormat[OutputT](self.output_type))

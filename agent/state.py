@@ -18,6 +18,7 @@ from .journal.records import (
     RunTaken,
     TurnTaken,
 )
+from .recall import shown_with_recall
 from .result import Usage
 
 
@@ -66,7 +67,10 @@ class State:
         """How many calls in a row have brought nothing new."""
         self.opening: tuple[Message, ...] = ()
         self.replaced: dict[int, Message | None] = {}
-        """By a message's index, what is shown in its place."""
+        """By a message's index, what a policy put in its place."""
+        self.shown_for: dict[int, tuple[Message, ...]] = {}
+        """By a message's index, all that is shown in its place."""
+        self._left_out = False
         self.count = 0
         """How many records there are."""
         for record in records:
@@ -92,9 +96,25 @@ class State:
             case ContextTrimmed():
                 self._use(record.usage)
                 self.replaced |= record.shown
-                self.shown = self.transcript.replaced(self.replaced)
+                self._show()
             case RunTaken() | RunFailed():
                 pass
+
+    @property
+    def outputs(self) -> list[Message]:
+        """What tools have said, all of it."""
+        return [message for message in self.transcript.messages if message.role == "tool"]
+
+    @property
+    def left_out(self) -> bool:
+        """Whether the model is shown less than that."""
+        return self._left_out
+
+    def _show(self) -> None:
+        messages = self.transcript.messages
+        self._left_out = any(messages[at].role == "tool" for at in self.replaced)
+        self.shown_for = shown_with_recall(self.opening, self.replaced, offered=self._left_out)
+        self.shown = self.transcript.replaced(self.shown_for)
 
     def _take(self, turn: TurnTaken) -> None:
         kept = turn.tokens[: turn.kept]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import aclosing
 from dataclasses import replace
+from itertools import islice
 from typing import Any, NamedTuple
 
 from ..errors import ContextLengthError
@@ -66,10 +67,10 @@ class Trimmer:
         state = self._book.state
         messages = tuple(state.transcript.messages)
         sizes = iter(state.shown.sizes)
-        gone = {at for at, message in state.replaced.items() if message is None}
+        counts = (len(state.shown_for.get(at, (0,))) for at in range(len(messages)))
         return Context(
             messages=messages,
-            sizes=tuple(0 if at in gone else next(sizes) for at in range(len(messages))),
+            sizes=tuple(sum(islice(sizes, count)) for count in counts),
             fixed=len(state.opening),
             shown=state.replaced,
             window=window,

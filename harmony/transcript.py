@@ -158,26 +158,27 @@ class Transcript:
         twin._functions = self._functions
         return twin
 
-    def replaced(self, changes: Mapping[int, Message | None]) -> Transcript:
+    def replaced(self, changes: Mapping[int, Sequence[Message]]) -> Transcript:
         """A copy in which other messages stand in the place of some; the rest keeps its tokens.
 
-        changes: by a message's index in `messages`; None leaves it out.
+        changes: by a message's index in `messages`; nothing in its place leaves it out.
 
         Raises MessageError if a new message's header would not survive rendering.
         """
         twin = Transcript()
-        twin._functions = self._functions
+        new = [message for messages in changes.values() for message in messages]
+        twin._functions = self._functions or offers_functions(new)
         at = 0
         for link in self._links():
             messages = dict(enumerate(link.entry.messages, start=at))
             at += len(messages)
             if messages.keys().isdisjoint(changes):
-                twin._push(link.entry, is_settled=link.is_settled)
+                entry = link.entry if twin._functions == self._functions else link.entry.retold()
+                twin._push(entry, is_settled=link.is_settled)
                 continue
             for place, message in messages.items():
-                told = changes.get(place, message)
-                if told is not None:
-                    twin._push(rendered(told, functions=self._functions))
+                for told in changes.get(place, (message,)):
+                    twin._push(rendered(told, functions=twin._functions))
         return twin
 
     def to_dict(self) -> Json:

@@ -29,6 +29,7 @@ from ..journal.records import (
 )
 from ..limits import Limits, Meter
 from ..loop import Run
+from ..opening import tools_of
 from ..prompt import opening
 from ..result import RunResult
 from ..running import finished
@@ -89,13 +90,13 @@ class Tape:
     async def replay(self, agent: Agent[OutputT]) -> RunResult[OutputT]:
         """Run the agent's loop over the tape, touching neither its engine nor its tools.
 
-        What was sampled is sampled again, and what the tools answered is answered.
+        What was sampled is sampled again, and what the tools answered is answered. The result has
+        no files and no citations: it takes the tools to give them.
 
         Raises AssertionError, with the place, where a prompt is not the recorded one: the agent's
         instructions, its tools or its format have changed.
         """
-        toolbox, state = _Answers(agent.tools, self._course), State()
-        opened = self._course[0]
+        state, opened = State(), self._course[0]
         assert isinstance(opened, RunOpened), "a run's first record opens it"
         played = replace(
             agent,
@@ -105,6 +106,7 @@ class Tape:
             # What the limits did is on the tape, but for the words about calls that go in circles.
             limits=Limits(steps=None, repeats=agent.limits.repeats),
         )
+        toolbox = _Answers(tools_of(agent, state), self._course)
         meter = Meter(played.limits, state)
         book = _Book("replay", state, meter, toolbox, None, _unasked(self._course))
         run = Run(played, book)

@@ -11,7 +11,8 @@ from ossia.agent.context import Shown
 from ossia.agent.testing import ScriptedEngine
 from ossia.errors import ContextLengthError, EngineError
 from ossia.harmony import Message, decode
-from ossia.tools import tool
+from ossia.sandbox import UnsafeLocalSandbox
+from ossia.tools import PythonTool, tool
 
 WINDOW = 2000
 FINAL = "<|channel|>final<|message|>Done.<|return|>"
@@ -21,6 +22,13 @@ SUMMARY = "Five were read: 0 to 4.<|return|>"
 def ask(n: int) -> str:
     return (
         f'<|channel|>commentary to=functions.read <|constrain|>json<|message|>{{"n": {n}}}<|call|>'
+    )
+
+
+def recall(output: int) -> str:
+    return (
+        "<|channel|>commentary to=functions.recall_output <|constrain|>json<|message|>"
+        f'{{"output": {output}}}<|call|>'
     )
 
 
@@ -49,6 +57,53 @@ async def test_the_oldest_outputs_are_left_out_and_the_record_keeps_them() -> No
     assert "tokens of functions.read were left out here" in last
     assert "<7>" in last
     assert "<0>" not in last
+
+
+async def test_the_model_can_read_again_what_was_left_out() -> None:
+    engine = long_task(6, recall(1), recall(40), FINAL)
+    agent = Agent(engine, tools=[read], context=TrimContext(summarise=False, recent=1))
+    result = await agent.run("Read all.")
+    before, *_, trimmed, asked, told = map(decode, engine.prompts)
+    assert "recall_output" not in before
+    assert "functions.recall_output shows them again, as output 1.]" in trimmed
+    assert "type recall_output = (_: {" in trimmed
+    assert "<0>" not in trimmed
+    assert "<0>" in asked
+    assert "there is no output 40; they are numbered 1 to 7" in told
+    assert result.usage.tool_calls == 8
+
+
+async def test_python_alone_is_told_of_the_function_when_it_is_needed() -> None:
+    """There is no developer message then, and the system message speaks of no functions."""
+    call = "<|channel|>analysis to=python code<|message|>{}<|call|>"
+    engine = ScriptedEngine(
+        [*(call.format(f"print({n}, 'word ' * 300)") for n in range(7)), FINAL],
+        chunk=1000,
+        window=WINDOW,
+    )
+    context = TrimContext(summarise=False, recent=1)
+    tools = [PythonTool(UnsafeLocalSandbox)]
+    await Agent(engine, tools=tools, context=context).run("Print.")
+    first, *_, last = map(decode, engine.prompts)
+    assert "<|start|>developer" not in first
+    assert "Calls to these tools must go to the commentary channel" in last
+    assert "<|start|>developer<|message|># Tools" in last
+    assert "python were left out here" in last
+
+
+async def test_a_fork_with_other_instructions_shows_what_was_shown() -> None:
+    journal = MemoryJournal()
+    context = TrimContext(summarise=False, recent=1)
+    first = long_task(7, FINAL)
+    agent = Agent(first, tools=[read], context=context, journal=journal)
+    whole = await agent.run("Read all.")
+    # Without tools there is no developer message, and every later message has another place.
+    engine = ScriptedEngine([FINAL], chunk=1000, window=WINDOW)
+    bare = Agent(engine, context=context, journal=journal)
+    await bare.fork(whole.run_id, step=7)
+    then, now = decode(first.prompts[-1]), decode(engine.prompts[0])
+    assert "were left out here" in then
+    assert then.partition("<|start|>user")[2] == now.partition("<|start|>user")[2]
 
 
 async def test_a_prompt_grows_by_what_is_said_between_two_trimmings() -> None:

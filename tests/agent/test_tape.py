@@ -15,6 +15,10 @@ from ossia.errors import EngineError, JournalError
 from ossia.tools import tool
 
 FINAL = '<|channel|>final<|message|>{"total": 5}<|return|>'
+RECALL = (
+    "<|channel|>commentary to=functions.recall_output <|constrain|>json<|message|>"
+    '{"output": 1}<|call|>'
+)
 THOUGHT = "<|channel|>analysis<|message|>Hm.<|end|>"
 
 
@@ -67,7 +71,7 @@ RUNS: dict[str, tuple[list[Any], dict[str, Any]]] = {
     "rejected": ([FINAL.replace("5", '"x"'), FINAL], {}),
     "circles": ([*[ask(1)] * 4, FINAL], {}),
     "trimmed": (
-        [*map(ask, range(8)), FINAL],
+        [*map(ask, range(8)), RECALL, FINAL],
         {"window": 2000, "context": TrimContext(summarise=False, recent=1)},
     ),
     "summed up": (
