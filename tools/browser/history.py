@@ -29,7 +29,11 @@ class History:
     """
 
     def __init__(self, displays: Iterable[Display] = ()) -> None:
-        self._displays = list(displays)
+        self._displays: list[Display] = []
+        self._first: dict[Page, int] = {}
+        """The cursor by which a page was first shown."""
+        for display in displays:
+            self.add(display)
 
     @property
     def displays(self) -> tuple[Display, ...]:
@@ -43,6 +47,7 @@ class History:
 
     def add(self, display: Display) -> None:
         """Put a display on top."""
+        self._first.setdefault(display.page, len(self._displays))
         self._displays.append(display)
 
     def at(self, cursor: int = -1) -> Page:
@@ -66,12 +71,9 @@ class History:
 
     def since(self, cursor: int) -> list[Any]:
         """The displays from a cursor on, as JSON data; a page shown before by its cursor."""
-        cursors: dict[Page, int] = {}
-        for number, one in enumerate(self._displays):
-            cursors.setdefault(one.page, number)
         saved: list[_Saved] = []
         for number, one in enumerate(self._displays[cursor:], cursor):
-            first = cursors[one.page]
+            first = self._first[one.page]
             saved.append((one.page if first == number else first, one.shown.start, one.shown.stop))
         return list(_SAVED.dump_python(saved, mode="json"))
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import sqlite3
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -22,6 +24,7 @@ from ossia.tools import (
     Tavily,
     YouCom,
 )
+from ossia.tools.browser.page import Page
 from tests.tools.browser.site import head, open_site
 
 ONE, TWO = "https://a.example/1", "https://b.example/2?x=1&y=2"
@@ -277,3 +280,45 @@ async def test_links_between_its_pages_lead_to_its_pages(library: LocalSearch) -
 def test_a_folder_that_is_not_there_is_said() -> None:
     with pytest.raises(ToolDefinitionError, match="no folder '/nowhere'"):
         LocalSearch("/nowhere")
+    with pytest.raises(ToolDefinitionError, match="no folder for the index '/nowhere/"):
+        LocalSearch("/", index="/nowhere/x.db")
+
+
+async def test_an_index_that_is_kept_reads_only_what_has_changed(
+    library: LocalSearch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[str] = []
+    reads = LocalSearch._read  # pyright: ignore[reportPrivateUsage]
+
+    def noted(self: LocalSearch, path: str, *, source: bool = False) -> Page:
+        read.append(path)
+        return reads(self, path, source=source)
+
+    async def titles(query: str) -> list[str]:
+        kept = LocalSearch(library.folder, index=tmp_path / "kept.db")
+        return [hit.title for hit in await kept.search(query, topn=9)]
+
+    monkeypatch.setattr(LocalSearch, "_read", noted)
+    assert await titles("swim") == ["notes.md"]
+    assert len(read) == len([name for name in PAGES if not name.endswith(".key")])
+    read.clear()
+    assert await titles("swim") == ["notes.md"]
+    assert read == []
+    (Path(library.folder) / "notes.md").write_text("Now they dive.")
+    (Path(library.folder) / "a b.txt").unlink()
+    assert await titles("swim") == []
+    assert await titles("dive") == ["notes.md"]
+    assert await titles("penguin") == ["data.json"]
+    assert read == ["notes.md"]
+
+
+async def test_a_file_that_is_no_index_is_left_alone(library: LocalSearch, tmp_path: Path) -> None:
+    (tmp_path / "text.db").write_text("text " * 1000)
+    with closing(sqlite3.connect(tmp_path / "other.db")) as other:
+        other.execute("CREATE TABLE files (mine)")
+    for name, why in (("text.db", "not a database"), ("other.db", "of another program")):
+        before = (tmp_path / name).read_bytes()
+        search = LocalSearch(library.folder, index=tmp_path / name)
+        with pytest.raises(ToolError, match=f"{name} cannot be used: .*{why}"):
+            await search.search("swim", topn=1)
+        assert (tmp_path / name).read_bytes() == before

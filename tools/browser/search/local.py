@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import sqlite3
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +15,7 @@ from anyio import to_thread
 from ....errors import ToolDefinitionError, ToolError
 from ..page import SOURCE_PREFIX, Page
 from .backend import Hit
+from .index import Index
 
 KINDS = {
     ".html": "text/html",
@@ -32,12 +32,6 @@ KINDS = {
 MAX_BYTES = 32 * 1024 * 1024
 """Files that are larger are left out."""
 
-_SCHEMA = "CREATE VIRTUAL TABLE pages USING fts5(path UNINDEXED, title, text, tokenize='porter')"
-# The title counts five times; of the text, the passage with most of the words is shown.
-_QUERY = """
-SELECT path, title, snippet(pages, 2, '', '', ' … ', 32) FROM pages
-WHERE pages MATCH ? ORDER BY bm25(pages, 0, 5, 1) LIMIT ?
-"""
 _LINK = re.compile(r"【\d+†([^†】]*)(?:†[^†】]*)?】")
 _WORD = re.compile(r"\w+")
 
@@ -46,22 +40,25 @@ _WORD = re.compile(r"\w+")
 class LocalSearch:
     """A folder of HTML, Markdown, PDF and text as a library: the model searches it and opens it.
 
-    It is read when the first run searches or opens something, in a thread; later changes are not
-    seen.
+    It is read when the first run searches or opens something, in a thread; this process sees no
+    later changes.
     """
 
     folder: Path | str
     url: str = "http://library.internal/"
     """What stands before a file's path in its address; give the site's own if it is a copy of one,
     so that citations lead there."""
+    index: Path | str | None = None
+    """A file to keep the full-text index in, so that the next process reads only what has changed;
+    None keeps it in memory."""
     _lock: Lock = field(default_factory=Lock, init=False, repr=False)
-    _index: list[sqlite3.Connection] = field(
-        default_factory=list[sqlite3.Connection], init=False, repr=False
-    )
+    _open: list[Index] = field(default_factory=list[Index], init=False, repr=False)
 
     def __post_init__(self) -> None:
         if not Path(self.folder).is_dir():
             raise ToolDefinitionError(f"LocalSearch has no folder {str(self.folder)!r}")
+        if self.index is not None and not Path(self.index).parent.is_dir():
+            raise ToolDefinitionError(f"there is no folder for the index {str(self.index)!r}")
 
     async def search(self, query: str, *, topn: int) -> Sequence[Hit]:
         """The pages that have most of the words, rare words first."""
@@ -87,47 +84,49 @@ class LocalSearch:
         words = " OR ".join(f'"{word}"' for word in _WORD.findall(query))
         if not words:
             raise ToolError("the query has no word in it")
-        found = self._connection().execute(_QUERY, (words, topn)).fetchall()
         return [
-            Hit(self._address(path), title, " ".join(text.split())) for path, title, text in found
+            Hit(self._address(found.path), found.title, " ".join(found.passage.split()))
+            for found in self._indexed().search(words, topn)
         ]
 
     def _page(self, path: str, source: bool) -> Page:
         for name in (path, f"{path}index.html", f"{path}/index.html", f"{path}.html"):
-            known = self._connection().execute("SELECT 1 FROM pages WHERE path = ?", (name,))
-            if known.fetchone():
+            if name in self._indexed():
                 return self._read(name, source=source)
         raise ToolError(f"Error fetching URL `{self._address(path)}`: the library has no such page")
 
-    def _connection(self) -> sqlite3.Connection:
-        """The index; it is made when it is first asked for."""
+    def _indexed(self) -> Index:
+        """The index, brought up to date when it is first asked for."""
         with self._lock:
-            if not self._index:
-                index = self._made()
+            if not self._open:
+                index = Index(self.index)
+                try:
+                    index.update(dict(self._stamps()), self._entry)
+                except BaseException:
+                    index.close()
+                    raise
                 finalize(self, index.close)
-                self._index.append(index)
-            return self._index[0]
+                self._open.append(index)
+            return self._open[0]
 
-    def _made(self) -> sqlite3.Connection:
-        index = sqlite3.connect(":memory:", check_same_thread=False)
-        index.execute(_SCHEMA)
-        index.executemany("INSERT INTO pages VALUES (?, ?, ?)", self._rows())
-        index.commit()
-        return index
-
-    def _rows(self) -> Iterator[tuple[str, str, str]]:
+    def _stamps(self) -> Iterator[tuple[str, str]]:
+        """The files that can be searched, by their paths, with what changes when they do."""
         root = Path(self.folder).resolve()
         for file in sorted(root.rglob("*")):
             inside = file.resolve().is_relative_to(root)
             if file.suffix.lower() not in KINDS or not inside or not file.is_file():
                 continue
-            path = file.relative_to(root).as_posix()
-            if file.stat().st_size <= MAX_BYTES:
-                try:
-                    page = self._read(path)
-                except ToolError:
-                    continue
-                yield path, page.title, _LINK.sub(r"\1", page.text)
+            status = file.stat()
+            if status.st_size <= MAX_BYTES:
+                path = file.relative_to(root).as_posix()
+                yield path, f"{status.st_size} {status.st_mtime_ns}"
+
+    def _entry(self, path: str) -> tuple[str, str] | None:
+        try:
+            page = self._read(path)
+        except ToolError:
+            return None
+        return page.title, _LINK.sub(r"\1", page.text)
 
     def _read(self, path: str, *, source: bool = False) -> Page:
         from ..document import Document, read_document  # its parsers are heavy
