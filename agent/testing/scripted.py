@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncGenerator, Iterable, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
 
-from ...harmony import STOP_TOKENS, encode, special
+from ...harmony import STOP_TOKENS, decode, encode, special
 from ..engine import Sampled, Sampling
 
 _IDS = {name: token for token, name in special.NAMES.items()}
 _CONTROL = re.compile(r"(<\|\w+\|>)")
+
+Turn = str | Sequence[int] | Exception
+"""Harmony text that begins after `<|start|>assistant`, or token ids, or what the engine raises."""
 
 
 class ScriptedEngine:
     """An engine that plays turns from a script, and remembers what it was asked.
 
     turns: each is harmony text that begins after `<|start|>assistant`, or token ids; an exception
-        is raised in its turn.
+        is raised in its turn; a function is given the prompt as text, and returns the turn, so it
+        is the place to assert what the model is told.
     chunk: how many tokens it hands out at a time.
     window: of the model it plays, in tokens; None is no end.
 
@@ -26,7 +30,7 @@ class ScriptedEngine:
 
     def __init__(
         self,
-        turns: Iterable[str | Sequence[int] | Exception],
+        turns: Iterable[Turn | Callable[[str], Turn]],
         *,
         chunk: int = 1,
         window: int | None = None,
@@ -48,6 +52,8 @@ class ScriptedEngine:
         self.samplings.append(sampling)
         turn = next(self._turns, None)
         assert turn is not None, f"the script has no turn number {len(self.prompts)}"
+        if callable(turn):
+            turn = turn(decode(prompt))
         if isinstance(turn, Exception):
             raise turn
         tokens = harmony_tokens(turn) if isinstance(turn, str) else list(turn)

@@ -5,12 +5,14 @@ from __future__ import annotations
 import sqlite3
 import sys
 from collections.abc import Sequence
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
 import anyio
 import pytest
 
+from ossia.agent import Agent
 from ossia.agent.journal import Journal, MemoryJournal, Record, SQLiteJournal
 from ossia.agent.journal.journal import digest_of
 from ossia.agent.journal.records import (
@@ -26,6 +28,7 @@ from ossia.agent.journal.records import (
     to_json,
 )
 from ossia.agent.result import Usage
+from ossia.agent.testing import ScriptedEngine
 from ossia.errors import JournalError
 from ossia.harmony import DeveloperContent, Message, SystemContent
 
@@ -136,6 +139,25 @@ async def test_runs_of_one_process_share_commits(tmp_path: Path) -> None:
                 group.start_soon(journal.append, f"run-{number}", 0, RECORDS[:2])
         assert len(await journal.runs()) == 51
     assert commits.count("COMMIT") < 10
+
+
+async def test_a_write_that_waits_holds_up_no_other_run(tmp_path: Path) -> None:
+    """Somebody else has the file; a run that must wait for it leaves the event loop alone."""
+    final = "<|channel|>final<|message|>Done.<|return|>"
+    waiting, free = ScriptedEngine([final]), ScriptedEngine([final])
+    async with SQLiteJournal(tmp_path / "j.db") as journal:
+        await journal.append("first", 0, [OPENED])
+        with closing(sqlite3.connect(journal.path, isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            async with anyio.create_task_group() as group:
+                group.start_soon(Agent(waiting, journal=journal).run, "Go.")
+                await anyio.lowlevel.checkpoint()
+                assert (await Agent(free).run("Go.")).output == "Done."
+                # Its opening is not durable yet, so its first step has not begun.
+                assert not waiting.prompts
+                other.execute("ROLLBACK")
+        assert waiting.prompts
+        assert len(await journal.runs()) == 2
 
 
 async def test_one_refused_record_harms_no_other_of_its_commit(tmp_path: Path) -> None:

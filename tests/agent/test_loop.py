@@ -358,6 +358,14 @@ def test_a_script_that_is_used_up_says_so() -> None:
         Agent(ScriptedEngine([])).run_sync("2 + 3?")
 
 
+def test_a_turn_of_a_script_can_follow_from_the_prompt() -> None:
+    def answer(prompt: str) -> str:
+        assert prompt.endswith("5<|end|><|start|>assistant")
+        return ANSWER
+
+    assert Agent(ScriptedEngine([ASK, answer]), tools=[add]).run_sync("2 + 3?").output
+
+
 def test_the_same_agent_opens_every_run_with_the_same_tokens() -> None:
     engine = ScriptedEngine([ANSWER, ANSWER])
     tools: list[Callable[..., Any]] = [add]

@@ -19,13 +19,14 @@ import anyio
 import structlog
 from ratios import Case, show
 
-from ossia.agent import Agent, Journal, Limits, Sampled, Sampling, SQLiteJournal
+from ossia.agent import Agent, Journal, Limits, MemoryJournal, Sampled, Sampling, SQLiteJournal
 from ossia.agent.testing import harmony_tokens
 
 STEPS = 200
 LONG = 2000
 RUNS, RUN_STEPS = 1000, 20
 WEIGHED = 50
+NEIGHBOURS = 4
 REASONING = "I need to add these two numbers."
 
 
@@ -218,7 +219,7 @@ async def weight() -> None:
 
 
 async def journal_cost() -> None:
-    """A run with and without a journal; and what a run without one loses to those that have one."""
+    """A run with and without a journal."""
     script = Instant(STEPS)
 
     async def seconds(journal: Journal | None) -> float:
@@ -241,11 +242,41 @@ async def journal_cost() -> None:
             print(f"the same, {many} runs sharing commits: {share / without:.1f}")
 
 
+async def lateness() -> None:
+    """How late a run is served that waits for nothing, beside others whose writes are durable."""
+    script = Instant(STEPS)
+
+    async def work(journal: Journal) -> None:
+        while True:
+            await ours(script.run(), journal).run("Go.")
+
+    async def worst(journal: Journal) -> float:
+        late: list[float] = []
+        async with anyio.create_task_group() as group:
+            for _ in range(NEIGHBOURS):
+                group.start_soon(work, journal)
+            for _ in range(500):
+                due = time.perf_counter() + 0.001
+                await anyio.sleep(0.001)
+                late.append(time.perf_counter() - due)
+            group.cancel_scope.cancel()
+        return statistics.quantiles(late, n=100)[-1]
+
+    with tempfile.TemporaryDirectory() as folder:
+        async with SQLiteJournal(Path(folder) / "journal.db") as journal:
+            pairs = [(await worst(MemoryJournal()), await worst(journal)) for _ in range(5)]
+    memory, disk = (statistics.median(times) for times in zip(*pairs, strict=True))
+    print(
+        f"p99 of how late a wake-up comes beside {NEIGHBOURS} runs, their writes durable, to in "
+        f"memory: {disk / memory:.2f} ({1000 * disk:.1f} ms)"
+    )
+
+
 def main() -> None:
     """Print everything."""
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     side_by_side()
-    for part in (long_run, crowd, weight, journal_cost):
+    for part in (long_run, crowd, weight, journal_cost, lateness):
         anyio.run(part)
 
 
