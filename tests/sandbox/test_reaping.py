@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 import random
 import signal
 import sys
 import threading
 import time
-from collections.abc import AsyncGenerator, Callable, Generator
+from collections.abc import AsyncGenerator, Generator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -35,7 +34,6 @@ from ossia.sandbox.owner import (
     LABEL,
     LIFE_S,
     OWNER,
-    Owner,
     abandoned_folders,
     is_abandoned,
     labels,
@@ -43,6 +41,7 @@ from ossia.sandbox.owner import (
 )
 
 from .conftest import Kind
+from .leftovers import Left, orphans_come_here, owner_of
 
 # A program that holds one sandbox, in which a cell runs.
 HOLDER = """
@@ -73,87 +72,10 @@ anyio.run(main)
 """
 
 
-_SUBREAPER = 36
-
-
 @pytest.fixture(autouse=True, scope="module")
-def orphans_come_here() -> Generator[None]:
-    """Make orphans below this process its children, so that none of ours gets out of sight."""
-    libc = ctypes.CDLL(None)
-    libc.prctl(_SUBREAPER, 1, 0, 0, 0)
-    yield
-    libc.prctl(_SUBREAPER, 0, 0, 0, 0)
-
-
-class Left:
-    """What the sandboxes of this process, and of those it starts, leave from now on.
-
-    Other programs of this machine may have sandboxes too: what they own is not looked at.
-    """
-
-    def __init__(self) -> None:
-        self._owners = [_owner(os.getpid())]
-        self._before = self._all()
-
-    def watch(self, pid: int) -> Owner:
-        """Look at what a process owns, too; to be called while it lives."""
-        self._owners.append(_owner(pid))
-        return self._owners[-1]
-
-    def __call__(self) -> set[str]:
-        """Return the names of containers, folders and processes that were not there before."""
-        return self._all() - self._before
-
-    def _all(self) -> set[str]:
-        found = {str(path) for owner in self._owners for path in owner.folders}
-        found |= {f"process {pid}" for pid in _kernels()}
-        client = docker.from_env()
-        try:
-            for owner in self._owners:
-                owned: dict[str, Any] = {"label": f"{OWNER}={owner.label}"}
-                listed: Any = client.containers.list(all=True, filters=owned, ignore_removed=True)
-                found |= {str(container.name) for container in listed}
-        finally:
-            client.close()
-        return found
-
-    async def nothing(self) -> None:
-        """Wait until nothing is left; a container that ends takes a moment."""
-        await until(lambda: not self())
-
-
-def _owner(pid: int) -> Owner:
-    owner = Owner.of(pid)
-    assert owner is not None
-    return owner
-
-
-def _kernels() -> set[int]:
-    """The kernels among the living processes below this one, and what is to contain them."""
-    parents: dict[int, int] = {}
-    for path in Path("/proc").glob("[0-9]*/stat"):
-        with suppress(OSError):
-            fields = path.read_text("utf-8", "replace").rpartition(")")[2].split()
-            if fields[0] != "Z":
-                parents[int(path.parent.name)] = int(fields[1])
-    below = {os.getpid()}
-    while more := {pid for pid, parent in parents.items() if parent in below} - below:
-        below |= more
-    return {pid for pid in below if b"ossia_kernel" in _command(pid)}
-
-
-def _command(pid: int) -> bytes:
-    try:
-        return Path(f"/proc/{pid}/cmdline").read_bytes()
-    except OSError:
-        return b""
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    """Wait for what other processes do, of which no event tells us."""
-    with anyio.fail_after(40):
-        while not condition():  # noqa: ASYNC110 - see above
-            await anyio.sleep(0.1)
+def no_orphans_out_of_sight() -> Generator[None]:
+    with orphans_come_here():
+        yield
 
 
 @asynccontextmanager
@@ -251,7 +173,7 @@ def test_folders_tell_the_living_from_the_dead(tmp_path: Path) -> None:
             folder.mkdir()
         long_ago = time.time() - LIFE_S - 1
         os.utime(others["expired"], (long_ago, long_ago))
-        assert mine in _owner(os.getpid()).folders
+        assert mine in owner_of(os.getpid()).folders
         found = {mine, *others.values()} & set(abandoned_folders(mine.parent))
         assert found == {others["dead"], others["expired"]}
     finally:
@@ -341,7 +263,7 @@ async def cancelled_sessions(kind: Kind, count: int, chance: random.Random) -> N
 
 @pytest.mark.docker
 @pytest.mark.parametrize("ending", [signal.SIGKILL, signal.SIGTERM])
-async def test_a_local_kernel_ends_with_its_owner(ending: signal.Signals) -> None:
+async def test_a_local_kernel_ends_with_itsowner_of(ending: signal.Signals) -> None:
     left = Left()
     async with running(HOLDER, "UnsafeLocalSandbox") as process:
         owner = left.watch(process.pid)
