@@ -17,6 +17,7 @@ import anyio
 import structlog
 
 from ...errors import BrowserUnavailableError, ToolError
+from .built import built
 from .document import Document
 
 if TYPE_CHECKING:
@@ -212,25 +213,12 @@ async def _read(page: Page, url: str, load_s: float) -> Document:
         await page.wait_for_load_state("networkidle", timeout=1e3 * QUIET_S)
     for _ in range(3):
         with anyio.move_on_after(READ_S):
-            html = await _content(page)
+            html = await built(page, control)
             return Document(page.url, "text/html", html.encode(), "utf-8")
         with anyio.move_on_after(READ_S):
             await control.send("Emulation.setScriptExecutionDisabled", {"value": True})
             await control.send("Runtime.terminateExecution")
     raise ToolError("its scripts never end")
-
-
-async def _content(page: Page) -> str:
-    """The page's HTML, once it goes nowhere else."""
-    from playwright.async_api import Error as PlaywrightError
-
-    while True:
-        try:
-            return await page.content()
-        except PlaywrightError as error:
-            if "navigating" not in error.message:
-                raise
-            await page.wait_for_load_state("domcontentloaded")
 
 
 async def _refuse(control: Any, paused: dict[str, str]) -> None:

@@ -19,13 +19,15 @@ from .writer import Writer, harmless
 
 # The parser escapes < and > wherever they are no tag's: but for what is no text at all, which it
 # leaves as it was written.
-_NO_TEXT = re.compile(
-    r"<!--.*?-->|<(script|style|noscript|iframe|noembed|noframes)\b.*?</\1>", re.DOTALL
+_NO_TEXT = (
+    r"!--.*?-->|(script|style|noscript|noembed|noframes)\b.*?</\1>|(iframe\b[^>]*)>.*?</iframe>"
 )
-_TAG = re.compile(r"<(/?[^\s>]+)([^>]*)>")
+_TAG = re.compile(r"<([^\s>]+)([^>]*)>")
 # Elements that are but their content; most elements are.
 _PLAIN = "span|em|strong|code|b|i|u|s|tt|var|cite|kbd|samp|abbr|small|big|mark|q|font|label|time"
-_PLAIN_TAG = re.compile(rf"</?(?:{_PLAIN})(?: [^>]*)?>")
+# In one go, as each pass takes its time.
+_PASSED_OVER = re.compile(rf"<(?:/?(?:{_PLAIN})(?: [^>]*)?>|{_NO_TEXT})", re.DOTALL)
+_PASSED_OVER_IF_HIDDEN = re.compile(rf"<(?:{_NO_TEXT})", re.DOTALL)
 _PLAIN_HIDDEN = re.compile(rf'<(?:{_PLAIN})(?: [^>]*)? hidden="')
 
 # The parser's time grows with the square of the depth. An element that the next one closes does not
@@ -51,12 +53,18 @@ def read_html(html: str, url: str) -> Page:
 
 def _tags(html: str) -> Tags:
     """Well-formed HTML, taken apart at its tags."""
-    html = _NO_TEXT.sub("", html.replace("&nbsp;", "\xa0"))
+    html = html.replace("&nbsp;", "\xa0")
     # An element that is hidden must be found again at its end.
-    if ' hidden="' not in html or not _PLAIN_HIDDEN.search(html):
-        html = _PLAIN_TAG.sub("", html)
+    hidden = ' hidden="' in html and _PLAIN_HIDDEN.search(html)
+    passed_over = _PASSED_OVER_IF_HIDDEN if hidden else _PASSED_OVER
+    html = passed_over.sub(_kept if "<iframe" in html else "", html)
     parts = _TAG.split(html)
     return Tags(parts[::3], parts[1::3], parts[2::3])
+
+
+def _kept(passed_over: re.Match[str]) -> str:
+    """Of a page within the page, where it is; of all else that is passed over, nothing."""
+    return f"<{passed_over[2]}>" if passed_over[2] else ""
 
 
 def _base(url: str, own: str) -> str:

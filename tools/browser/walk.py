@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from functools import cache
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -28,7 +27,7 @@ def words(text: str) -> frozenset[str]:
 
 
 _UNREAD = words("head title template svg math object canvas video audio select datalist")
-VOID = words("area base br col embed hr img input link meta param source track wbr")
+VOID = words("area base br col embed frame iframe hr img input link meta param source track wbr")
 _APART = words("nav aside footer header")
 _ROLES_APART = re.compile(r' role="(?:navigation|banner|complementary|contentinfo|search)"')
 _LINES = words(
@@ -40,6 +39,7 @@ _PARAGRAPHS = words("p dl blockquote menu hr")
 _NO_CELLS = words("table pre ul ol h1 h2 h3 h4 form")
 # Deeper, tables and lists are but a way to make a reader slow.
 _DEEP = 12
+_BULLETS = [f"{'  ' * depth}* " for depth in range(_DEEP + 1)]
 _FIELDS = words("text search email url tel number date password")
 
 # Of all names, those that may be passed over whatever their attributes.
@@ -61,40 +61,44 @@ class Walk:
         self._tables: list[bool] = []
         self._links: list[str] = []
         self._column = 0
-        self._actions: dict[str, Callable[[int], None]] = {}
-        for kind, action in ((_LINES, self._end_line), (_PARAGRAPHS, self._break)):
-            for name in kind:
-                self._actions[name] = self._actions[f"/{name}"] = action
-        for level in range(1, 7):
-            self._actions[f"h{level}"] = self._begin_heading
-            self._actions[f"/h{level}"] = self._end_heading
-        self._actions |= {
-            "a": self._begin_link,
+        # What a tag does, and what one does for which it counts where it stands.
+        self._actions: dict[str, Callable[[], None]] = {
             "/a": self._end_link,
-            "pre": lambda _: out.begin_verbatim(),
-            "/pre": lambda _: out.end_verbatim(),
-            "img": self._image,
-            "input": self._field,
-            "textarea": self._field,
+            "pre": out.begin_verbatim,
+            "/pre": out.end_verbatim,
             "li": self._item,
-            "/li": self._end_line,
-            "ul": self._begin_list,
-            "ol": self._begin_list,
+            "/li": out.end_line,
             "/ul": self._end_list,
             "/ol": self._end_list,
-            "table": self._begin_table,
             "/table": self._end_table,
             "tr": self._row,
-            "/tr": self._end_line,
+            "/tr": out.end_line,
             "td": self._begin_cell,
             "th": self._begin_cell,
             "/td": self._end_cell,
             "/th": self._end_cell,
-            "sup": lambda _: out.write("^{"),
-            "sub": lambda _: out.write("_{"),
-            "/sup": lambda _: out.write("}"),
-            "/sub": lambda _: out.write("}"),
+            "sup": lambda: out.write("^{"),
+            "sub": lambda: out.write("_{"),
+            "/sup": lambda: out.write("}"),
+            "/sub": lambda: out.write("}"),
         }
+        self._placed: dict[str, Callable[[int], None]] = {
+            "a": self._begin_link,
+            "img": self._image,
+            "frame": self._frame,
+            "iframe": self._frame,
+            "input": self._field,
+            "textarea": self._field,
+            "ul": self._begin_list,
+            "ol": self._begin_list,
+            "table": self._begin_table,
+        }
+        for kind, action in ((_LINES, out.end_line), (_PARAGRAPHS, self._break)):
+            for name in kind:
+                self._actions[name] = self._actions[f"/{name}"] = action
+        for level in range(1, 7):
+            self._placed[f"h{level}"] = self._begin_heading
+            self._actions[f"/h{level}"] = self._end_heading
 
     def read(self) -> None:
         """Write the main content, then what else there is, then what surrounds it."""
@@ -135,7 +139,8 @@ class Walk:
             over.
         """
         texts, names, attributes = self._tags
-        line, actions = self._out.line, self._actions
+        line, link = self._out.line, self._out.link
+        actions, placed = self._actions, self._placed
         self._out.blank()
         at = first
         while True:
@@ -148,7 +153,7 @@ class Walk:
                 break
             name, extra = names[at], attributes[at]
             if name == "a" and names[at + 1] == "/a":
-                self._out.link(texts[at + 1], *_leads(extra, texts[at + 1]))
+                link(texts[at + 1], *_leads(extra, texts[at + 1]))
                 at += 1
                 continue
             if name in _SPECIAL or (extra and (" hidden=" in extra or " role=" in extra)):
@@ -158,13 +163,17 @@ class Walk:
                     continue
             action = actions.get(name)
             if action is not None:
-                action(at)
+                action()
+            elif name in placed:
+                placed[name](at)
         self._out.blank()
 
     def _passed_over(self, at: int, *, later: bool) -> int | None:
         """The end of an element that is not to be read, now or at all; None if it is."""
         name, extra = self._tags.names[at], self._tags.attributes[at]
         if name in _UNREAD or " hidden=" in extra:
+            if name == "template" and " shadowrootmode=" in extra:
+                return None
             return self._end(at)
         if later and self._main is not None and at == self._main[0]:
             return self._main[1]
@@ -174,10 +183,7 @@ class Walk:
             return end
         return None
 
-    def _end_line(self, _: int) -> None:
-        self._out.end_line()
-
-    def _break(self, _: int) -> None:
+    def _break(self) -> None:
         """Between paragraphs stands a blank line, but lists are kept close."""
         if self._lists:
             self._out.end_line()
@@ -189,7 +195,7 @@ class Walk:
         self._out.begin("#" * int(self._tags.names[at][1]) + " ")
         self._out.flat += 1
 
-    def _end_heading(self, _: int) -> None:
+    def _end_heading(self) -> None:
         self._out.flat -= 1
         self._out.blank()
 
@@ -197,7 +203,7 @@ class Walk:
         self._links.append(self._tags.attributes[at])
         self._out.begin_link()
 
-    def _end_link(self, _: int) -> None:
+    def _end_link(self) -> None:
         self._out.end_link(*_leads(self._links.pop(), ""))
 
     def _image(self, at: int) -> None:
@@ -205,6 +211,14 @@ class Walk:
         if ' alt=""' not in attributes:
             name = _attribute(attributes, "alt") or _attribute(attributes, "title")
             self._out.image(" ".join(name.split()))
+
+    def _frame(self, at: int) -> None:
+        """A page within the page is another page: where it is can be opened."""
+        attributes = self._tags.attributes[at]
+        name = _attribute(attributes, "title") or _attribute(attributes, "name")
+        source = characters(_attribute(attributes, "src")).strip()
+        if source:
+            self._out.frame(source, " ".join(name.split()))
 
     def _field(self, at: int) -> None:
         attributes = self._tags.attributes[at]
@@ -214,38 +228,40 @@ class Walk:
             self._out.write(f" [Field {name}] ")
 
     def _begin_list(self, at: int) -> None:
-        self._break(at)
+        self._break()
         self._lists.append(1 if self._tags.names[at] == "ol" else 0)
 
-    def _end_list(self, at: int) -> None:
+    def _end_list(self) -> None:
         self._lists.pop()
-        self._break(at)
+        self._break()
 
-    def _item(self, _: int) -> None:
-        indent = "  " * min(len(self._lists), _DEEP)
-        number = self._lists[-1] if self._lists else 0
-        self._out.begin(f"{indent}{number}. " if number else f"{indent}* ")
-        if number:
-            self._lists[-1] += 1
+    def _item(self) -> None:
+        depth = len(self._lists)
+        number = self._lists[-1] if depth else 0
+        if not number:
+            self._out.begin(_BULLETS[depth] if depth < _DEEP else _BULLETS[_DEEP])
+            return
+        self._out.begin(f"{'  ' * min(depth, _DEEP)}{number}. ")
+        self._lists[-1] += 1
 
     def _begin_table(self, at: int) -> None:
         """A table of plain cells is shown row by row; one that lays out a page, block by block."""
-        self._break(at)
+        self._break()
         plain = len(self._tables) < _DEEP
         if plain:
             inside = self._tags.names[at + 1 : self._end(at)]
             plain = _NO_CELLS.isdisjoint(inside) and ("/p", "p") not in pairwise(inside)
         self._tables.append(plain)
 
-    def _end_table(self, at: int) -> None:
+    def _end_table(self) -> None:
         self._tables.pop()
-        self._break(at)
+        self._break()
 
-    def _row(self, _: int) -> None:
+    def _row(self) -> None:
         self._out.end_line()
         self._column = 0
 
-    def _begin_cell(self, _: int) -> None:
+    def _begin_cell(self) -> None:
         if not (self._tables and self._tables[-1]):
             self._out.end_line()
             return
@@ -254,14 +270,17 @@ class Walk:
         self._column += 1
         self._out.flat += 1
 
-    def _end_cell(self, _: int) -> None:
+    def _end_cell(self) -> None:
         if self._tables and self._tables[-1]:
             self._out.flat -= 1
 
 
 def _leads(attributes: str, text: str) -> tuple[str, str]:
     """Where a link leads, and a name for it if it has no text."""
-    href = characters(_attribute(attributes, "href")).strip() or "#"
+    href = _attribute(attributes, "href")
+    if "&" in href:
+        href = characters(href)
+    href = href.strip() or "#"
     if text:
         return href, ""
     name = _attribute(attributes, "aria-label") or _attribute(attributes, "title")
@@ -278,12 +297,6 @@ def characters(text: str) -> str:
     return text
 
 
-@cache
-def _named(name: str) -> re.Pattern[str]:
-    return re.compile(rf' {name}="([^"]*)"')
-
-
 def _attribute(attributes: str, name: str) -> str:
     """The value of an attribute, with the parser's escapes; empty if it is not there."""
-    found = _named(name).search(attributes)
-    return found[1] if found else ""
+    return attributes.partition(f' {name}="')[2].partition('"')[0]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from contextlib import suppress
 from urllib.parse import urljoin, urlsplit
 
 # A page must not be able to write what looks like a link or a citation. As in the reference.
@@ -117,11 +116,11 @@ class Writer:
 
     def link(self, text: str, href: str, name: str = "") -> None:
         """Write a link of harmless text, as `end_link` does."""
-        clean = text if self._verbatim else " ".join(text.split())
-        target = self._target(href) if clean or name else None
+        target = self._target(href) if name or (text and not text.isspace()) else None
         if target is None:
             self.line.append(text)
             return
+        clean = text if self._verbatim else " ".join(text.split())
         number, host = target
         mark = f"【{number}†{(clean or harmless(name)).replace('†', '‡')}{host}】"
         if clean != text:
@@ -130,6 +129,13 @@ class Writer:
             mark = f"{before}{mark}{after}"
         self.line.append(mark)
 
+    def frame(self, source: str, name: str) -> None:
+        """Link a page within this one, on a line of its own, if it is a page."""
+        if self._target(source) is not None:
+            self.end_line()
+            self.link(harmless(f"Frame: {name}" if name else "Frame"), source)
+            self.end_line()
+
     def image(self, alt: str) -> None:
         """Name an image by its number and what it is said to show."""
         self.write(f"[Image {self._images}: {alt}]" if alt else f"[Image {self._images}]")
@@ -137,16 +143,17 @@ class Writer:
 
     def _target(self, href: str) -> tuple[int, str] | None:
         """The number of a link to another page, and `†host` if that is another."""
+        if href[0] == "#":
+            return None
         if href in self._targets:
             return self._targets[href]
         found: tuple[int, str] | None = None
-        with suppress(ValueError):
-            path, mark, fragment = href.partition("#")
-            page = self._page(path) if path else None
-            if page is not None:
-                target, host = page
-                number = self._links.setdefault(target + mark + fragment, len(self._links))
-                found = number, host
+        path, mark, fragment = href.partition("#")
+        page = self._page(path)
+        if page is not None:
+            target, host = page
+            number = self._links.setdefault(target + mark + fragment, len(self._links))
+            found = number, host
         self._targets[href] = found
         return found
 
@@ -166,8 +173,11 @@ class Writer:
         return self._folders[folder] + name, ""
 
     def _far(self, path: str) -> tuple[str, str] | None:
-        target = urljoin(self._base, path)
-        parts = urlsplit(target)
+        try:
+            target = urljoin(self._base, path)
+            parts = urlsplit(target)
+        except ValueError:
+            return None
         if parts.scheme not in {"http", "https"} or not parts.netloc:
             return None
         return target, "" if parts.netloc == self._host else f"†{parts.netloc}"

@@ -27,6 +27,13 @@ pytestmark = [pytest.mark.chromium, pytest.mark.timeout(180)]
 BUILT = """<title>Shop</title><div id=root></div><script>
 document.getElementById("root").innerHTML = "<h1>Price</h1><p>It is <a href=x>42</a>.</p>";
 </script>"""
+COMPONENTS = """<title>C</title><my-card>Slotted <b slot=x>Eve</b></my-card><script>
+const define = (name, html) => customElements.define(name, class extends HTMLElement {
+  constructor() { super(); this.attachShadow({ mode: "open" }).innerHTML = html; }
+});
+define("my-word", "here");
+define("my-card", "<h1>Card <slot name=x></slot></h1><p>In it: <slot></slot><my-word></my-word>");
+</script>"""
 STATIC = "<title>S</title><p>" + "All of it is here. " * 30 + "<script>1</script>"
 LOOKS = """<title>L</title><style>
 @font-face { font-family: f; src: url(/font.woff) } body { font-family: f }
@@ -47,6 +54,13 @@ async def shown(page: str, chromium: Chromium, by: Fetch = "chromium") -> Page:
 async def test_a_page_that_scripts_build_is_read_as_built(chromium: Chromium) -> None:
     page = await shown(BUILT, chromium, "auto")
     assert (page.title, page.text) == ("Shop", "# Price\n\nIt is 【0†42】.")
+
+
+async def test_components_are_laid_open(chromium: Chromium) -> None:
+    """Shadow trees, in one another too, and what is put into their slots."""
+    assert (await shown(COMPONENTS, chromium, "auto")).text == "# Card Eve\n\nIn it: Slotted here"
+    declared = "<template shadowrootmode=open><p>Declared <slot></slot>.</template>text"
+    assert "Declared text." in (await shown(f"<my-x>{declared}</my-x>", chromium)).text
 
 
 async def test_without_scripts_it_is_empty(chromium: Chromium) -> None:

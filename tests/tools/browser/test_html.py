@@ -178,3 +178,20 @@ def test_a_page_of_a_hundred_thousand_links_is_read() -> None:
 def test_a_tree_of_any_depth_is_read() -> None:
     depth = 4_000
     assert text("<div>" * depth + "deep" + "</div>" * depth) == "deep"
+
+
+def test_a_page_within_the_page_can_be_opened() -> None:
+    html = (
+        '<p>Before<iframe src="/inner" title="The  map"><p>no <iframe></iframe> after '
+        '<iframe src="about:blank"></iframe><iframe></iframe><iframe hidden src="/ad"></iframe>end'
+    )
+    page = read_html(html, "http://a.example/")
+    assert page.text == "Before\n【0†Frame: The map】\nafter end"
+    assert page.links == ("http://a.example/inner",)
+    old = '<frameset><frame src="left.html" name="menu"><frame src="right.html"></frameset>'
+    assert read_html(old, "http://a.example/").text == "【0†Frame: menu】\n【1†Frame】"
+
+
+def test_a_declared_shadow_tree_is_read() -> None:
+    html = "<x-y><template shadowrootmode=open><p>shown</template></x-y><template>not</template>"
+    assert read_html(html, "http://a.example/").text == "shown"
