@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import json
 import lzma
+from collections.abc import Callable
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -39,23 +41,28 @@ GENERATION_CONFIG = {
 
 
 def checkpoint() -> Path:
-    """The folder that vLLM and transformers load; made at the first call.
+    """The folder that vLLM and transformers load; made at the first call."""
+    made_of = WEIGHTS.read_bytes() + bytes([VERSION])
+    return made_once(made_of, "tiny-gpt-oss", partial(expand, WEIGHTS))
 
-    It stands in the user's cache, in a folder named by what it was made from; a server calls the
-    model by the last part of the path. Whoever dies half-way leaves no checkpoint behind, and of
-    two who make it at once, one wins.
+
+def made_once(made_of: bytes, name: str, make: Callable[[Path], None]) -> Path:
+    """A checkpoint's folder in the user's cache, below one that is named by what it is made of.
+
+    name: of the folder; a server calls the model by it.
+    make: called with a folder to make, if there is none of this name. Whoever dies half-way leaves
+        none behind, and of two who make it at once, one wins.
     """
     # Here, for training imports this package too, in an environment that has torch and little else.
     from platformdirs import user_cache_path
 
-    digest = sha256(WEIGHTS.read_bytes() + bytes([VERSION])).hexdigest()[:12]
-    folder = user_cache_path("ossia") / "models" / digest / "tiny-gpt-oss"
+    folder = user_cache_path("ossia") / "models" / sha256(made_of).hexdigest()[:12] / name
     if folder.exists():
         return folder
     folder.parent.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(dir=folder.parent, prefix="making-") as temporary:
         made = Path(temporary) / "checkpoint"
-        expand(WEIGHTS, made)
+        make(made)
         try:
             made.rename(folder)
         except OSError:

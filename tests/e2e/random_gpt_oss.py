@@ -5,16 +5,13 @@ from __future__ import annotations
 import lzma
 import shutil
 from collections.abc import Iterator
-from hashlib import sha256
+from functools import partial
 from pathlib import Path
 from random import Random
-from tempfile import TemporaryDirectory
-
-from platformdirs import user_cache_path
 
 from examples.tiny_gpt_oss import checkpoint as tiny_checkpoint
 from examples.tiny_gpt_oss import safetensors
-from examples.tiny_gpt_oss.expand import EMBEDDING, HEAD, IDS, WEIGHTS
+from examples.tiny_gpt_oss.expand import EMBEDDING, HEAD, IDS, WEIGHTS, made_once
 from examples.tiny_gpt_oss.safetensors import Tensor
 from ossia.harmony import decode, special
 
@@ -28,29 +25,17 @@ CLOSING = ('"', "}", "]", ",")
 
 
 def checkpoint() -> Path:
-    """The folder that vLLM loads: the tiny model's shape and tokenizer, and weights by chance.
-
-    It stands in the user's cache, in a folder named by what it was made from; made in two seconds.
-    """
+    """The folder that vLLM loads; made in two seconds."""
     tiny = tiny_checkpoint()
     made_of = Path(__file__).read_bytes() + str(tiny).encode()
-    folder = (
-        user_cache_path("ossia") / "models" / sha256(made_of).hexdigest()[:12] / "random-gpt-oss"
-    )
-    if folder.exists():
-        return folder
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(dir=folder.parent, prefix="making-") as temporary:
-        made = Path(temporary) / "checkpoint"
-        shutil.copytree(tiny, made, ignore=shutil.ignore_patterns("*.safetensors"))
-        with (made / "model.safetensors").open("wb") as file:
-            safetensors.write(file, weights(Random(SEED)), {"format": "pt"})
-        try:
-            made.rename(folder)
-        except OSError:
-            if not folder.exists():
-                raise
-    return folder
+    return made_once(made_of, "random-gpt-oss", partial(make, tiny))
+
+
+def make(tiny: Path, folder: Path) -> None:
+    """Make `folder`, with the tiny model's shape and tokenizer, and weights by chance."""
+    shutil.copytree(tiny, folder, ignore=shutil.ignore_patterns("*.safetensors"))
+    with (folder / "model.safetensors").open("wb") as file:
+        safetensors.write(file, weights(Random(SEED)), {"format": "pt"})
 
 
 def weights(rng: Random) -> dict[str, Tensor]:
