@@ -10,11 +10,19 @@ from ..errors import EngineError
 
 FOR_A_GPU = "openai/gpt-oss-20b"
 """The smallest gpt-oss; it needs 16 GB of a GPU."""
+TINY_BYTES = 256 * 1024 * 1024
+"""Our tiny model has 77 MB, nearly all of it embeddings."""
 
 
 def has_gpu() -> bool:
     """Whether the kernel knows a GPU that vLLM can use: NVIDIA's or AMD's."""
     return Path("/dev/nvidiactl").exists() or Path("/dev/kfd").exists()
+
+
+def is_tiny(checkpoint: str | Path) -> bool:
+    """Whether a folder's weights are so small that a second thread makes no step faster."""
+    weights = Path(checkpoint).glob("*.safetensors")
+    return 0 < sum(file.stat().st_size for file in weights) < TINY_BYTES
 
 
 def default_model() -> str:

@@ -34,7 +34,7 @@ from platformdirs import user_cache_path
 from ..errors import EngineError, EngineUnavailableError, ServerStartError
 from ..harmony import write_ranks
 from .fault import fault_in
-from .machine import has_gpu
+from .machine import has_gpu, is_tiny
 
 log = structlog.get_logger()
 
@@ -206,6 +206,10 @@ def _environment(checkpoint: str | Path) -> Mapping[str, str]:
     if not has_gpu():
         environment.setdefault("VLLM_ENABLE_V1_MULTIPROCESSING", "0")
         environment.setdefault("VLLM_CPU_KVCACHE_SPACE", "1")
+        if is_tiny(checkpoint):
+            # Several threads would wait for one another longer than they work.
+            environment.setdefault("OMP_NUM_THREADS", "1")
+            environment.setdefault("VLLM_CPU_OMP_THREADS_BIND", "nobind")
     return environment
 
 

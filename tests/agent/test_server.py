@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import sys
 from collections.abc import Callable
@@ -161,3 +162,19 @@ async def test_the_server_s_environment_needs_no_network(fake_python: MakePython
     folder, offline = raised.value.log.split()
     assert (Path(folder) / "o200k_base.tiktoken").stat().st_size == 3_613_922
     assert offline == "1"
+
+
+async def test_a_tiny_model_is_sampled_by_one_thread(
+    fake_python: MakePython, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ossia.agent.server.has_gpu", lambda: False)
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    python = fake_python('import os; print(os.environ.get("OMP_NUM_THREADS"))\nsys.exit(1)')
+    weights = tmp_path / "model.safetensors"
+    weights.touch()
+    for size, threads in ((2**20, "1"), (2**30, "None")):
+        os.truncate(weights, size)
+        with pytest.raises(ServerStartError) as raised:
+            async with open_server(tmp_path, python=python):
+                pytest.fail("the server only tells")
+        assert raised.value.log == threads
