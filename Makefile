@@ -31,7 +31,7 @@ lint: python ## ruff, mypy, pyright and shellcheck, all strict
 bench: setup docs ## each script of tests/bench, and its table
 	@for script in tests/bench/*.py; do $(engine) $(python) "$$script" $(ARGS) || exit; done
 
-train: setup ## train the tiny model anew, 20 minutes
+train: setup ## train the tiny model anew, 25 minutes
 	@PYTHONPATH=.typing OMP_WAIT_POLICY=PASSIVE "$$(.setup/engine --path)" -m examples.tiny_gpt_oss.train $(ARGS)
 
 evaluate: setup ## whole agent runs of the tiny model on held-out tasks
