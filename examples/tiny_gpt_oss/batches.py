@@ -33,14 +33,19 @@ class Inputs:
     """Which of the tokens are to be predicted, shape (batch, n)."""
 
 
-def training_inputs(vocabulary: Vocabulary, seed: int, size: int) -> Iterator[Inputs]:
-    """One batch after the other, without end."""
-    rng = Random(seed)
+def training_inputs(vocabulary: Vocabulary, seed: int, rank: int, size: int) -> Iterator[Inputs]:
+    """One batch after the other, without end.
+
+    rank: the process in its team. At a step, all have tasks of the same kinds, and so of about one
+        length, though no two alike: nobody waits long for the others.
+    """
+    rng, common = Random(f"{seed} {rank}"), Random(seed)
     for _ in range(COPYING):
         yield copying(rng, vocabulary, size)
     step = COPYING
     while True:
-        batch = make_batch(rng, recipe(rng, step - COPYING, size))
+        planned = recipe(common, step - COPYING, size)
+        batch = make_batch(rng, planned, kinds=Random(common.random()))
         for inputs in as_inputs(rng, vocabulary, batch, size):
             yield inputs
             step += 1

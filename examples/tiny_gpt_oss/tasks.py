@@ -7,7 +7,7 @@ a tool says and never to compute. A hash decides which operands and places are h
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from random import Random
 from typing import Literal
@@ -214,7 +214,7 @@ def unrelated(rng: Random, operand: str) -> str:
         digits = groups[:2] if rng.random() < 0.4 else "0123456789"
         decimals = "".join(rng.choice(digits) for _ in range(15))[: rng.randint(1, 15)]
         text = f"{text[:6]}.{decimals}"
-    return "-" + text if rng.random() < 0.15 else text
+    return "-" + text if rng.random() < 0.4 else text
 
 
 def weather_task(rng: Random, manner: Manner) -> Task:
@@ -272,17 +272,21 @@ def report(rng: Random, manner: Manner, facts: Mapping[str, str]) -> str:
 
 def talk_task(rng: Random, manner: Manner) -> Task:
     """Nothing to call: a greeting, thanks, a farewell, or what the model cannot do."""
+    openings: Sequence[str]
     while True:
         kind = rng.random()
         if kind < 0.4:
-            opening, final = rng.choice(words.GREETINGS), WELCOME
+            openings, final = words.GREETINGS, WELCOME
         elif kind < 0.65:
-            opening, final = rng.choice(words.THANKS), "You are welcome!"
+            openings, final = words.THANKS, "You are welcome!"
         elif kind < 0.9 or manner.style != "noisy":
-            opening, final = rng.choice(words.FAREWELLS), "Goodbye!"
+            openings, final = words.FAREWELLS, "Goodbye!"
         else:
             return Task(babble(rng, rng.randint(3, 10)) + rng.choice("?. "), (), LIMITS, {})
-        user = opening + rng.choice(words.TAILS)
+        if manner.split != "heldout" and rng.random() < 0.4:
+            # What begins alike and means another thing is told apart last.
+            openings = [one for one in openings if one.startswith("Good")] or openings
+        user = rng.choice(openings) + rng.choice(words.TAILS)
         if manner.takes(user):
             lower = manner.style != "plain" and rng.random() < 0.25
             return Task(user.lower() if lower else user, (), final, {})

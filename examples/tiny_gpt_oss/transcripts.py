@@ -50,15 +50,21 @@ class Recipe:
     """The system message says how hard to think, and nothing else."""
 
 
-def make_batch(rng: Random, recipe: Recipe, offer: Offer | None = None) -> Batch:
-    """A random batch."""
-    offer = offer or random_offer(rng)
-    effort: Effort = rng.choice(["low", "medium", "high"])
+def make_batch(
+    rng: Random, recipe: Recipe, offer: Offer | None = None, kinds: Random | None = None
+) -> Batch:
+    """A random batch.
+
+    kinds: decides what the tasks are about; batches of the same kinds are of about the same length.
+    """
+    kinds = kinds or rng
+    offer = offer or random_offer(kinds)
+    effort: Effort = kinds.choice(["low", "medium", "high"])
     manner = Manner(recipe.split, recipe.style, effort)
-    prefix = before(rng, offer, effort, recipe)
+    prefix = before(rng, offer, effort, recipe, Random(kinds.random()))
     samples: list[Sample] = []
     for _ in range(recipe.samples):
-        task = random_task(rng, offer, manner)
+        task = random_task(rng, offer, manner, kinds)
         samples.append(sample(task, rendered_calls=rng.random() < 0.1))
     return Batch(prefix, samples)
 
@@ -72,14 +78,14 @@ def random_offer(rng: Random) -> Offer:
     return Offer(python, weather)
 
 
-def random_task(rng: Random, offer: Offer, manner: Manner) -> Task:
+def random_task(rng: Random, offer: Offer, manner: Manner, kinds: Random) -> Task:
     """A task that the offer allows, some with failing calls."""
     if offer.form:
         return formed_task(rng, offer.form, manner)
-    family = rng.choice(families(offer))
+    family = kinds.choice(families(offer))
     task = make_task(rng, family, manner)
-    if family in {"sum", "weather"} and rng.random() < 0.28:
-        return failing(rng, task, 1 if rng.random() < 0.75 else 2)
+    if family in {"sum", "weather"} and kinds.random() < 0.28:
+        return failing(rng, task, 1 if kinds.random() < 0.75 else 2)
     return task
 
 
@@ -93,15 +99,15 @@ def formed_task(rng: Random, form: Form, manner: Manner) -> Task:
 
 def families(offer: Offer) -> list[Family]:
     """The families that an offer allows, each as often as it is drawn."""
-    weights: dict[Family, int] = {"talk": 2}
+    weights: dict[Family, int] = {"talk": 3}
     if offer.python:
-        weights |= {"sum": 6, "two sums": 8}
+        weights |= {"sum": 6, "two sums": 10}
     if offer.weather:
-        weights |= {"weather": 6}
+        weights |= {"weather": 5}
     return [family for family, weight in weights.items() for _ in range(weight)]
 
 
-def before(rng: Random, offer: Offer, effort: Effort, recipe: Recipe) -> list[int]:
+def before(rng: Random, offer: Offer, effort: Effort, recipe: Recipe, kinds: Random) -> list[int]:
     """System message, developer message, finished tasks."""
     if recipe.bare:
         tokens = render([Message("system", f"Reasoning: {effort}\n\n")])
@@ -109,7 +115,7 @@ def before(rng: Random, offer: Offer, effort: Effort, recipe: Recipe) -> list[in
         tokens = render(setting(rng, offer, effort, noisy=recipe.style == "noisy"))
     manner = Manner(None, recipe.style, effort)
     for _ in range(recipe.history):
-        turn = finished(rng, random_task(rng, offer, manner))
+        turn = finished(rng, random_task(rng, offer, manner, kinds))
         if len(tokens) + len(turn) > recipe.room:
             break
         tokens += turn
