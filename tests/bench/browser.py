@@ -61,7 +61,7 @@ def main() -> None:
                 read_html(html, url)
 
         case = Case("text of Python's documentation", read_theirs, read_ours, 10, PAGES, "page")
-        show([case], reference="gpt-oss 0.0.9")
+        show([case], reference="gpt-oss 0.0.9", spend_s=30)
 
 
 if __name__ == "__main__":

@@ -277,7 +277,7 @@ class Walk:
 
 def _leads(attributes: str, text: str) -> tuple[str, str]:
     """Where a link leads, and a name for it if it has no text."""
-    href = _attribute(attributes, "href")
+    href = attributes.partition(' href="')[2].partition('"')[0]
     if "&" in href:
         href = characters(href)
     href = href.strip() or "#"
