@@ -17,6 +17,7 @@ from typing import Any
 
 import anyio
 import structlog
+from anyio.lowlevel import checkpoint
 from ratios import Case, show
 
 from ossia.agent import Agent, Journal, Limits, MemoryJournal, Sampled, Sampling, SQLiteJournal
@@ -250,7 +251,7 @@ async def lateness() -> None:
         async def generate(
             self, prompt: Sequence[int], sampling: Sampling
         ) -> AsyncGenerator[Sampled]:
-            await anyio.sleep(0)  # as every engine does that is asked over a network
+            await checkpoint()  # as every engine does that is asked over a network
             async for piece in super().generate(prompt, sampling):
                 yield piece
 
