@@ -36,6 +36,10 @@ _LINES = words(
     " tbody tfoot thead caption"
 )
 _PARAGRAPHS = words("p dl blockquote menu hr")
+_HEADINGS = words("h1 h2 h3 h4 h5 h6")
+_LINE_EDGES = {edge for name in _LINES for edge in (name, f"/{name}")}
+_PARAGRAPH_EDGES = {edge for name in _PARAGRAPHS for edge in (name, f"/{name}")}
+_HEADING_ENDS = {f"/{name}" for name in _HEADINGS}
 _NO_CELLS = words("table pre ul ol h1 h2 h3 h4 form")
 # Deeper, tables and lists are but a way to make a reader slow.
 _DEEP = 12
@@ -63,6 +67,9 @@ class Walk:
         self._column = 0
         # What a tag does, and what one does for which it counts where it stands.
         self._actions: dict[str, Callable[[], None]] = {
+            **dict.fromkeys(_LINE_EDGES, out.end_line),
+            **dict.fromkeys(_PARAGRAPH_EDGES, self._break),
+            **dict.fromkeys(_HEADING_ENDS, self._end_heading),
             "/a": self._end_link,
             "pre": out.begin_verbatim,
             "/pre": out.end_verbatim,
@@ -92,13 +99,8 @@ class Walk:
             "ul": self._begin_list,
             "ol": self._begin_list,
             "table": self._begin_table,
+            **dict.fromkeys(_HEADINGS, self._begin_heading),
         }
-        for kind, action in ((_LINES, out.end_line), (_PARAGRAPHS, self._break)):
-            for name in kind:
-                self._actions[name] = self._actions[f"/{name}"] = action
-        for level in range(1, 7):
-            self._placed[f"h{level}"] = self._begin_heading
-            self._actions[f"/h{level}"] = self._end_heading
 
     def read(self) -> None:
         """Write the main content, then what else there is, then what surrounds it."""

@@ -57,16 +57,17 @@ class Writer:
 
     def end_line(self) -> None:
         """Begin a new line, if there is anything on this one."""
-        if not self.line:
+        parts = self.line
+        if not parts:
             return
         if self._verbatim:
-            self.line.append("\n")
+            parts.append("\n")
             return
         if self.flat:
-            self.line.append(" ")
+            parts.append(" ")
             return
-        line = " ".join("".join(self.line).split())
-        self.line.clear()
+        line = " ".join("".join(parts).split())
+        parts.clear()
         if line:
             self._lines.append(self._prefix + line)
             self._prefix = ""
