@@ -76,14 +76,12 @@ def shown_with_recall(
     }
     if not offered:
         return shown
-    spoken = [shown.get(at, (message,)) for at, message in enumerate(opening[:2])]
-    for at, messages in enumerate(spoken):
-        for told in messages:
-            if isinstance(told.content, DeveloperContent):
-                shown[at] = (replace(told, content=_offering(told.content)),)
-                return shown
-    shown[0] = (*spoken[0], Message("developer", _offering(DeveloperContent())))
-    return shown
+    for at, message in enumerate(opening[:2]):
+        told = replaced.get(at, message)
+        if told is not None and isinstance(told.content, DeveloperContent):
+            return {**shown, at: (replace(told, content=_offering(told.content)),)}
+    system = shown.get(0, opening[:1])
+    return {**shown, 0: (*system, Message("developer", _offering(DeveloperContent())))}
 
 
 def _offering(content: DeveloperContent) -> DeveloperContent:

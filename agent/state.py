@@ -70,7 +70,8 @@ class State:
         """By a message's index, what a policy put in its place."""
         self.shown_for: dict[int, tuple[Message, ...]] = {}
         """By a message's index, all that is shown in its place."""
-        self._left_out = False
+        self.left_out = False
+        """Whether the model is shown less than all that tools have said."""
         self.count = 0
         """How many records there are."""
         for record in records:
@@ -105,15 +106,10 @@ class State:
         """What tools have said, all of it."""
         return [message for message in self.transcript.messages if message.role == "tool"]
 
-    @property
-    def left_out(self) -> bool:
-        """Whether the model is shown less than that."""
-        return self._left_out
-
     def _show(self) -> None:
         messages = self.transcript.messages
-        self._left_out = any(messages[at].role == "tool" for at in self.replaced)
-        self.shown_for = shown_with_recall(self.opening, self.replaced, offered=self._left_out)
+        self.left_out = any(messages[at].role == "tool" for at in self.replaced)
+        self.shown_for = shown_with_recall(self.opening, self.replaced, offered=self.left_out)
         self.shown = self.transcript.replaced(self.shown_for)
 
     def _take(self, turn: TurnTaken) -> None:

@@ -263,7 +263,7 @@ async def cancelled_sessions(kind: Kind, count: int, chance: random.Random) -> N
 
 @pytest.mark.docker
 @pytest.mark.parametrize("ending", [signal.SIGKILL, signal.SIGTERM])
-async def test_a_local_kernel_ends_with_itsowner_of(ending: signal.Signals) -> None:
+async def test_a_local_kernel_ends_with_its_owner(ending: signal.Signals) -> None:
     left = Left()
     async with running(HOLDER, "UnsafeLocalSandbox") as process:
         owner = left.watch(process.pid)

@@ -43,7 +43,7 @@ _HEADING_ENDS = {f"/{name}" for name in _HEADINGS}
 _NO_CELLS = words("table pre ul ol h1 h2 h3 h4 form")
 # Deeper, tables and lists are but a way to make a reader slow.
 _DEEP = 12
-_BULLETS = [f"{'  ' * depth}* " for depth in range(_DEEP + 1)]
+_INDENTS = ["  " * depth for depth in range(_DEEP + 1)]
 _FIELDS = words("text search email url tel number date password")
 
 # Of all names, those that may be passed over whatever their attributes.
@@ -238,13 +238,11 @@ class Walk:
         self._break()
 
     def _item(self) -> None:
-        depth = len(self._lists)
-        number = self._lists[-1] if depth else 0
-        if not number:
-            self._out.begin(_BULLETS[depth] if depth < _DEEP else _BULLETS[_DEEP])
-            return
-        self._out.begin(f"{'  ' * min(depth, _DEEP)}{number}. ")
-        self._lists[-1] += 1
+        indent = _INDENTS[min(len(self._lists), _DEEP)]
+        number = self._lists[-1] if self._lists else 0
+        self._out.begin(f"{indent}{number}. " if number else f"{indent}* ")
+        if number:
+            self._lists[-1] += 1
 
     def _begin_table(self, at: int) -> None:
         """A table of plain cells is shown row by row; one that lays out a page, block by block."""
@@ -279,10 +277,7 @@ class Walk:
 
 def _leads(attributes: str, text: str) -> tuple[str, str]:
     """Where a link leads, and a name for it if it has no text."""
-    href = attributes.partition(' href="')[2].partition('"')[0]
-    if "&" in href:
-        href = characters(href)
-    href = href.strip() or "#"
+    href = characters(_attribute(attributes, "href")).strip() or "#"
     if text:
         return href, ""
     name = _attribute(attributes, "aria-label") or _attribute(attributes, "title")
