@@ -146,7 +146,8 @@ def engine_python() -> Path:
         return Path(named)
     if find_spec("vllm") is not None:
         return Path(sys.executable)
-    cached = user_cache_path("ossia") / "engine" / "current" / "bin" / "python"
+    # Not by the link: another checkout may set it to another engine while ours is being loaded.
+    cached = (user_cache_path("ossia") / "engine" / "current").resolve() / "bin" / "python"
     if cached.exists():
         return cached
     raise EngineError(

@@ -154,6 +154,18 @@ def test_no_vllm_at_all_is_answered_with_the_ways_to_one(
         engine_python()
 
 
+def test_the_cached_engine_stays_the_same_when_another_takes_its_place(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.delenv("OSSIA_ENGINE_PYTHON", raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    engines = tmp_path / "ossia" / "engine"
+    (engines / "one" / "bin").mkdir(parents=True)
+    (engines / "one" / "bin" / "python").symlink_to(sys.executable)
+    (engines / "current").symlink_to("one")
+    assert engine_python() == engines / "one" / "bin" / "python"
+
+
 async def test_the_server_s_environment_needs_no_network(fake_python: MakePython) -> None:
     tell = 'import os; print(os.environ["TIKTOKEN_ENCODINGS_BASE"], os.environ["HF_HUB_OFFLINE"])\n'
     with pytest.raises(ServerStartError) as raised:
