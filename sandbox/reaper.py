@@ -23,7 +23,9 @@ async def prune() -> list[str]:
     """Remove the containers and folders of dead owners; return their names.
 
     What belongs to a living process of this machine stays; so does what another machine
-    started on a shared daemon, until its day is over. Without a daemon, only folders are looked at.
+    started on a shared daemon, until its day is over. A container that the daemon is still making
+    for an owner killed just now is not there yet: it never starts, and the next call finds it, as
+    the next sandbox's start does. Without a daemon, only folders are looked at.
     """
     removed = await call(_prune_folders)
     try:
