@@ -155,8 +155,13 @@ class Walk:
                 break
             name, extra = names[at], attributes[at]
             if name == "a" and names[at + 1] == "/a":
-                link(texts[at + 1], *_leads(extra, texts[at + 1]))
                 at += 1
+                text = texts[at]
+                # A place in this page is no link, as `link` would find too, but later.
+                if ' href="#' in extra:
+                    line.append(text)
+                else:
+                    link(text, *_leads(extra, text))
                 continue
             if name in _SPECIAL or (extra and (" hidden=" in extra or " role=" in extra)):
                 end = self._passed_over(at, later=later)
@@ -277,7 +282,9 @@ class Walk:
 
 def _leads(attributes: str, text: str) -> tuple[str, str]:
     """Where a link leads, and a name for it if it has no text."""
-    href = characters(_attribute(attributes, "href")).strip() or "#"
+    href = attributes.partition(' href="')[2].partition('"')[0].strip() or "#"
+    if "&" in href:
+        href = characters(href)
     if text:
         return href, ""
     name = _attribute(attributes, "aria-label") or _attribute(attributes, "title")
