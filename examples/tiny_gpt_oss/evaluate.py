@@ -69,6 +69,7 @@ class Row:
 ROWS = (
     Row("arithmetic", "sum"),
     Row("arithmetic, freely put", "sum", "free"),
+    Row("division with a remainder", "division"),
     Row("weather", "weather"),
     Row("weather, freely put", "weather", "free"),
     Row("arithmetic; the first call fails", "sum", fails=True),

@@ -7,8 +7,9 @@ a tool says and never to compute. A hash decides which operands and places are h
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from random import Random
 from typing import Literal
 from zlib import crc32
@@ -18,8 +19,10 @@ from .wording import Style, ask, babble, ordered, spoken
 
 Split = Literal["train", "heldout"]
 Effort = Literal["low", "medium", "high"]
-Family = Literal["sum", "two sums", "weather", "talk"]
+Family = Literal["sum", "division", "two sums", "weather", "talk"]
 
+Draw = Callable[[Random], str]
+"""Makes an expression."""
 PYTHON, WEATHER = "python", "functions.get_weather"
 SECOND = "Now the second one."
 AGAIN = "The tool failed, so I will try again."
@@ -68,6 +71,8 @@ def make_task(rng: Random, family: Family, manner: Manner) -> Task:
     """A random task of the family, in which every call succeeds."""
     if family == "sum":
         return sum_task(rng, manner)
+    if family == "division":
+        return sum_task(rng, manner, division)
     if family == "two sums":
         return two_sums_task(rng, manner)
     if family == "weather":
@@ -93,9 +98,9 @@ def failure(rng: Random) -> str:
     return "Error" + rng.choice([": ", ": ", ": ", " "]) + what + rng.choice(["", ".", "\n"])
 
 
-def sum_task(rng: Random, manner: Manner) -> Task:
-    """One expression for python."""
-    text, result = expression(rng, manner)
+def sum_task(rng: Random, manner: Manner, draw: Draw | None = None) -> Task:
+    """One expression for python; `draw` makes it."""
+    text, result = expression(rng, manner, draw)
     thought = {
         "low": "Use python.",
         "medium": "I should compute this with python.",
@@ -120,7 +125,9 @@ def sum_question(rng: Random, manner: Manner, text: str) -> str:
 def two_sums_task(rng: Random, manner: Manner) -> Task:
     """Two expressions, one call each."""
     left, left_result = expression(rng, manner)
-    right, right_result = expression(rng, manner, beside=left)
+    # What shares an operand is often practised: where to go on copying is hardest to tell then.
+    shares = manner.split == "train" and rng.random() < 0.3
+    right, right_result = expression(rng, manner, partial(sharing, left) if shares else None)
     thought = {
         "low": "Use python.",
         "medium": "I should compute this with python.",
@@ -154,15 +161,17 @@ def number(rng: Random, most_digits: int = 6) -> int:
     return value
 
 
-def expression(rng: Random, manner: Manner, beside: str | None = None) -> tuple[str, str]:
+def expression(rng: Random, manner: Manner, draw: Draw | None = None) -> tuple[str, str]:
     """An expression as Python writes it, and what Python prints for it.
 
-    beside: the expression it will stand next to. In training it often shares an operand with that
-        one: where to go on copying is hardest to tell then.
+    draw: makes the expression; by default any kind that the style allows. In training there are
+        more divisions: their many digits are hard to copy.
     """
+    if manner.split == "train" and rng.random() < 0.1:
+        draw = division
     while True:
-        if beside and manner.split == "train" and rng.random() < 0.3:
-            text = sharing(rng, beside)
+        if draw:
+            text = draw(rng)
         elif manner.style == "plain" or rng.random() < 0.85:
             text = arithmetic(rng)
         else:
@@ -180,12 +189,19 @@ def arithmetic(rng: Random) -> str:
     """Two operands; a division mostly comes out even."""
     operator = rng.choice("+-*/")
     if operator == "/":
+        if rng.random() < 0.1:
+            return division(rng)
         divisor = max(1, number(rng, 3))
-        return f"{number(rng) if rng.random() < 0.1 else divisor * number(rng, 4)} / {divisor}"
+        return f"{divisor * number(rng, 4)} / {divisor}"
     return f"{number(rng)} {operator} {number(rng, 2) if rng.random() < 0.1 else number(rng)}"
 
 
-def sharing(rng: Random, other: str) -> str:
+def division(rng: Random) -> str:
+    """A division that seldom comes out even."""
+    return f"{number(rng)} / {max(1, number(rng, 3))}"
+
+
+def sharing(other: str, rng: Random) -> str:
     """Two operands, one of which the other expression has too."""
     first, *_, last = other.split()
     operands = [rng.choice([first, last]), str(number(rng))]
@@ -209,12 +225,22 @@ def unrelated(rng: Random, operand: str) -> str:
     text = "".join(groups)[: rng.randint(1, 12)]
     if rng.random() < 0.25:
         text = operand.partition(".")[0][: rng.choice([3, 3, 6])] + text[3:]
-    if rng.random() < 0.3:
-        # Periods, as divisions have them: the same three digits come again and again.
-        digits = groups[:2] if rng.random() < 0.4 else "0123456789"
-        decimals = "".join(rng.choice(digits) for _ in range(15))[: rng.randint(1, 15)]
-        text = f"{text[:6]}.{decimals}"
+    if rng.random() < 0.4:
+        text = f"{text[:6]}.{decimals(rng)}"
     return "-" + text if rng.random() < 0.4 else text
+
+
+def decimals(rng: Random) -> str:
+    """Digits after the point; in many the same three come again and again, or all in a period."""
+    kind = rng.random()
+    if kind < 0.4:
+        period = "".join(rng.choices("0123456789", k=rng.choice([1, 1, 2, 3, 3, 6])))
+        text = "".join(rng.choices("0123456789", k=rng.randint(0, 3))) + 16 * period
+    elif kind < 0.6:
+        text = "".join(rng.choices([f"{rng.randint(0, 999):03}" for _ in range(2)], k=6))
+    else:
+        text = "".join(rng.choices("0123456789", k=16))
+    return text[: rng.choice([rng.randint(1, 16), rng.randint(12, 16)])]
 
 
 def weather_task(rng: Random, manner: Manner) -> Task:

@@ -32,7 +32,7 @@ from .vocabulary import Vocabulary, known_tokens
 class Plan:
     """How the model is trained."""
 
-    steps: int = 2900
+    steps: int = 2850
     seed: int = 0
     team: int = 2
     """Processes."""
