@@ -282,9 +282,7 @@ class Walk:
 
 def _leads(attributes: str, text: str) -> tuple[str, str]:
     """Where a link leads, and a name for it if it has no text."""
-    href = attributes.partition(' href="')[2].partition('"')[0].strip() or "#"
-    if "&" in href:
-        href = characters(href)
+    href = characters(_attribute(attributes, "href")).strip() or "#"
     if text:
         return href, ""
     name = _attribute(attributes, "aria-label") or _attribute(attributes, "title")
