@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
-from collections.abc import Callable, Generator
+from collections.abc import Awaitable, Callable, Generator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -58,9 +58,9 @@ class Left:
             client.close()
         return found
 
-    async def nothing(self) -> None:
+    async def nothing(self, meanwhile: Callable[[], Awaitable[object]] | None = None) -> None:
         """Wait until nothing is left; a container that ends takes a moment."""
-        await until(lambda: not self())
+        await until(lambda: not self(), meanwhile)
 
 
 def owner_of(pid: int) -> Owner:
@@ -90,8 +90,15 @@ def _command(pid: int) -> bytes:
         return b""
 
 
-async def until(condition: Callable[[], bool]) -> None:
-    """Wait for what other processes do, of which no event tells us."""
+async def until(
+    condition: Callable[[], bool], meanwhile: Callable[[], Awaitable[object]] | None = None
+) -> None:
+    """Wait for what other processes do, of which no event tells us.
+
+    meanwhile: done as long as the condition does not hold.
+    """
     with anyio.fail_after(40):
-        while not condition():  # noqa: ASYNC110 - see above
+        while not condition():
+            if meanwhile is not None:
+                await meanwhile()
             await anyio.sleep(0.1)

@@ -234,11 +234,9 @@ async def test_200_sessions_with_cancellations_and_killed_owners_leave_nothing(k
             left.watch(owner.pid)
             await lines(owner, begun - 1)
             owner.kill()
+    await prune()
     # What the daemon is still making for the dead when the reaper looks, it finds the next time.
-    with anyio.fail_after(40):
-        while left():
-            await prune()
-            await anyio.sleep(0.1)
+    await left.nothing(meanwhile=prune)
     # Idle worker threads of the event loop are shared, and few.
     assert threading.active_count() <= threads + 8
 
