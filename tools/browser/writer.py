@@ -7,8 +7,10 @@ from urllib.parse import urljoin, urlsplit
 
 # A page must not be able to write what looks like a link or a citation. As in the reference.
 _LOOKALIKES = (("【", "〖"), ("】", "〗"), ("◼", "◾"), ("\u200b", ""))
-# A name of a file, with folders before it or none.
-_PLAIN_PATH = re.compile(r"(?:\.\.?/)*(?:[\w-][\w.-]*/)*[\w-][\w.-]*", re.ASCII)
+# The name of a file, with folders before it or none, and before these the way up to them.
+_PLAIN_PATH = re.compile(r"(/|(?:\.\.?/)*)((?:[\w-][\w.-]*/)*[\w-][\w.-]*)", re.ASCII)
+_PLAIN_URL = re.compile(r"https?://([\w.-]+)(?:/[\w./~%-]*)?", re.ASCII)
+_UNKNOWN = ("", "")
 
 
 def harmless(text: str) -> str:
@@ -33,8 +35,8 @@ class Writer:
         self._marks: list[int] = []
         self._links: dict[str, int] = {}
         self._pages: dict[str, tuple[str, str] | None] = {}
-        self._folders: dict[str, str] = {}
-        self._targets: dict[str, tuple[int, str] | None] = {}
+        self._above: dict[str, str] = {}
+        self._targets: dict[str, tuple[str, str] | None] = {}
         self._images = 0
         self._verbatim = False
         self.flat = 0
@@ -121,14 +123,15 @@ class Writer:
         if target is None:
             self.line.append(text)
             return
+        opening, closing = target
         clean = text if self._verbatim else " ".join(text.split())
-        number, host = target
-        mark = f"【{number}†{(clean or harmless(name)).replace('†', '‡')}{host}】"
-        if clean != text:
+        shown = (clean or harmless(name)).replace("†", "‡")
+        if clean == text:
+            self.line += (opening, shown, closing)
+        else:
             before = " " if text[:1].isspace() else ""
             after = " " if text[-1:].isspace() else ""
-            mark = f"{before}{mark}{after}"
-        self.line.append(mark)
+            self.line += (before, opening, shown, closing, after)
 
     def frame(self, source: str, name: str) -> None:
         """Link a page within this one, on a line of its own, if it is a page."""
@@ -142,38 +145,42 @@ class Writer:
         self.write(f"[Image {self._images}: {alt}]" if alt else f"[Image {self._images}]")
         self._images += 1
 
-    def _target(self, href: str) -> tuple[int, str] | None:
-        """The number of a link to another page, and `†host` if that is another."""
-        if href[0] == "#":
-            return None
-        if href in self._targets:
-            return self._targets[href]
-        found: tuple[int, str] | None = None
+    def _target(self, href: str) -> tuple[str, str] | None:
+        """What stands around the text of a link to another page: its number, and its host."""
+        known = self._targets.get(href, _UNKNOWN)
+        if known is not _UNKNOWN:
+            return known
+        found: tuple[str, str] | None = None
         path, mark, fragment = href.partition("#")
-        page = self._page(path)
+        page = self._page(path) if path else None
         if page is not None:
-            target, host = page
-            number = self._links.setdefault(target + mark + fragment, len(self._links))
-            found = number, host
+            address, closing = page
+            number = self._links.setdefault(address + mark + fragment, len(self._links))
+            found = f"【{number}†", closing
         self._targets[href] = found
         return found
 
     def _page(self, path: str) -> tuple[str, str] | None:
-        """The absolute address of another page, and `†host` if that is another."""
-        if path not in self._pages:
-            self._pages[path] = self._near(path) or self._far(path)
-        return self._pages[path]
+        """The absolute address of another page, and what closes a link to it."""
+        known = self._pages.get(path, _UNKNOWN)
+        if known is _UNKNOWN:
+            known = self._pages[path] = self._near(path) or self._far(path)
+        return known
 
     def _near(self, path: str) -> tuple[str, str] | None:
-        """A page of the same host, if its path is plain; a page has many of a few folders."""
-        if not self._host or not _PLAIN_PATH.fullmatch(path):
+        """A page of the same host, if its path is plain; most links of most pages lead to such."""
+        plain = _PLAIN_PATH.fullmatch(path) if self._host else None
+        if plain is None:
             return None
-        folder, _, name = path.rpartition("/")
-        if folder not in self._folders:
-            self._folders[folder] = urljoin(self._base, f"{folder or '.'}/")
-        return self._folders[folder] + name, ""
+        way_up, way_down = plain.groups()
+        if way_up not in self._above:
+            self._above[way_up] = urljoin(self._base, way_up or "./")
+        return self._above[way_up] + way_down, "】"
 
     def _far(self, path: str) -> tuple[str, str] | None:
+        plain = _PLAIN_URL.fullmatch(path)
+        if plain is not None:
+            return path, self._closing(plain[1])
         try:
             target = urljoin(self._base, path)
             parts = urlsplit(target)
@@ -181,4 +188,7 @@ class Writer:
             return None
         if parts.scheme not in {"http", "https"} or not parts.netloc:
             return None
-        return target, "" if parts.netloc == self._host else f"†{parts.netloc}"
+        return target, self._closing(parts.netloc)
+
+    def _closing(self, host: str) -> str:
+        return "】" if host == self._host else f"†{host}】"
