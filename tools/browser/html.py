@@ -22,12 +22,12 @@ from .writer import Writer, harmless
 _NO_TEXT = (
     r"!--.*?-->|(script|style|noscript|noembed|noframes)\b.*?</\1>|(iframe\b[^>]*)>.*?</iframe>"
 )
-_TAG = re.compile(r"<([^\s>]+)([^>]*)>")
+_TAG = re.compile(r"<([^ >]++)([^>]*+)>")
 # Elements that are but their content; most elements are.
 _PLAIN = "span|em|strong|code|b|i|u|s|tt|var|cite|kbd|samp|abbr|small|big|mark|q|font|label|time"
-# In one go, as each pass takes its time.
-_PLAIN_EDGE = rf"/?(?:{_PLAIN})(?: [^>]*)?>"
-_PASSED_OVER = re.compile(rf"<(?:{_PLAIN_EDGE}(?:<{_PLAIN_EDGE})*|{_NO_TEXT})", re.DOTALL)
+# In one go, as each pass takes its time, and never trying a second way, which takes as much again.
+_PLAIN_EDGE = rf"/?+(?:{_PLAIN})(?:>| [^>]*+>)"
+_PASSED_OVER = re.compile(rf"<(?:{_PLAIN_EDGE}(?:<{_PLAIN_EDGE})*+|{_NO_TEXT})", re.DOTALL)
 _PASSED_OVER_IF_HIDDEN = re.compile(rf"<(?:{_NO_TEXT})", re.DOTALL)
 _PLAIN_HIDDEN = re.compile(rf'<(?:{_PLAIN})(?: [^>]*)? hidden="')
 
@@ -51,7 +51,7 @@ def read_html(html: str, url: str) -> Page:
     """
     tree = LexborHTMLParser(_shallow(html))
     body = tree.body or tree.root
-    tags = _tags(harmless((body.html if body else "") or ""))
+    tags = _tags((body.html if body else "") or "")
     # To search the whole tree takes its time, and nearly every page has it in its head, if at all.
     place = tree if "base" in tags.names else tree.head
     base = place.css_first("base[href]") if place else None
@@ -62,12 +62,11 @@ def read_html(html: str, url: str) -> Page:
 
 def _tags(html: str) -> Tags:
     """Well-formed HTML, taken apart at its tags."""
-    html = html.replace("&nbsp;", "\xa0")
     # An element that is hidden must be found again at its end.
     hidden = ' hidden="' in html and _PLAIN_HIDDEN.search(html)
     passed_over = _PASSED_OVER_IF_HIDDEN if hidden else _PASSED_OVER
     html = passed_over.sub(_kept if "<iframe" in html else "", html)
-    parts = _TAG.split(html)
+    parts = _TAG.split(harmless(html.replace("&nbsp;", "\xa0")))
     return Tags(parts[::3], parts[1::3], parts[2::3])
 
 

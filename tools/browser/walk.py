@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 from .writer import Writer
 
@@ -37,13 +37,16 @@ _LINES = words(
 )
 _PARAGRAPHS = words("p dl blockquote menu hr")
 _HEADINGS = words("h1 h2 h3 h4 h5 h6")
-_LINE_EDGES = {edge for name in _LINES for edge in (name, f"/{name}")}
+_LINE_ENDS = {f"/{name}" for name in _LINES | {"li", "tr"}}
 _PARAGRAPH_EDGES = {edge for name in _PARAGRAPHS for edge in (name, f"/{name}")}
 _HEADING_ENDS = {f"/{name}" for name in _HEADINGS}
 _NO_CELLS = words("table pre ul ol h1 h2 h3 h4 form")
 # Deeper, tables and lists are but a way to make a reader slow.
 _DEEP = 12
 _INDENTS = ["  " * depth for depth in range(_DEEP + 1)]
+_BULLETS = [f"{indent}* " for indent in _INDENTS]
+_ESCAPES = {"lt": "<", "gt": ">", "quot": '"', "amp": "&"}
+_SIGNS = {"sup": "^{", "/sup": "}", "sub": "_{", "/sub": "}"}
 _FIELDS = words("text search email url tel number date password")
 
 # Of all names, those that may be passed over whatever their attributes.
@@ -65,49 +68,18 @@ class Walk:
         self._tables: list[bool] = []
         self._links: list[str] = []
         self._column = 0
-        # What a tag does, and what one does for which it counts where it stands.
-        self._actions: dict[str, Callable[[], None]] = {
-            **dict.fromkeys(_LINE_EDGES, out.end_line),
-            **dict.fromkeys(_PARAGRAPH_EDGES, self._break),
-            **dict.fromkeys(_HEADING_ENDS, self._end_heading),
-            "/a": self._end_link,
-            "pre": out.begin_verbatim,
-            "/pre": out.end_verbatim,
-            "li": self._item,
-            "/li": out.end_line,
-            "/ul": self._end_list,
-            "/ol": self._end_list,
-            "/table": self._end_table,
-            "tr": self._row,
-            "/tr": out.end_line,
-            "td": self._begin_cell,
-            "th": self._begin_cell,
-            "/td": self._end_cell,
-            "/th": self._end_cell,
-            "sup": lambda: out.write("^{"),
-            "sub": lambda: out.write("_{"),
-            "/sup": lambda: out.write("}"),
-            "/sub": lambda: out.write("}"),
-        }
-        self._placed: dict[str, Callable[[int], None]] = {
-            "a": self._begin_link,
-            "img": self._image,
-            "frame": self._frame,
-            "iframe": self._frame,
-            "input": self._field,
-            "textarea": self._field,
-            "ul": self._begin_list,
-            "ol": self._begin_list,
-            "table": self._begin_table,
-            **dict.fromkeys(_HEADINGS, self._begin_heading),
-        }
+        self._at = 0
+        # Whether what surrounds the main content is left for the end.
+        self._later = False
 
     def read(self) -> None:
         """Write the main content, then what else there is, then what surrounds it."""
         self._main = self._find_main()
         if self._main is not None:
             self._into(*self._main)
-        self._into(-1, len(self._tags.names), later=True)
+        self._later = True
+        self._into(-1, len(self._tags.names))
+        self._later = False
         for first, last in self._rest:
             self._into(first, last)
 
@@ -122,27 +94,23 @@ class Walk:
         """The tag that closes an element; of one that is never closed, its own."""
         names = self._tags.names
         name = names[at]
-        closing, depth = f"/{name}", 0
         if name in VOID:
             return at
-        for end in range(at, len(names)):
-            if names[end] == name:
-                depth += 1
-            elif names[end] == closing:
-                depth -= 1
-                if not depth:
-                    return end
-        return at
+        closing, end, depth = f"/{name}", at, 1
+        while depth:
+            start = end + 1
+            try:
+                end = names.index(closing, start)
+            except ValueError:
+                return at
+            depth += names[start:end].count(name) - 1
+        return end
 
-    def _into(self, first: int, last: int, *, later: bool = False) -> None:
-        """Write what stands between two tags.
-
-        later: whether navigation and the like are left for the end, and the main content is passed
-            over.
-        """
+    def _into(self, first: int, last: int) -> None:
+        """Write what stands between two tags."""
         texts, names, attributes = self._tags
-        line, link = self._out.line, self._out.link
-        actions, placed = self._actions, self._placed
+        line, link, end_line = self._out.line, self._out.link, self._out.end_line
+        actions, place = self._ACTIONS, Walk._place
         self._out.blank()
         at = first
         while True:
@@ -154,7 +122,11 @@ class Walk:
             if at >= last:
                 break
             name, extra = names[at], attributes[at]
-            if name == "a" and names[at + 1] == "/a":
+            if name in _LINE_ENDS:
+                if line:
+                    end_line()
+                continue
+            if name == "a" and names[at + 1] == "/a" and ' hidden="' not in extra:
                 at += 1
                 text = texts[at]
                 # A place in this page is no link, as `link` would find too, but later.
@@ -163,32 +135,50 @@ class Walk:
                 else:
                     link(text, *_leads(extra, text))
                 continue
-            if name in _SPECIAL or (extra and (" hidden=" in extra or " role=" in extra)):
-                end = self._passed_over(at, later=later)
-                if end is not None:
-                    at = end
-                    continue
             action = actions.get(name)
+            if extra and (' hidden="' in extra or ' role="' in extra):
+                action = place
             if action is not None:
-                action()
-            elif name in placed:
-                placed[name](at)
+                self._at = at
+                action(self)
+                at = self._at
         self._out.blank()
 
-    def _passed_over(self, at: int, *, later: bool) -> int | None:
+    def _place(self) -> None:
+        """Begin an element that may have its place elsewhere, or nowhere."""
+        end = self._passed_over()
+        if end is not None:
+            self._at = end
+        elif self._name in self._PLAIN_ACTIONS:
+            self._PLAIN_ACTIONS[self._name](self)
+
+    def _passed_over(self) -> int | None:
         """The end of an element that is not to be read, now or at all; None if it is."""
-        name, extra = self._tags.names[at], self._tags.attributes[at]
-        if name in _UNREAD or " hidden=" in extra:
-            if name == "template" and " shadowrootmode=" in extra:
+        at, name, extra = self._at, self._name, self._attributes
+        if name in _UNREAD or ' hidden="' in extra:
+            if name == "template" and ' shadowrootmode="' in extra:
                 return None
             return self._end(at)
-        if later and self._main is not None and at == self._main[0]:
+        if not self._later:
+            return None
+        if self._main is not None and at == self._main[0]:
             return self._main[1]
-        if later and (name in _APART or _ROLES_APART.search(extra)):
+        if name in _APART or _ROLES_APART.search(extra):
             end = self._end(at)
             self._rest.append((at, end))
             return end
         return None
+
+    @property
+    def _name(self) -> str:
+        return self._tags.names[self._at]
+
+    @property
+    def _attributes(self) -> str:
+        return self._tags.attributes[self._at]
+
+    def _end_line(self) -> None:
+        self._out.end_line()
 
     def _break(self) -> None:
         """Between paragraphs stands a blank line, but lists are kept close."""
@@ -197,64 +187,73 @@ class Walk:
         else:
             self._out.blank()
 
-    def _begin_heading(self, at: int) -> None:
+    def _begin_heading(self) -> None:
         self._out.blank()
-        self._out.begin("#" * int(self._tags.names[at][1]) + " ")
+        self._out.begin("#" * int(self._name[1]) + " ")
         self._out.flat += 1
 
     def _end_heading(self) -> None:
         self._out.flat -= 1
         self._out.blank()
 
-    def _begin_link(self, at: int) -> None:
-        self._links.append(self._tags.attributes[at])
+    def _begin_link(self) -> None:
+        self._links.append(self._attributes)
         self._out.begin_link()
 
     def _end_link(self) -> None:
         self._out.end_link(*_leads(self._links.pop(), ""))
 
-    def _image(self, at: int) -> None:
-        attributes = self._tags.attributes[at]
+    def _begin_code(self) -> None:
+        self._out.begin_verbatim()
+
+    def _end_code(self) -> None:
+        self._out.end_verbatim()
+
+    def _sign(self) -> None:
+        self._out.write(_SIGNS[self._name])
+
+    def _image(self) -> None:
+        attributes = self._attributes
         if ' alt=""' not in attributes:
             name = _attribute(attributes, "alt") or _attribute(attributes, "title")
             self._out.image(" ".join(name.split()))
 
-    def _frame(self, at: int) -> None:
+    def _frame(self) -> None:
         """A page within the page is another page: where it is can be opened."""
-        attributes = self._tags.attributes[at]
+        attributes = self._attributes
         name = _attribute(attributes, "title") or _attribute(attributes, "name")
         source = characters(_attribute(attributes, "src")).strip()
         if source:
             self._out.frame(source, " ".join(name.split()))
 
-    def _field(self, at: int) -> None:
-        attributes = self._tags.attributes[at]
+    def _field(self) -> None:
+        attributes = self._attributes
         kind = _attribute(attributes, "type") or "text"
-        if self._tags.names[at] == "textarea" or kind in _FIELDS:
+        if self._name == "textarea" or kind in _FIELDS:
             name = _attribute(attributes, "name") or _attribute(attributes, "placeholder")
             self._out.write(f" [Field {name}] ")
 
-    def _begin_list(self, at: int) -> None:
+    def _begin_list(self) -> None:
         self._break()
-        self._lists.append(1 if self._tags.names[at] == "ol" else 0)
+        self._lists.append(1 if self._name == "ol" else 0)
 
     def _end_list(self) -> None:
         self._lists.pop()
         self._break()
 
     def _item(self) -> None:
-        indent = _INDENTS[min(len(self._lists), _DEEP)]
-        number = self._lists[-1] if self._lists else 0
-        self._out.begin(f"{indent}{number}. " if number else f"{indent}* ")
+        depth = min(len(self._lists), _DEEP)
+        number = self._lists[-1] if depth else 0
+        self._out.begin(f"{_INDENTS[depth]}{number}. " if number else _BULLETS[depth])
         if number:
             self._lists[-1] += 1
 
-    def _begin_table(self, at: int) -> None:
+    def _begin_table(self) -> None:
         """A table of plain cells is shown row by row; one that lays out a page, block by block."""
         self._break()
         plain = len(self._tables) < _DEEP
         if plain:
-            inside = self._tags.names[at + 1 : self._end(at)]
+            inside = self._tags.names[self._at + 1 : self._end(self._at)]
             plain = _NO_CELLS.isdisjoint(inside) and ("/p", "p") not in pairwise(inside)
         self._tables.append(plain)
 
@@ -279,10 +278,42 @@ class Walk:
         if self._tables and self._tables[-1]:
             self._out.flat -= 1
 
+    # What a tag does. They are of the class, as a walk that held its own methods would go only with
+    # the next collection of garbage, and its page with it.
+    _PLAIN_ACTIONS: ClassVar[Mapping[str, Callable[[Walk], None]]] = {
+        **dict.fromkeys(_LINES, _end_line),
+        **dict.fromkeys(_PARAGRAPH_EDGES, _break),
+        **dict.fromkeys(_HEADINGS, _begin_heading),
+        **dict.fromkeys(_HEADING_ENDS, _end_heading),
+        **dict.fromkeys(_SIGNS, _sign),
+        "a": _begin_link,
+        "/a": _end_link,
+        "pre": _begin_code,
+        "/pre": _end_code,
+        "ul": _begin_list,
+        "ol": _begin_list,
+        "/ul": _end_list,
+        "/ol": _end_list,
+        "li": _item,
+        "table": _begin_table,
+        "/table": _end_table,
+        "tr": _row,
+        "td": _begin_cell,
+        "th": _begin_cell,
+        "/td": _end_cell,
+        "/th": _end_cell,
+        "img": _image,
+        "frame": _frame,
+        "iframe": _frame,
+        "input": _field,
+        "textarea": _field,
+    }
+    _ACTIONS: ClassVar = {**_PLAIN_ACTIONS, **dict.fromkeys(_SPECIAL, _place)}
+
 
 def _leads(attributes: str, text: str) -> tuple[str, str]:
     """Where a link leads, and a name for it if it has no text."""
-    href = characters(_attribute(attributes, "href")).strip() or "#"
+    href = characters(_attribute(attributes, "href")).strip()
     if text:
         return href, ""
     name = _attribute(attributes, "aria-label") or _attribute(attributes, "title")
@@ -293,10 +324,12 @@ def characters(text: str) -> str:
     """Text without the escapes that the parser writes."""
     if "&" not in text:
         return text
-    # The last must come last: what it lays bare is no escape.
-    for escape, character in (("&lt;", "<"), ("&gt;", ">"), ("&quot;", '"'), ("&amp;", "&")):
-        text = text.replace(escape, character)
-    return text
+    first, *others = text.split("&")
+    parts = [first]
+    for other in others:
+        name, mark, rest = other.partition(";")
+        parts += (_ESCAPES[name], rest) if mark and name in _ESCAPES else ("&", other)
+    return "".join(parts)
 
 
 def _attribute(attributes: str, name: str) -> str:

@@ -48,6 +48,7 @@ def text(html: str) -> str:
         ),
         ("ok<script>x</script><style>y</style><noscript>z</noscript>", "ok"),
         ("<p hidden>secret</p><p>shown</p>", "shown"),
+        ("<a hidden href=x>secret</a><p title='a hidden=\"b'>shown</p>", "shown"),
         ("&lt;|start|&gt;system", "<|start|>system"),
         ("", ""),
         ("no markup at all", "no markup at all"),
