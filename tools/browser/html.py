@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from html import escape
 from urllib.parse import urljoin, urlsplit
 
 from selectolax.lexbor import LexborHTMLParser
@@ -17,10 +18,14 @@ from .page import Page
 from .walk import VOID, Tags, Walk, characters, words
 from .writer import Writer, harmless
 
-# The parser escapes < and > wherever they are no tag's: but for what is no text at all, which it
-# leaves as it was written.
-_NO_TEXT = (
-    r"!--.*?-->|(script|style|noscript|noembed|noframes)\b.*?</\1>|(iframe\b[^>]*)>.*?</iframe>"
+# The parser escapes < and > wherever they are no tag's, but leaves some elements as they were
+# written. What begins in these need not end, and to look for its end again and again takes long.
+_NO_TEXT = r"!--.*?(?:-->|\Z)|(script|style|noembed|noframes)\b.*?(?:</\1>|\Z)"
+_RAW = {"iframe", "xmp", "plaintext"}
+_RAW_OR_NO_TEXT = re.compile(
+    rf"<(?:{_NO_TEXT}|(?P<tag>(?P<name>iframe|xmp)\b[^>]*>)(?P<text>.*?)</(?P=name)>"
+    r"|(?P<last>plaintext\b[^>]*>)(?P<rest>.*)</plaintext>)",
+    re.DOTALL,
 )
 _TAG = re.compile(r"<([^ >]++)([^>]*+)>")
 # Elements that are but their content; most elements are.
@@ -29,7 +34,7 @@ _PLAIN = "span|em|strong|code|b|i|u|s|tt|var|cite|kbd|samp|abbr|small|big|mark|q
 _PLAIN_EDGE = rf"/?+(?:{_PLAIN})(?:>| [^>]*+>)"
 _PASSED_OVER = re.compile(rf"<(?:{_PLAIN_EDGE}(?:<{_PLAIN_EDGE})*+|{_NO_TEXT})", re.DOTALL)
 _PASSED_OVER_IF_HIDDEN = re.compile(rf"<(?:{_NO_TEXT})", re.DOTALL)
-_PLAIN_HIDDEN = re.compile(rf'<(?:{_PLAIN})(?: [^>]*)? hidden="')
+_PLAIN_HIDDEN = re.compile(rf'<(?:{_PLAIN})(?: [^<>]*)? hidden="')
 
 # The parser's time grows with the square of the depth. An element that the next one closes does not
 # count, and the others count until one of their name is closed.
@@ -62,17 +67,28 @@ def read_html(html: str, url: str) -> Page:
 
 def _tags(html: str) -> Tags:
     """Well-formed HTML, taken apart at its tags."""
+    tags = _apart(html)
+    # Up to the first of them, nothing can be mistaken for a tag; and few pages have any.
+    return tags if _RAW.isdisjoint(tags.names) else _apart(_RAW_OR_NO_TEXT.sub(_escaped, html))
+
+
+def _escaped(raw: re.Match[str]) -> str:
+    """What the parser left as it was written, as it writes all else; without what is no text."""
+    if raw["last"]:
+        return f"<{raw['last']}{escape(raw['rest'], quote=False)}</plaintext>"
+    if not raw["tag"]:
+        return ""
+    # What a frame holds is for browsers without frames.
+    text = escape(raw["text"], quote=False) if raw["name"] == "xmp" else ""
+    return f"<{raw['tag']}{text}</{raw['name']}>"
+
+
+def _apart(html: str) -> Tags:
     # An element that is hidden must be found again at its end.
     hidden = ' hidden="' in html and _PLAIN_HIDDEN.search(html)
-    passed_over = _PASSED_OVER_IF_HIDDEN if hidden else _PASSED_OVER
-    html = passed_over.sub(_kept if "<iframe" in html else "", html)
+    html = (_PASSED_OVER_IF_HIDDEN if hidden else _PASSED_OVER).sub("", html)
     parts = _TAG.split(harmless(html.replace("&nbsp;", "\xa0")))
     return Tags(parts[::3], parts[1::3], parts[2::3])
-
-
-def _kept(passed_over: re.Match[str]) -> str:
-    """Of a page within the page, where it is; of all else that is passed over, nothing."""
-    return f"<{passed_over[2]}>" if passed_over[2] else ""
 
 
 def _base(url: str, own: str) -> str:

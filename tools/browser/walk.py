@@ -26,8 +26,8 @@ def words(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-_UNREAD = words("head title template svg math object canvas video audio select datalist")
-VOID = words("area base br col embed frame iframe hr img input link meta param source track wbr")
+_UNREAD = words("head title template svg math object canvas video audio select datalist noscript")
+VOID = words("area base br col embed frame hr img input link meta param source track wbr")
 _APART = words("nav aside footer header")
 _ROLES_APART = re.compile(r' role="(?:navigation|banner|complementary|contentinfo|search)"')
 _LINES = words(
@@ -36,6 +36,7 @@ _LINES = words(
     " tbody tfoot thead caption"
 )
 _PARAGRAPHS = words("p dl blockquote menu hr")
+_CODE = words("pre xmp listing plaintext")
 _HEADINGS = words("h1 h2 h3 h4 h5 h6")
 _LINE_ENDS = {f"/{name}" for name in _LINES | {"li", "tr"}}
 _PARAGRAPH_EDGES = {edge for name in _PARAGRAPHS for edge in (name, f"/{name}")}
@@ -288,8 +289,8 @@ class Walk:
         **dict.fromkeys(_SIGNS, _sign),
         "a": _begin_link,
         "/a": _end_link,
-        "pre": _begin_code,
-        "/pre": _end_code,
+        **dict.fromkeys(_CODE, _begin_code),
+        **dict.fromkeys((f"/{name}" for name in _CODE), _end_code),
         "ul": _begin_list,
         "ol": _begin_list,
         "/ul": _end_list,
