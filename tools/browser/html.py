@@ -39,8 +39,9 @@ _PLAIN_HIDDEN = re.compile(rf'<(?:{_PLAIN})(?: [^<>]*)? hidden="')
 # The parser's time grows with the square of the depth. An element that the next one closes does not
 # count, and the others count until one of their name is closed.
 MAX_DEPTH = 5_000
-_EDGE = re.compile(r"<(/?)([a-zA-Z][^\s<>/]*)")
+_EDGE = re.compile(r"<(/?[a-zA-Z][^\s<>/]*)")
 _FLAT = VOID | words("p li dt dd option optgroup tr td th tbody thead tfoot rp rt")
+_AT_ONCE = 1_000
 
 
 # The memory of each page's tree would go back to the system, to be taken again, and cleared again,
@@ -111,15 +112,16 @@ def _title(tree: LexborHTMLParser, url: str) -> str:
 def _shallow(html: str) -> str:
     """The HTML up to where it is nested too deeply for any reader but a slow one."""
     edges = html.count("<")
-    if edges < 2 * MAX_DEPTH or edges - html.count("</") < 2 * MAX_DEPTH:
+    if edges < 2 * MAX_DEPTH or edges - html.count("</") < 2 * MAX_DEPTH or not _may_be_deep(html):
         return html
     depth = 0
     open_elements: Counter[str] = Counter()
     for edge in _EDGE.finditer(html):
-        name = edge[2].lower()
+        tag = edge[1].lower()
+        name = tag.removeprefix("/")
         if name in _FLAT:
             continue
-        if not edge[1]:
+        if tag == name:
             open_elements[name] += 1
             depth += 1
         elif open_elements[name]:
@@ -128,3 +130,28 @@ def _shallow(html: str) -> str:
         if depth > MAX_DEPTH:
             return html[: edge.start()]
     return html
+
+
+def _may_be_deep(html: str) -> bool:
+    """Whether elements could be nested too deeply, by an estimate that is quick, and never too low.
+
+    It counts many tags at once, as if all that end among them had ended before any began.
+    """
+    tags = _EDGE.findall(html)
+    depth = 0
+    open_elements: Counter[str] = Counter()
+    for start in range(0, len(tags), _AT_ONCE):
+        counted = Counter(tags[start : start + _AT_ONCE])
+        for tag, count in counted.items():
+            if tag[0] == "/":
+                ended = min(count, open_elements[tag[1:]])
+                open_elements[tag[1:]] -= ended
+                depth -= ended
+        for tag, count in counted.items():
+            if tag[0] != "/" and tag not in _FLAT:
+                open_elements[tag] += count
+                depth += count
+        # Among those that were counted at once, it may have been deeper.
+        if depth > MAX_DEPTH - _AT_ONCE:
+            return True
+    return False

@@ -170,10 +170,12 @@ def test_what_is_nested_to_slow_the_reader_down_is_read_to_a_depth() -> None:
     assert "deep" not in page.text
     # Ends that end nothing do not hide it.
     assert "deep" not in text(f"{'</i>' * 60_000}{LEVELS}deep")
+    assert "deep" not in text(f"{'<div></i>' * 20_000}deep")
 
 
 def test_a_page_that_is_but_long_is_read_whole() -> None:
     assert text(MANY).count("x") == 100_000
+    assert text("</b><b>x" * 20_000).count("x") == 20_000
 
 
 def test_a_page_of_a_hundred_thousand_links_is_read() -> None:
