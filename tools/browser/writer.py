@@ -9,7 +9,8 @@ from urllib.parse import urljoin, urlsplit
 _LOOKALIKES = (("【", "〖"), ("】", "〗"), ("◼", "◾"), ("\u200b", ""))
 # The name of a file, with folders before it or none, and before these the way up to them.
 _PLAIN_PATH = re.compile(r"(/|(?:\.\.?/)*)((?:[\w-][\w.-]*/)*[\w-][\w.-]*)", re.ASCII)
-_PLAIN_URL = re.compile(r"https?://([\w.-]+)(?:/[\w./~%-]*)?", re.ASCII)
+# An address that urllib, which takes its time, would give back as it is.
+_PLAIN_URL = re.compile(r"https?://([\w.-]+)(?:/[\w./~%+:@,-]*)?(?:\?[\w./~%+:@,=&;-]+)?", re.ASCII)
 _UNKNOWN = ("", "")
 
 

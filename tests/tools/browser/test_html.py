@@ -1,6 +1,11 @@
 """HTML as the model reads it."""
 
+from html import escape
+from urllib.parse import urljoin, urlsplit
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ossia.tools.browser.html import read_html
 
@@ -91,6 +96,36 @@ def test_a_link_has_a_number_and_its_target(html: str, shown: str, target: str) 
 def test_what_leads_to_no_page_is_plain_text(href: str) -> None:
     page = read_html(f'see <a href="{href}">this</a>, please', URL)
     assert (page.text, page.links) == ("see this, please", ())
+
+
+HREF = st.lists(
+    st.sampled_from(
+        [*"aé/?#&=;:@+,-_~", "b.c", "..", ".", "//", "%20", "http://", "https://h.org"]
+    ),
+    min_size=1,
+    max_size=6,
+).map("".join)
+BASE = st.sampled_from(
+    [
+        URL,
+        "http://h",
+        "http://h/a//b/",
+        "https://h.org/a/../b?q=1#f",
+        "https://u:p@h:8/q/",
+        "http://h?x",
+    ]
+)
+
+
+@given(href=HREF, base=BASE)
+def test_addresses_are_joined_as_the_standard_library_joins_them(href: str, base: str) -> None:
+    path, mark, fragment = href.partition("#")
+    parts = urlsplit(target := urljoin(base, path))
+    leads_on = path and parts.scheme in {"http", "https"} and parts.netloc
+    page = read_html(f'<a href="{escape(href)}">o</a>', base)
+    assert page.links == ((target + mark + fragment,) if leads_on else ())
+    shown = "" if parts.netloc == urlsplit(base).netloc else f"†{parts.netloc}"
+    assert page.text == (f"【0†o{shown}】" if leads_on else "o")
 
 
 def test_one_target_has_one_number() -> None:
