@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import importlib
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -18,11 +19,14 @@ from ratios import Case, show
 from ossia.harmony import write_ranks
 from ossia.tools.browser.html import read_html
 
-DOCS = Path("/usr/share/doc/python3-doc/html")
-PAGES = 40
-SIZES = range(20_000, 200_000)
-"""Bytes of a page; one of the few larger ones would outweigh all others."""
+DOCS = {
+    "python3-doc": Path("/usr/share/doc/python3-doc/html"),
+    "git-doc": Path("/usr/share/doc/git/html"),
+}
+PAGES = 100
+"""Of each package, evenly taken from all there are: those that the tests read."""
 URL = "http://docs.example/"
+_DECLARATION = re.compile(r"^\s*<\?xml.*?\?>")
 RANKS_URL = "https://openaipublic.blob.core.windows.net/encodings/o200k_base.tiktoken"
 
 
@@ -42,26 +46,35 @@ def reference(folder: Path) -> Any:
         return importlib.import_module("gpt_oss.tools.simple_browser.page_contents")
 
 
+def pages(package: str) -> list[tuple[str, str]]:
+    """The HTML and the address of a package's pages."""
+    if not DOCS[package].is_dir():
+        raise SystemExit(f"no pages here: apt-get install {package}")
+    found = sorted(DOCS[package].rglob("*.html"))
+    files = [found[at * len(found) // PAGES] for at in range(PAGES)]
+    # The reference takes no text that says how it was encoded, as XHTML may.
+    return [
+        (_DECLARATION.sub("", file.read_text()), f"{URL}{file.relative_to(DOCS[package])}")
+        for file in files
+    ]
+
+
 def main() -> None:
     """Print everything."""
-    if not DOCS.is_dir():
-        raise SystemExit("no pages here: apt-get install python3-doc")
-    found = [file for file in sorted(DOCS.rglob("*.html")) if file.stat().st_size in SIZES]
-    files = [found[at * len(found) // PAGES] for at in range(PAGES)]
-    pages = [(file.read_text(), f"{URL}{file.relative_to(DOCS)}") for file in files]
+    chosen = [page for package in DOCS for page in pages(package)]
     with tempfile.TemporaryDirectory(prefix="ossia-bench-") as folder:
         theirs = reference(Path(folder))
 
         def read_theirs() -> None:
-            for html, url in pages:
+            for html, url in chosen:
                 theirs.process_html(html=html, url=url, title=None, display_urls=True)
 
         def read_ours() -> None:
-            for html, url in pages:
+            for html, url in chosen:
                 read_html(html, url)
 
-        case = Case("text of Python's documentation", read_theirs, read_ours, 10, PAGES, "page")
-        show([case], reference="gpt-oss 0.0.9", spend_s=30)
+        case = Case("text of documentation", read_theirs, read_ours, 10, len(chosen), "page")
+        show([case], reference="gpt-oss 0.0.9", spend_s=60)
 
 
 if __name__ == "__main__":
