@@ -27,7 +27,10 @@ def words(text: str) -> frozenset[str]:
 
 
 _UNREAD = words("head title template svg math object canvas video audio select datalist noscript")
-VOID = words("area base br col embed frame hr img input link meta param source track wbr")
+VOID = words(
+    "area base basefont bgsound br col embed frame hr img input keygen link meta param source track"
+    " wbr"
+)
 _APART = words("nav aside footer header")
 _ROLES_APART = re.compile(r' role="(?:navigation|banner|complementary|contentinfo|search)"')
 _LINES = words(
@@ -309,7 +312,10 @@ class Walk:
         "input": _field,
         "textarea": _field,
     }
-    _ACTIONS: ClassVar = {**_PLAIN_ACTIONS, **dict.fromkeys(_SPECIAL, _place)}
+    _ACTIONS: ClassVar[Mapping[str, Callable[[Walk], None]]] = {
+        **_PLAIN_ACTIONS,
+        **dict.fromkeys(_SPECIAL, _place),
+    }
 
 
 def _leads(attributes: str, text: str) -> tuple[str, str]:
