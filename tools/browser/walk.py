@@ -284,7 +284,7 @@ class Walk:
 
     # What a tag does. They are of the class, as a walk that held its own methods would go only with
     # the next collection of garbage, and its page with it.
-    _PLAIN_ACTIONS: ClassVar[Mapping[str, Callable[[Walk], None]]] = {
+    _PLAIN_ACTIONS: ClassVar[Mapping[str, Callable[..., None]]] = {
         **dict.fromkeys(_LINES, _end_line),
         **dict.fromkeys(_PARAGRAPH_EDGES, _break),
         **dict.fromkeys(_HEADINGS, _begin_heading),
@@ -312,7 +312,7 @@ class Walk:
         "input": _field,
         "textarea": _field,
     }
-    _ACTIONS: ClassVar[Mapping[str, Callable[[Walk], None]]] = {
+    _ACTIONS: ClassVar[Mapping[str, Callable[..., None]]] = {
         **_PLAIN_ACTIONS,
         **dict.fromkeys(_SPECIAL, _place),
     }
