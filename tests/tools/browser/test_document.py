@@ -124,6 +124,12 @@ def test_atom_has_its_links_in_attributes() -> None:
     assert page.links == ("https://example.org/entry",)
 
 
+def test_an_entry_of_a_feed_may_lead_nowhere() -> None:
+    feed = "<rss><channel><title>t</title><item><title>Lost</title></item></channel></rss>"
+    page = read_document(Document(URL, "application/rss+xml", feed.encode()))
+    assert (page.text, page.links) == ("# t\n\n## Lost", ())
+
+
 @pytest.mark.parametrize("text", [BOMB, OUTSIDE, "<rss><channel><title>t</chan"])
 def test_xml_can_neither_grow_nor_read_files(text: str) -> None:
     page = read_document(Document(URL, "text/xml", text.encode()))
