@@ -11,10 +11,12 @@ import subprocess
 import sys
 import tempfile
 import warnings
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ratios import Case, show
+from ratios import Case, show_sum
 
 from ossia.harmony import write_ranks
 from ossia.tools.browser.html import read_html
@@ -65,16 +67,21 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="ossia-bench-") as folder:
         theirs = reference(Path(folder))
 
-        def read_theirs() -> None:
-            for html, url in chosen:
+        def read_theirs(part: Sequence[tuple[str, str]]) -> None:
+            for html, url in part:
                 theirs.process_html(html=html, url=url, title=None, display_urls=True)
 
-        def read_ours() -> None:
-            for html, url in chosen:
+        def read_ours(part: Sequence[tuple[str, str]]) -> None:
+            for html, url in part:
                 read_html(html, url)
 
-        case = Case("text of documentation", read_theirs, read_ours, 10, len(chosen), "page")
-        show([case], reference="gpt-oss 0.0.9", spend_s=60)
+        parts = [chosen[at : at + 10] for at in range(0, len(chosen), 10)]
+        ways = [(partial(read_theirs, part), partial(read_ours, part)) for part in parts]
+        cases = [
+            Case("text of documentation", *way, 10, len(part), "page")
+            for way, part in zip(ways, parts, strict=True)
+        ]
+        show_sum(cases, reference="gpt-oss 0.0.9")
 
 
 if __name__ == "__main__":
