@@ -4,7 +4,7 @@ from html import escape
 from urllib.parse import urljoin, urlsplit
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ossia.tools.browser.html import read_html
@@ -117,6 +117,7 @@ BASE = st.sampled_from(
 )
 
 
+@settings(deadline=None)
 @given(href=HREF, base=BASE)
 def test_addresses_are_joined_as_the_standard_library_joins_them(href: str, base: str) -> None:
     path, mark, fragment = href.partition("#")
