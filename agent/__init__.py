@@ -2,14 +2,17 @@
 
 from ..tools import Citation as Citation
 from .agent import Agent as Agent
-from .chat import Chat as Chat
 from .context import Context as Context
 from .context import ContextPolicy as ContextPolicy
 from .context import TrimContext as TrimContext
 from .context import Windowed as Windowed
-from .engine import Engine as Engine
-from .engine import Sampled as Sampled
-from .engine import Sampling as Sampling
+from .engines import Engine as Engine
+from .engines import Sampled as Sampled
+from .engines import Sampling as Sampling
+from .engines.vllm import LocalVLLM as LocalVLLM
+from .engines.vllm import Server as Server
+from .engines.vllm import VLLMEngine as VLLMEngine
+from .engines.vllm import open_server as open_server
 from .events import AnswerDelta as AnswerDelta
 from .events import AnswerPartial as AnswerPartial
 from .events import AnswerRejected as AnswerRejected
@@ -32,11 +35,8 @@ from .journal import Record as Record
 from .journal import RunSummary as RunSummary
 from .journal import SQLiteJournal as SQLiteJournal
 from .limits import Limits as Limits
-from .local_vllm import LocalVLLM as LocalVLLM
-from .many import Outcome as Outcome
 from .result import RunFile as RunFile
 from .result import RunResult as RunResult
-from .result import Usage as Usage
-from .server import Server as Server
-from .server import open_server as open_server
-from .vllm import VLLMEngine as VLLMEngine
+from .run import Chat as Chat
+from .run import Outcome as Outcome
+from .usage import Usage as Usage

@@ -10,13 +10,10 @@ from typing import Any
 
 import anyio
 
-from .chat import Chat
+from .config import OutputT, Settings
 from .events import Event
-from .many import Outcome, outcomes
-from .opening import Task, begun, forked, resumed
 from .result import RunResult
-from .running import result_of, told
-from .settings import OutputT, Settings
+from .run import Chat, Outcome, Task, begun, forked, outcomes, result_of, resumed, told
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,8 @@ import anyio
 from anyio.abc import TaskGroup
 
 from ..errors import SandboxError
-from .docker import DockerSandbox
-from .session import START_S, STOP_S, KernelSandbox
+from .backends import DockerSandbox
+from .host import START_S, STOP_S, KernelSandbox
 
 _AT_ONCE = 4
 """Sandboxes that start at the same time: more would only slow each other."""

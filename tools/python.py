@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import ToolDefinitionError
 from ..harmony import Message, ToolNamespace
 from .context import RunContext
-from .contract import OpenTool, Result, Tool
+from .protocol import OpenTool, Result, Tool
 from .source import read_source
 from .trained import PYTHON_TIMEOUT_S, python_description
 

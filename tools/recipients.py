@@ -7,7 +7,7 @@ from difflib import get_close_matches
 
 from ..errors import ToolDefinitionError
 from ..harmony import ToolNamespace
-from .contract import Tool
+from .protocol import Tool
 
 FUNCTIONS = "functions"
 

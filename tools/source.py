@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from .arguments import unwrapped
+from .functions import unwrapped
 
 _FIELDS = ("code", "script")
 

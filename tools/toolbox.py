@@ -16,12 +16,12 @@ from anyio import Lock
 
 from ..errors import SandboxError, ToolError
 from ..harmony import Message, ToolDescription, ToolNamespace
-from .citation import Citation
+from .artifacts import Shelf, keeper_among
+from .citations import Citation
 from .context import RunContext
-from .contract import Answer, Citing, OpenTool, Result, Stateful, Tool
-from .decorator import as_tool
+from .functions import as_tool
+from .protocol import Answer, Citing, OpenTool, Result, Stateful, Tool
 from .recipients import FUNCTIONS, by_recipient, find_recipient, recipients_of, unknown_tool
-from .shelf import Shelf, keeper_among
 
 log = structlog.get_logger()
 

@@ -14,9 +14,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from typer import BadParameter
 
 from ..journal import SQLiteJournal
-from ..many import Outcome
+from ..run import Outcome
 from . import options
-from .setup import Setup, takes_setup
+from .agent_options import Setup, takes_setup
 
 
 @takes_setup("seed")

@@ -11,11 +11,11 @@ from anyio import to_thread
 from rich.console import Console
 
 from ...errors import OssiaError
-from ..chat import Chat
 from ..journal import SQLiteJournal
+from ..run import Chat
 from . import options
+from .agent_options import Setup, takes_setup
 from .display import Display
-from .setup import Setup, takes_setup
 
 
 @takes_setup("seed", "max_steps", "max_seconds")

@@ -19,7 +19,7 @@ from ..events import (
     TurnRepaired,
 )
 from ..result import RunResult
-from .plain import plain
+from .sanitize import plain
 
 _STREAMED = {
     ReasoningDelta: "dim italic",

@@ -13,15 +13,13 @@ from rich.text import Text
 
 from ...errors import EngineError, OssiaError, SandboxError
 from ...harmony import decode
-from ...harmony.render import opening
+from ...harmony.rendering import opening
 from ...sandbox import BubblewrapSandbox, DockerSandbox, Sandbox
 from ...tools import Chromium
-from ..engine import Sampling
-from ..machine import has_gpu
-from ..server import engine_python
-from ..vllm import VLLMEngine
+from ..engines import Sampling
+from ..engines.vllm import VLLMEngine, engine_python, has_gpu
 from . import options
-from .plain import plain
+from .sanitize import plain
 
 CHECK_S = 60.0
 """How long one examination may take."""

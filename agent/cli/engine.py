@@ -11,8 +11,7 @@ import anyio
 import typer
 from rich.console import Console
 
-from ..machine import checked, default_model
-from ..server import Server, open_server
+from ..engines.vllm import Server, checked, default_model, open_server
 
 
 def engine(

@@ -11,9 +11,9 @@ from rich.console import Console
 from rich.text import Text
 
 from ...harmony import conversation_from_json, decode
-from ...harmony import render as render_messages
-from ...harmony.special import places
-from .plain import plain
+from ...harmony.format import places
+from ...harmony.rendering import render as render_messages
+from .sanitize import plain
 
 
 def render(

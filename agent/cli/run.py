@@ -15,11 +15,10 @@ from rich.console import Console
 from ...errors import JournalError
 from ..agent import Agent
 from ..events import Event, RunFinished
-from ..journal import SQLiteJournal
-from ..journal.records import RunOpened
+from ..journal import RunOpened, SQLiteJournal
 from . import options
+from .agent_options import Setup, takes_setup
 from .display import Display
-from .setup import Setup, takes_setup
 
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print the answer alone.")]
 Json = Annotated[bool, typer.Option("--json", help="Print events, as lines of JSON.")]

@@ -13,7 +13,7 @@ from rich.text import Text
 
 from ..journal import RunSummary, SQLiteJournal
 from . import options
-from .plain import plain
+from .sanitize import plain
 
 _STYLES = {"answered": "green", "failed": "red", "unfinished": "yellow"}
 _summaries = TypeAdapter(list[RunSummary])

@@ -1,7 +1,19 @@
 """What a run leaves on disk as it goes, so that a killed process loses nothing."""
 
-from .journal import Journal as Journal
-from .journal import RunSummary as RunSummary
 from .memory import MemoryJournal as MemoryJournal
+from .protocol import Journal as Journal
+from .protocol import RunSummary as RunSummary
+from .protocol import digest_of as digest_of
+from .records import AnswerTaken as AnswerTaken
+from .records import CallEnded as CallEnded
+from .records import ContextTrimmed as ContextTrimmed
+from .records import KeptFile as KeptFile
+from .records import ModelTold as ModelTold
 from .records import Record as Record
+from .records import RunFailed as RunFailed
+from .records import RunOpened as RunOpened
+from .records import RunTaken as RunTaken
+from .records import TurnTaken as TurnTaken
+from .records import from_json as from_json
+from .records import to_json as to_json
 from .sqlite import SQLiteJournal as SQLiteJournal

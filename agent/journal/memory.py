@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from .journal import RunSummary, digest_of, missing_blob, summary_of, taken_run, unknown_run
+from .protocol import RunSummary, digest_of, missing_blob, summary_of, taken_run, unknown_run
 from .records import Record
 
 

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, PlainValidator, TypeAdapter
 
 from ...harmony import Message
-from ..result import Usage
+from ..usage import Usage
 
 
 def _message(value: Any) -> Message:

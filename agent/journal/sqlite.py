@@ -13,8 +13,8 @@ import platformdirs
 from anyio import CancelScope, Lock, to_thread
 
 from ...errors import JournalError
-from ..shared import Shared, Sharing
-from .journal import RunSummary, digest_of, missing_blob, summary_of, taken_run, unknown_run
+from ..shared_resource import Shared, Sharing
+from .protocol import RunSummary, digest_of, missing_blob, summary_of, taken_run, unknown_run
 from .records import Record, from_json, to_json
 
 T = TypeVar("T")

@@ -14,7 +14,7 @@ import h11
 from anyio.abc import SocketAttribute, SocketStream
 
 from ...harmony import STOP_TOKENS
-from ...harmony.turn_grammar import CANARY_SONG, canary_grammar
+from ...harmony.constrain import CANARY_SONG, canary_grammar
 from .scripted import harmony_tokens
 
 

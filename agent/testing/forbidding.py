@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Generator
 from contextlib import contextmanager
 
-from ..local_vllm import LocalVLLM
-from ..opening import FORBIDDEN
-from ..vllm import VLLMEngine
+from ..engines.vllm import LocalVLLM, VLLMEngine
+from ..run import FORBIDDEN
 
 
 @contextmanager

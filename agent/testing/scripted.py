@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
 
-from ...harmony import STOP_TOKENS, decode, encode, special
-from ..engine import Sampled, Sampling
+from ...harmony import STOP_TOKENS, decode, encode
+from ...harmony.format import special
+from ..engines import Sampled, Sampling
 
 _IDS = {name: token for token, name in special.NAMES.items()}
 _CONTROL = re.compile(r"(<\|\w+\|>)")

@@ -12,12 +12,12 @@ from ...errors import JournalError
 from ...harmony import Message, SystemContent, decode
 from ...tools import Answer, RunContext, Toolbox
 from ..agent import Agent
-from ..book import Book
-from ..engine import Sampled, Sampling
-from ..journal.journal import Journal
-from ..journal.records import (
+from ..config import OutputT
+from ..engines import Sampled, Sampling
+from ..journal import (
     CallEnded,
     ContextTrimmed,
+    Journal,
     ModelTold,
     Record,
     RunFailed,
@@ -27,15 +27,9 @@ from ..journal.records import (
     from_json,
     to_json,
 )
-from ..limits import Limits, Meter
-from ..loop import Run
-from ..opening import tools_of
-from ..prompt import opening
+from ..limits import Limits
 from ..result import RunResult
-from ..running import finished
-from ..settings import OutputT
-from ..state import State
-from ..turn import CUT
+from ..run import CUT, Book, Meter, Run, State, finished, opening, tools_of
 
 SHOWN_TOKENS = 30
 """How much of two prompts is shown where they part."""

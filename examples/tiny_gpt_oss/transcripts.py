@@ -5,10 +5,21 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from random import Random
 
-from ossia.harmony import Message, encode, render, special
+from ossia.harmony import Message, encode
+from ossia.harmony.format import special
+from ossia.harmony.rendering import render
 
 from .setting import Form, Offer, random_form, setting
-from .tasks import Effort, Family, Manner, Split, Step, Task, failing, make_task
+from .tasks import (
+    Effort,
+    Family,
+    Manner,
+    Split,
+    Step,
+    Task,
+    failing,
+    make_task,
+)
 from .wording import Style
 
 CODE, JSON = "code", "<|constrain|>json"

@@ -18,7 +18,8 @@ import anyio
 
 from ossia.agent import Agent, LocalVLLM, Sampling
 from ossia.errors import ContextLengthError
-from ossia.harmony import Message, Transcript, turn_grammar
+from ossia.harmony import Message, Transcript
+from ossia.harmony.constrain import turn_grammar
 
 GREEDY = Sampling(temperature=0.0)
 

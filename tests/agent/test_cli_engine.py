@@ -9,7 +9,7 @@ from pathlib import Path
 import anyio
 import pytest
 
-from ossia.agent.machine import checked, default_model, has_gpu
+from ossia.agent.engines.vllm.hardware import checked, default_model, has_gpu
 from ossia.errors import EngineError
 
 DEAD_AT_ONCE = "import sys; print('ValueError: too large a window'); sys.exit(1)"

@@ -10,7 +10,8 @@ from typer.testing import CliRunner
 
 from ossia.agent.cli.main import app
 from ossia.errors import MessageError
-from ossia.harmony import Message, conversation_to_json, render
+from ossia.harmony import Message, conversation_to_json
+from ossia.harmony.rendering import render
 
 MESSAGES = [
     Message("user", "Hi <|start|> \x1b[31m"),

@@ -7,7 +7,7 @@ from contextlib import aclosing
 import pytest
 
 from ossia.agent import Agent, Context, MemoryJournal, PromptTrimmed, TrimContext
-from ossia.agent.context import Shown
+from ossia.agent.context.policy import Shown
 from ossia.agent.testing import ScriptedEngine
 from ossia.errors import ContextLengthError, EngineError
 from ossia.harmony import Message, decode

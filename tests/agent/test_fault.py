@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ossia.agent.fault import fault_in
+from ossia.agent.engines.vllm.crash_log import fault_in
 
 API = "(APIServer pid=25999) "
 CORE = "(EngineCore pid=26283) ERROR 11-22 06:12:35 [core.py:1510] "

@@ -14,7 +14,7 @@ import pytest
 
 from ossia.agent import Agent
 from ossia.agent.journal import Journal, MemoryJournal, Record, SQLiteJournal
-from ossia.agent.journal.journal import digest_of
+from ossia.agent.journal.protocol import digest_of
 from ossia.agent.journal.records import (
     AnswerTaken,
     CallEnded,
@@ -27,8 +27,8 @@ from ossia.agent.journal.records import (
     from_json,
     to_json,
 )
-from ossia.agent.result import Usage
 from ossia.agent.testing import ScriptedEngine
+from ossia.agent.usage import Usage
 from ossia.errors import JournalError
 from ossia.harmony import DeveloperContent, Message, SystemContent
 

@@ -14,7 +14,7 @@ from ossia.agent import Agent, Event, LimitReached, Limits, MemoryJournal, RunFi
 from ossia.agent.testing import ScriptedEngine, harmony_tokens
 from ossia.errors import LimitExceeded, OutputError
 from ossia.harmony import decode
-from ossia.harmony.turn_grammar import answer_grammar
+from ossia.harmony.constrain.turn_grammar import answer_grammar
 
 BEST = "Perhaps 5.<|return|>"
 """What the model says behind the header that is written for it."""

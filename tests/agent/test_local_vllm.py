@@ -11,7 +11,7 @@ import anyio
 import pytest
 
 from ossia.agent import LocalVLLM
-from ossia.agent.server import engine_python
+from ossia.agent.engines.vllm.server import engine_python
 from ossia.errors import EngineError
 
 ROOT = Path(__file__).parents[2]

@@ -29,7 +29,8 @@ from ossia.agent import (
 )
 from ossia.agent.testing import ScriptedEngine, harmony_tokens
 from ossia.errors import EngineError, LimitExceeded, OutputError, TurnError
-from ossia.harmony import decode, parse, turn_grammar
+from ossia.harmony import decode, parse
+from ossia.harmony.constrain import turn_grammar
 from ossia.sandbox import UnsafeLocalSandbox
 from ossia.tools import PythonTool, RunContext, Toolbox, ToolError
 

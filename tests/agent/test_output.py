@@ -16,7 +16,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, RootMode
 from typing_extensions import TypedDict
 
 from ossia.agent import Agent, AnswerPartial, Event
-from ossia.agent.output import OutputFormat, RejectedAnswer
+from ossia.agent.output.format import OutputFormat, RejectedAnswer
 from ossia.agent.testing import ScriptedEngine
 from ossia.errors import OutputError, ToolDefinitionError, ToolRetry
 from ossia.harmony import decode

@@ -8,7 +8,7 @@ from contextlib import aclosing
 import pytest
 
 from ossia.agent import Agent, Sampled, Sampling, VLLMEngine
-from ossia.agent.reins import reined
+from ossia.agent.engines.reasoning_budget import reined
 from ossia.agent.testing import Reply, ScriptedEngine, harmony_tokens, open_fake_vllm
 from ossia.harmony import decode, parse
 

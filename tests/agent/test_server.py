@@ -14,7 +14,7 @@ import pytest
 from anyio.lowlevel import checkpoint
 
 from ossia.agent import open_server
-from ossia.agent.server import RETENTION, claim_port, engine_python, takes
+from ossia.agent.engines.vllm.server import RETENTION, claim_port, engine_python, takes
 from ossia.errors import EngineError, EngineUnavailableError, ServerStartError
 
 MakePython = Callable[[str], Path]
@@ -179,7 +179,7 @@ async def test_the_server_s_environment_needs_no_network(fake_python: MakePython
 async def test_a_tiny_model_is_sampled_by_one_thread(
     fake_python: MakePython, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ossia.agent.server.has_gpu", lambda: False)
+    monkeypatch.setattr("ossia.agent.engines.vllm.server.has_gpu", lambda: False)
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     python = fake_python('import os; print(os.environ.get("OMP_NUM_THREADS"))\nsys.exit(1)')
     weights = tmp_path / "model.safetensors"

@@ -20,7 +20,7 @@ from ossia.errors import (
     EngineUnavailableError,
     ModelNotFoundError,
 )
-from ossia.harmony import turn_grammar
+from ossia.harmony.constrain import turn_grammar
 
 ANSWER = "<|channel|>final<|message|>It is 15846.<|return|>"
 TOKENS = harmony_tokens(ANSWER)

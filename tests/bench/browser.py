@@ -19,7 +19,7 @@ from typing import Any
 from ratios import Case, show_sum
 
 from ossia.harmony import write_ranks
-from ossia.tools.browser.html import read_html
+from ossia.tools.browser.text.html import read_html
 
 DOCS = {
     "python3-doc": Path("/usr/share/doc/python3-doc/html"),

@@ -23,9 +23,9 @@ from ossia.harmony import (
     ToolNamespace,
     Transcript,
     parse,
-    render,
     write_ranks,
 )
+from ossia.harmony.rendering import render
 
 STEPS = 60
 SCHEMA = {

@@ -15,7 +15,7 @@ import docker
 from ratios import Case, show
 
 from ossia.sandbox import BubblewrapSandbox, DockerSandbox, SandboxPool, build_image, image_tag
-from ossia.sandbox.owner import OWNER, labels
+from ossia.sandbox.cleanup.ownership import OWNER, labels
 
 SESSIONS = 50
 CELLS = 20

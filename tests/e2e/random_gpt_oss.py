@@ -13,7 +13,8 @@ from examples.tiny_gpt_oss import checkpoint as tiny_checkpoint
 from examples.tiny_gpt_oss import safetensors
 from examples.tiny_gpt_oss.expand import EMBEDDING, HEAD, IDS, WEIGHTS, made_once
 from examples.tiny_gpt_oss.safetensors import Tensor
-from ossia.harmony import decode, special
+from ossia.harmony import decode
+from ossia.harmony.format import special
 
 SEED = 1
 # The upper byte of a bfloat16: its sign and all of its exponent but one bit.

@@ -14,7 +14,8 @@ import pytest
 from pydantic import TypeAdapter
 
 from ossia.agent import Agent, Sampled, Sampling, Server, VLLMEngine
-from ossia.harmony import Transcript, turn_grammar
+from ossia.harmony import Transcript
+from ossia.harmony.constrain import turn_grammar
 from ossia.tools import Toolbox
 
 # The first test of a session also starts the server.

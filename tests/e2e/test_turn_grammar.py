@@ -18,15 +18,9 @@ import pytest
 from pydantic import BaseModel, Field, TypeAdapter, create_model
 
 from ossia.agent import Sampling, Server, VLLMEngine
-from ossia.harmony import (
-    Message,
-    StreamParser,
-    ToolDescription,
-    Transcript,
-    decode,
-    special,
-    turn_grammar,
-)
+from ossia.harmony import Message, StreamParser, ToolDescription, Transcript, decode
+from ossia.harmony.constrain import turn_grammar
+from ossia.harmony.format import special
 
 # The first test of a session also starts the server.
 pytestmark = [pytest.mark.vllm, pytest.mark.timeout(600)]

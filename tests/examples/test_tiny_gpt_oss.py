@@ -12,8 +12,8 @@ from examples.tiny_gpt_oss.expand import EMBEDDING, HEAD, IDS, WEIGHTS, scatter
 from examples.tiny_gpt_oss.safetensors import Tensor, read
 from examples.tiny_gpt_oss.tokenizer import PATTERN, last_merge
 from examples.tiny_gpt_oss.vocabulary import known_tokens
-from ossia.harmony import special
-from ossia.harmony.vocabulary import vocabulary
+from ossia.harmony.format import special
+from ossia.harmony.format.vocabulary import load_vocabulary
 
 
 @pytest.fixture(scope="module")
@@ -87,7 +87,7 @@ def test_every_token_gets_its_rows() -> None:
 
 def test_the_tokenizer_is_that_of_the_prompts(folder: Path) -> None:
     tokenizer = load(folder / "tokenizer.json")
-    assert vocabulary().encoding._pat_str == PATTERN  # pyright: ignore[reportPrivateUsage]
+    assert load_vocabulary().encoding._pat_str == PATTERN  # pyright: ignore[reportPrivateUsage]
     assert len(tokenizer["model"]["vocab"]) == special.FIRST
     names = {entry["id"]: entry["content"] for entry in tokenizer["added_tokens"]}
     assert names == special.NAMES

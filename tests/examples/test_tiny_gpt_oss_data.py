@@ -23,14 +23,16 @@ from examples.tiny_gpt_oss.transcripts import (
     sample,
 )
 from examples.tiny_gpt_oss.vocabulary import Vocabulary, known_tokens
-from ossia.harmony import Message, decode, encode, parse, render, special
+from ossia.harmony import Message, decode, encode, parse
+from ossia.harmony.format import special
+from ossia.harmony.rendering import render
 from ossia.tools import PythonTool
 
 FAMILIES: tuple[Family, ...] = ("sum", "two sums", "weather", "talk")
 
 
 @pytest.fixture(scope="module")
-def vocabulary() -> Vocabulary:
+def load_vocabulary() -> Vocabulary:
     return Vocabulary(known_tokens())
 
 

@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from ossia.harmony import Message, conversation_to_json, encode, special, write_ranks
+from ossia.harmony import Message, conversation_to_json, encode, write_ranks
+from ossia.harmony.format import special
 
 
 @pytest.fixture(scope="session")

@@ -19,9 +19,9 @@ from ossia.harmony import (
     conversation_from_json,
     conversation_to_json,
     parse,
-    render,
 )
-from ossia.harmony.messages import Part
+from ossia.harmony.format.messages import Part
+from ossia.harmony.rendering import render
 
 CONVERSATIONS = 1200
 PIECES = [

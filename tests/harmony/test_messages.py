@@ -19,8 +19,8 @@ from ossia.harmony import (
     conversation_from_json,
     conversation_to_json,
     decode,
-    render,
 )
+from ossia.harmony.rendering import render
 
 SCHEMA = {"type": "object", "properties": {"city": {"type": "string"}}}
 

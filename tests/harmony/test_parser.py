@@ -18,8 +18,8 @@ from ossia.harmony import (
     StreamParser,
     encode,
     parse,
-    special,
 )
+from ossia.harmony.format import special
 
 Spell = Callable[[str], list[int]]
 

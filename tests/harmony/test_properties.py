@@ -24,10 +24,10 @@ from ossia.harmony import (
     decode,
     encode,
     parse,
-    render,
-    special,
 )
-from ossia.harmony.vocabulary import vocabulary
+from ossia.harmony.format import special
+from ossia.harmony.format.vocabulary import load_vocabulary
+from ossia.harmony.rendering import render
 
 CONTROL = [
     special.START,
@@ -217,7 +217,7 @@ def test_what_is_rendered_is_read_back(
 @settings(deadline=None)
 @given(data=st.binary())
 def test_broken_characters_are_replaced_as_python_replaces_them(data: bytes) -> None:
-    tokens = [vocabulary().encoding.encode_single_token(bytes([byte])) for byte in data]
+    tokens = [load_vocabulary().encoding.encode_single_token(bytes([byte])) for byte in data]
     begin = [special.CHANNEL, *encode("final"), special.MESSAGE]
     parser = StreamParser()
     for token in [*begin, *tokens]:

@@ -7,14 +7,8 @@ from collections.abc import Callable
 import pytest
 
 from ossia.errors import HarmonyError
-from ossia.harmony import (
-    Delta,
-    Message,
-    StreamParser,
-    encode,
-    parse,
-    render,
-)
+from ossia.harmony import Delta, Message, StreamParser, encode, parse
+from ossia.harmony.rendering import render
 
 Spell = Callable[[str], list[int]]
 

@@ -7,16 +7,9 @@ from collections.abc import Callable
 import pytest
 
 from ossia.errors import HarmonyError
-from ossia.harmony import (
-    DeveloperContent,
-    Message,
-    ReasoningEffort,
-    SystemContent,
-    decode,
-    encode,
-    render,
-    special,
-)
+from ossia.harmony import DeveloperContent, Message, ReasoningEffort, SystemContent, decode, encode
+from ossia.harmony.format import special
+from ossia.harmony.rendering import render
 
 Spell = Callable[[str], list[int]]
 

@@ -14,8 +14,8 @@ from ossia.harmony import (
     ToolDescription,
     ToolNamespace,
     decode,
-    render,
 )
+from ossia.harmony.rendering import render
 
 Spell = Callable[[str], list[int]]
 

@@ -17,9 +17,9 @@ from ossia.harmony import (
     ToolNamespace,
     Transcript,
     parse,
-    render,
-    special,
 )
+from ossia.harmony.format import special
+from ossia.harmony.rendering import render
 
 EVIL = "".join(special.NAMES.values())
 FRAME = [special.START, special.MESSAGE, special.END]

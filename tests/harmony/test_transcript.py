@@ -17,9 +17,9 @@ from ossia.harmony import (
     Transcript,
     count,
     decode,
-    render,
-    special,
 )
+from ossia.harmony.format import special
+from ossia.harmony.rendering import render
 
 Spell = Callable[[str], list[int]]
 

@@ -20,10 +20,11 @@ import pytest
 from pydantic import BaseModel, ConfigDict, Field, HttpUrl, RootModel, SecretStr, TypeAdapter
 from typing_extensions import TypeAliasType, TypedDict
 
-from ossia.agent.server import engine_python
+from ossia.agent.engines.vllm.server import engine_python
 from ossia.agent.testing import harmony_tokens
 from ossia.errors import HarmonyError
-from ossia.harmony import ToolDescription, ToolNamespace, turn_grammar
+from ossia.harmony import ToolDescription, ToolNamespace
+from ossia.harmony.constrain import turn_grammar
 
 pytestmark = [pytest.mark.vllm, pytest.mark.timeout(180)]
 

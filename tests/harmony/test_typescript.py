@@ -11,17 +11,10 @@ import tree_sitter_typescript
 from pydantic import BaseModel, Field
 from tree_sitter import Language, Parser
 
-from ossia.harmony import (
-    DeveloperContent,
-    Message,
-    ToolDescription,
-    ToolNamespace,
-    decode,
-    render,
-    typescript,
-)
-from ossia.harmony.definitions import listing, mapping
-from ossia.harmony.typescript import declarations
+from ossia.harmony import DeveloperContent, Message, ToolDescription, ToolNamespace, decode
+from ossia.harmony.rendering import render, typescript
+from ossia.harmony.rendering.definitions import listing, mapping
+from ossia.harmony.rendering.typescript import declarations
 
 Schema = dict[str, Any]
 TYPESCRIPT = Parser(Language(tree_sitter_typescript.language_typescript()))

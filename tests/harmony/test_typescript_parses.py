@@ -8,8 +8,8 @@ from typing import Any
 import tree_sitter_typescript
 from tree_sitter import Language, Parser
 
-from ossia.harmony import typescript
-from ossia.harmony.typescript import declarations
+from ossia.harmony.rendering import typescript
+from ossia.harmony.rendering.typescript import declarations
 
 Schema = dict[str, Any]
 TYPESCRIPT = Parser(Language(tree_sitter_typescript.language_typescript()))

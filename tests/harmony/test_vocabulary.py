@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from ossia.errors import HarmonyError
-from ossia.harmony import STOP_TOKENS, decode, encode, special, write_ranks
+from ossia.harmony import STOP_TOKENS, decode, encode, write_ranks
+from ossia.harmony.format import special
 
 ROOT = Path(__file__).parents[2]
 SHA256 = "446a9538cb6c348e3516120d7c08b09f57c36495e2acfffe59a5bf8b0cfb1a2d"
@@ -44,7 +45,7 @@ def test_the_special_tokens_have_their_numbers() -> None:
 
 def test_importing_loads_nothing_heavy_and_no_vocabulary() -> None:
     code = (
-        "import sys, ossia.harmony; from ossia.harmony import vocabulary as v;"
+        "import sys, ossia.harmony, ossia.harmony.format.vocabulary as v;"
         "print([name for name in ('httpx', 'docker', 'playwright', 'requests', 'asyncio', 'numpy')"
         " if name in sys.modules], v._loaded)"
     )
@@ -64,12 +65,12 @@ def test_no_network_is_needed() -> None:
 
 def test_threads_share_one_vocabulary() -> None:
     code = (
-        "import threading, ossia.harmony.vocabulary as v\n"
+        "import threading, ossia.harmony.format.vocabulary as v\n"
         "made = []\n"
         "class Counted(v.Vocabulary):\n"
         "    def __init__(self): made.append(self); super().__init__()\n"
         "v.Vocabulary = Counted\n"
-        "threads = [threading.Thread(target=v.vocabulary) for _ in range(8)]\n"
+        "threads = [threading.Thread(target=v.load_vocabulary) for _ in range(8)]\n"
         "[thread.start() for thread in threads]; [thread.join() for thread in threads]\n"
         "print(len(made))"
     )
@@ -91,7 +92,7 @@ def test_the_ranks_are_written_for_others(tmp_path: Path) -> None:
 
 
 def test_damaged_ranks_are_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
-    from ossia.harmony import vocabulary
+    from ossia.harmony.format import vocabulary
 
     monkeypatch.setattr(vocabulary, "_SHA256", "0" * 64)
     with pytest.raises(HarmonyError, match="the vocabulary inside the package is damaged"):
@@ -100,8 +101,8 @@ def test_damaged_ranks_are_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_ranks_are_part_of_the_package() -> None:
     settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-    data = settings["tool"]["setuptools"]["package-data"]["ossia.harmony"]
-    assert data == [path.name for path in (ROOT / "harmony").glob("*.xz")]
+    data = settings["tool"]["setuptools"]["package-data"]["ossia.harmony.format"]
+    assert data == [path.name for path in (ROOT / "harmony" / "format").glob("*.xz")]
 
 
 def test_lone_surrogates_become_replacement_characters() -> None:

@@ -12,8 +12,8 @@ import sys
 from importlib import import_module
 from typing import Any
 
-from ossia.harmony import special
-from ossia.harmony.vocabulary import vocabulary
+from ossia.harmony.format import special
+from ossia.harmony.format.vocabulary import load_vocabulary
 
 # Any: the library is there in the engine's interpreter alone.
 xgrammar: Any = import_module("xgrammar")
@@ -39,7 +39,7 @@ def allows(mask: Any, token: int) -> bool:
 
 def main() -> None:
     info = xgrammar.TokenizerInfo(
-        vocabulary().bytes_of[: special.SIZE],
+        load_vocabulary().bytes_of[: special.SIZE],
         vocab_type=xgrammar.VocabType.RAW,
         vocab_size=special.SIZE,
         stop_token_ids=list(STOP),

@@ -22,7 +22,8 @@ FACES = {
         prune prune_images put_folder
     """,
     "ossia.tools": """
-        Answer Attachment Brave BrowserTool Chromium Citation Citing DuckDuckGo Exa FunctionTool Hit
+        Answer Attachment Brave BrowserTool Chromium Citation Citing DuckDuckGo Exa
+        FUNCTIONS FunctionTool Hit
         Keeper
         LocalSearch OpenTool Options PythonTool Result RunContext SearXNG SearchBackend Stateful
         Tavily Tool ToolDefinitionError ToolError ToolRetry Toolbox YouCom link_citations tool

@@ -12,7 +12,7 @@ from typing import Any
 import anyio
 import docker
 
-from ossia.sandbox.owner import OWNER, Owner
+from ossia.sandbox.cleanup.ownership import OWNER, Owner
 
 _SUBREAPER = 36
 

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from ossia.errors import SandboxUnavailableError
-from ossia.sandbox import BubblewrapSandbox, debian, open_sandbox
-from ossia.sandbox.seccomp import seccomp_filter
+from ossia.sandbox import BubblewrapSandbox, open_sandbox
+from ossia.sandbox.backends.seccomp import seccomp_filter
+from ossia.sandbox.images import debian
 
 
 @pytest.mark.bubblewrap

@@ -174,7 +174,7 @@ async def test_what_a_container_says_that_ends_at_its_start_is_told(
     def complain(python: str = "", line: str | None = None) -> list[str]:
         return ["sh", "-c", "echo 'no python today' >&2"]
 
-    monkeypatch.setattr("ossia.sandbox.docker.boot_command", complain)
+    monkeypatch.setattr("ossia.sandbox.backends.docker.boot_command", complain)
     with pytest.raises(SandboxDiedError, match=r"ended while it started.*no python today"):
         await DockerSandbox().__aenter__()
 

@@ -10,7 +10,7 @@ import anyio
 import pytest
 
 from ossia.sandbox import Sandbox
-from ossia.sandbox.egress import AllowedHost
+from ossia.sandbox.network.egress import AllowedHost
 
 from .conftest import Kind
 
@@ -127,7 +127,7 @@ async def test_a_name_for_an_address_that_only_looks_public_is_refused(
         return [(0, 0, 0, "", (address, 80))]
 
     async with kind(network="egress", allow_hosts=("metadata.example",)) as sandbox:
-        monkeypatch.setattr("ossia.sandbox.egress.anyio.getaddrinfo", resolve)
+        monkeypatch.setattr("ossia.sandbox.network.egress.anyio.getaddrinfo", resolve)
         text = await run(sandbox, "requests.get('http://metadata.example/').text")
     assert "private address" in text
 

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from ossia.errors import SandboxImageError
-from ossia.sandbox import build_image, build_tree, debian, image_tag
+from ossia.sandbox import build_image, build_tree, image_tag
+from ossia.sandbox.images import debian
 
 
 def test_the_tag_changes_with_every_part_of_the_recipe(monkeypatch: pytest.MonkeyPatch) -> None:

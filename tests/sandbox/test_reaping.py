@@ -24,12 +24,10 @@ from ossia.sandbox import (
     DockerSandbox,
     UnsafeLocalSandbox,
     build_tree,
-    debian,
     prune,
     prune_images,
-    reaper,
 )
-from ossia.sandbox.owner import (
+from ossia.sandbox.cleanup.ownership import (
     EXPIRES,
     LABEL,
     LIFE_S,
@@ -39,6 +37,7 @@ from ossia.sandbox.owner import (
     labels,
     own_folder,
 )
+from ossia.sandbox.images import debian
 
 from .conftest import Kind
 from .leftovers import Left, orphans_come_here, owner_of
@@ -186,7 +185,7 @@ async def test_images_of_other_recipes_are_removed_once_they_are_old(
     image: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     name = f"ossia-test-{os.getpid()}"
-    monkeypatch.setattr(reaper, "image_tag", lambda: f"{name}:current")
+    monkeypatch.setattr("ossia.sandbox.images.outdated.image_tag", lambda: f"{name}:current")
     monkeypatch.setattr(debian, "tree_path", lambda: tmp_path / "sandbox-current")
     for tree in ("sandbox-current", "sandbox-old"):
         (tmp_path / tree / "usr").mkdir(parents=True)

@@ -2,7 +2,8 @@
 
 import pytest
 
-from ossia.harmony import Message, render
+from ossia.harmony import Message
+from ossia.harmony.rendering import render
 from ossia.tools import Toolbox, tool
 
 

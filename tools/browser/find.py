@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from urllib.parse import quote
 
-from .page import Page
+from .text import Page
 from .view import wrap
 
 MAX_MATCHES = 50

@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from ...errors import ToolError
-from .page import Page
+from .text import Page
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,16 +11,16 @@ from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError
 
 from ...errors import ToolError
 from ...harmony import Message, ToolNamespace
-from ..arguments import arguments_json, invalid_arguments
-from ..citation import Citation
+from ..citations import Citation
 from ..context import RunContext
-from ..contract import OpenTool, Result, Tool
-from .browsing import Browsing, Web
-from .chromium import Chromium
-from .citing import find_citations
-from .search.backend import SearchBackend
-from .trained import browser_namespace
-from .web import SearchedWeb
+from ..functions import arguments_json, invalid_arguments
+from ..protocol import OpenTool, Result, Tool
+from .citations import find_citations
+from .declaration import browser_namespace
+from .fetch import Chromium
+from .search import SearchBackend
+from .searched_web import SearchedWeb
+from .session import Browsing, Web
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,10 +62,12 @@ class BrowserTool(Tool):
 
         Raises BrowserUnavailableError if pages are to come by Chromium, and there is none.
         """
-        from .fetch import Http  # heavy, and of no use to a tool that no run opens
-        from .gate import Gate
-        from .pages import Pages
-        from .robots import Robots
+        from .fetch import (
+            Http,  # heavy, and of no use to a tool that no run opens
+            Pages,
+            Robots,
+        )
+        from .network import Gate
 
         hosts = (self.allow_hosts, self.only_hosts, self.deny_hosts)
         http = Http(Gate(*map(tuple, hosts)), self.fetch_s)

@@ -14,7 +14,7 @@ from urllib.parse import unquote
 
 from ...errors import ToolError
 from ...harmony import decode, encode
-from .page import Page
+from .text import Page
 
 WIDTH = 80
 """Columns of a line, without its number."""

@@ -15,11 +15,11 @@ from anyio.abc import ByteStream
 from ossia.errors import BrowserUnavailableError, ToolError
 from ossia.harmony import Message
 from ossia.tools import BrowserTool, Chromium, Toolbox
-from ossia.tools.browser import proxy
-from ossia.tools.browser.fetch import Http
-from ossia.tools.browser.gate import Gate
-from ossia.tools.browser.page import Page
-from ossia.tools.browser.pages import Fetch, Pages
+from ossia.tools.browser.fetch.http import Http
+from ossia.tools.browser.fetch.pages import Fetch, Pages
+from ossia.tools.browser.network import proxy
+from ossia.tools.browser.network.network_policy import Gate
+from ossia.tools.browser.text.page import Page
 from tests.tools.browser.site import Site, head, open_site
 
 pytestmark = [pytest.mark.chromium, pytest.mark.timeout(180)]

@@ -11,9 +11,9 @@ import pytest
 from structlog.testing import capture_logs
 
 from ossia.tools import ToolError
-from ossia.tools.browser.browsing import Browsing
 from ossia.tools.browser.history import Display, History
-from ossia.tools.browser.page import Page
+from ossia.tools.browser.session import Browsing
+from ossia.tools.browser.text.page import Page
 from ossia.tools.browser.view import lines_that_fit, view, wrap
 
 WORDS = [

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from ossia.errors import ToolError
-from ossia.tools.browser.document import Document, read_document
-from ossia.tools.browser.unpack import unpacker
+from ossia.tools.browser.fetch.decompress import unpacker
+from ossia.tools.browser.text.document import Document, read_document
 
 brotli: Any = import_module("brotli")
 zstd: Any = import_module("backports.zstd")

@@ -10,11 +10,11 @@ import pytest
 from anyio.abc import SocketAttribute, SocketStream
 
 from ossia.tools import ToolError
-from ossia.tools.browser.chromium import Chromium
-from ossia.tools.browser.document import Document
-from ossia.tools.browser.fetch import Http
-from ossia.tools.browser.gate import Gate
-from ossia.tools.browser.pages import Pages
+from ossia.tools.browser.fetch.chromium import Chromium
+from ossia.tools.browser.fetch.http import Http
+from ossia.tools.browser.fetch.pages import Pages
+from ossia.tools.browser.network.network_policy import Gate
+from ossia.tools.browser.text.document import Document
 
 HTML = "text/html; charset=utf-8"
 

@@ -9,10 +9,10 @@ import httpx
 import pytest
 from anyio.abc import SocketAttribute, SocketStream
 
-from ossia.sandbox.addresses import is_public
+from ossia.sandbox.network.addresses import is_public
 from ossia.tools import ToolError
-from ossia.tools.browser.gate import Gate
-from ossia.tools.browser.transport import GatedTransport
+from ossia.tools.browser.network.network_policy import Gate
+from ossia.tools.browser.network.transport import GatedTransport
 
 PRIVATE = """
 127.0.0.1 127.1.2.3 0.0.0.0 0.1.2.3 10.0.0.1 172.16.0.1 172.31.255.255 192.168.1.1 169.254.169.254

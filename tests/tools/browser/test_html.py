@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ossia.tools.browser.html import read_html
+from ossia.tools.browser.text.html import read_html
 
 URL = "https://example.org/docs/page.html"
 

@@ -9,11 +9,11 @@ import pytest
 from ossia.errors import ToolError
 from ossia.harmony import Message
 from ossia.tools import BrowserTool, Chromium, Toolbox
-from ossia.tools.browser.document import Document, read_document
-from ossia.tools.browser.fetch import Http
-from ossia.tools.browser.gate import Gate
-from ossia.tools.browser.pages import Pages, needs_scripts
-from ossia.tools.browser.robots import Robots
+from ossia.tools.browser.fetch.http import Http
+from ossia.tools.browser.fetch.pages import Pages, needs_scripts
+from ossia.tools.browser.fetch.robots import Robots
+from ossia.tools.browser.network.network_policy import Gate
+from ossia.tools.browser.text.document import Document, read_document
 from tests.tools.browser.site import Answer, head, open_site
 
 RULES = "User-agent: *\nDisallow: /private\n\nUser-agent: ossia\nDisallow: /ours\n"

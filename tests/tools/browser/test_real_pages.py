@@ -12,10 +12,10 @@ import lxml.html
 import pytest
 
 from ossia.tools import Chromium
-from ossia.tools.browser.fetch import Http
-from ossia.tools.browser.gate import Gate
-from ossia.tools.browser.page import Page
-from ossia.tools.browser.pages import Pages
+from ossia.tools.browser.fetch.http import Http
+from ossia.tools.browser.fetch.pages import Pages
+from ossia.tools.browser.network.network_policy import Gate
+from ossia.tools.browser.text.page import Page
 from tests.tools.browser.site import head, open_site
 
 DOCS = {

@@ -24,7 +24,7 @@ from ossia.tools import (
     Tavily,
     YouCom,
 )
-from ossia.tools.browser.page import Page
+from ossia.tools.browser.text.page import Page
 from tests.tools.browser.site import head, open_site
 
 ONE, TWO = "https://a.example/1", "https://b.example/2?x=1&y=2"

@@ -14,10 +14,10 @@ from anyio.abc import ByteStream
 
 from ossia.errors import ToolError
 from ossia.tools import Chromium
-from ossia.tools.browser import chromium as chromium_module
-from ossia.tools.browser.fetch import Http
-from ossia.tools.browser.gate import Gate
-from ossia.tools.browser.pages import Pages
+from ossia.tools.browser.fetch import chromium as chromium_module
+from ossia.tools.browser.fetch.http import Http
+from ossia.tools.browser.fetch.pages import Pages
+from ossia.tools.browser.network.network_policy import Gate
 from tests.tools.browser.site import Answer, Site, head, open_site
 from tests.tools.browser.test_gate import ENCODED, PRIVATE, answers
 

@@ -10,11 +10,12 @@ import pytest
 
 from ossia.agent import Agent
 from ossia.agent.testing import ScriptedEngine
-from ossia.harmony import Message, render
+from ossia.harmony import Message
+from ossia.harmony.rendering import render
 from ossia.tools import BrowserTool, Hit, LocalSearch, SearchBackend, Toolbox, link_citations
-from ossia.tools.browser.page import Page
+from ossia.tools.browser.declaration import browser_namespace
 from ossia.tools.browser.search.backend import results_page
-from ossia.tools.browser.trained import browser_namespace
+from ossia.tools.browser.text.page import Page
 
 SITE = {
     "sea.html": "<title>The sea</title><h1>The sea</h1><p>It is <a href=salt.html>salt</a> water.",
@@ -188,7 +189,7 @@ async def test_a_match_is_cited_where_it_stands(library: LocalSearch) -> None:
 
 def test_links_cannot_be_broken_out_of() -> None:
     page = Page("https://e.example/a_(b) c", "T]( <b>*x*", "one")
-    from ossia.tools.browser.citing import find_citations
+    from ossia.tools.browser.citations import find_citations
     from ossia.tools.browser.history import Display
 
     text = "It is so 【0†L0】."

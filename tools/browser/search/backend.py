@@ -6,8 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
-from ..page import Page
-from ..writer import Writer, harmless
+from ..text import Page, Writer, harmless
 
 MAX_HITS = 20
 """What one search shows at most."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from .asking import ask_json, key_of, read_hits
 from .backend import Hit
+from .http_api import ask_json, key_of, read_hits
 
 _PASSAGES = ("snippets", "description")
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from urllib.parse import parse_qs, urljoin, urlsplit
 
 from ....errors import ToolError
-from .asking import ask, ask_json, read_hits
 from .backend import Hit
+from .http_api import ask, ask_json, read_hits
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from weakref import finalize
 from anyio import to_thread
 
 from ....errors import ToolDefinitionError, ToolError
-from ..page import SOURCE_PREFIX, Page
+from ..text import SOURCE_PREFIX, Page
 from .backend import Hit
 from .index import Index
 
@@ -129,7 +129,7 @@ class LocalSearch:
         return page.title, _LINK.sub(r"\1", page.text)
 
     def _read(self, path: str, *, source: bool = False) -> Page:
-        from ..document import Document, read_document  # its parsers are heavy
+        from ..text import Document, read_document  # its parsers are heavy
 
         file = Path(self.folder, path)
         data = file.read_bytes()

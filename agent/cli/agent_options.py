@@ -1,0 +1,119 @@
+"""What the command line says of an agent; kept with its runs, so that they can be resumed."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import AsyncGenerator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from inspect import Parameter
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel
+
+from ..agent import Agent
+from ..engines import Sampling
+from ..engines.vllm import VLLMEngine
+from ..journal import Journal
+from ..limits import Limits
+from . import options
+from .engine import open_with_progress
+from .tool_loader import load_tool
+
+
+def _portable_tool(name: str) -> str:
+    """A tool by a name that means the same in every folder."""
+    file, colon, function = name.partition(".py:")
+    return f"{Path(file).resolve()}{colon}{function}" if colon else name
+
+
+def _portable_model(name: str) -> str:
+    """A model likewise."""
+    return str(Path(name).resolve()) if Path(name).is_dir() else name
+
+
+class Setup(BaseModel, frozen=True):
+    """An agent in words. It holds no key: that is asked for anew."""
+
+    engine: str = options.DEFAULT_URL
+    model: str | None = None
+    serve: Annotated[str, AfterValidator(_portable_model)] | None = None
+    """A model to start a server for."""
+    tools: tuple[Annotated[str, AfterValidator(_portable_tool)], ...] = ()
+    instructions: str | None = None
+    reasoning: Literal["low", "medium", "high"] = "medium"
+    temperature: float = 1.0
+    seed: int | None = None
+    max_steps: int | None = 50
+    max_seconds: float | None = None
+
+    @asynccontextmanager
+    async def open(self, journal: Journal, *, api_key: str | None) -> AsyncGenerator[Agent]:
+        """The agent, with its engine, and its server if one is to be started."""
+        tools = [load_tool(name) for name in self.tools]
+        async with AsyncExitStack() as stack:
+            url, model = self.engine, self.model
+            if self.serve is not None:
+                server = await stack.enter_async_context(open_with_progress(self.serve))
+                url, model = server.url, server.model
+            engine = VLLMEngine(url, model=model, api_key=api_key)
+            yield Agent(
+                await stack.enter_async_context(engine),
+                instructions=self.instructions,
+                tools=tools,
+                reasoning=self.reasoning,
+                sampling=Sampling(temperature=self.temperature, seed=self.seed),
+                limits=Limits(steps=self.max_steps, seconds=self.max_seconds),
+                journal=journal,
+            )
+
+
+OPTIONS: dict[str, Any] = {
+    "engine": options.Engine,
+    "model": options.Model,
+    "serve": options.Serve,
+    "tools": options.Tools,
+    "instructions": options.Instructions,
+    "reasoning": options.Reasoning,
+    "temperature": options.Temperature,
+    "seed": options.Seed,
+    "max_steps": options.MaxSteps,
+    "max_seconds": options.MaxSeconds,
+}
+"""How each field of a Setup is said on the command line."""
+
+
+def takes_setup(*left_out: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Give a command an option for each field of `Setup`; it is called with the `setup` they make.
+
+    left_out: fields that the command has no option for.
+    """
+    names = [name for name in OPTIONS if name not in left_out]
+
+    def decorate(command: Callable[..., None]) -> Callable[..., None]:
+        def call(**given: Any) -> None:
+            said = {name: given.pop(name) for name in names}
+            told = {name: value for name, value in said.items() if value is not None}
+            command(setup=Setup.model_validate(told), **given)
+
+        signature = inspect.signature(command, eval_str=True)
+        own = [one for one in signature.parameters.values() if one.name != "setup"]
+        arguments = [one for one in own if one.kind is not Parameter.KEYWORD_ONLY]
+        switches = [one for one in own if one.kind is Parameter.KEYWORD_ONLY]
+        parameters = [*arguments, *map(_parameter, names), *switches]
+        call.__name__, call.__doc__ = command.__name__, command.__doc__
+        # Typer reads a command's options from its signature.
+        call.__dict__["__signature__"] = signature.replace(parameters=parameters)
+        return call
+
+    return decorate
+
+
+def _parameter(name: str) -> Parameter:
+    default = Setup.model_fields[name].default
+    return Parameter(
+        name,
+        Parameter.KEYWORD_ONLY,
+        default=None if default == () else default,
+        annotation=OPTIONS[name],
+    )

@@ -1,0 +1,9 @@
+"""What the model is shown of a run that has outgrown its window."""
+
+from .policy import Context as Context
+from .policy import ContextPolicy as ContextPolicy
+from .policy import TrimContext as TrimContext
+from .policy import Windowed as Windowed
+from .read_tool_result import RECALL as RECALL
+from .read_tool_result import recall_tool as recall_tool
+from .read_tool_result import shown_with_recall as shown_with_recall

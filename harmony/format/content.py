@@ -1,0 +1,187 @@
+"""What system and developer messages hold: settings, instructions and tools."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, cast
+
+from ...errors import MessageError
+
+ReasoningEffort = Literal["low", "medium", "high"]
+
+IDENTITY = "You are ChatGPT, a large language model trained by OpenAI."
+CHANNELS = ("analysis", "commentary", "final")
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class ToolDescription:
+    """One function, as the model is told of it."""
+
+    name: str
+    description: str
+    parameters: Mapping[str, Any] | None = field(default=None, hash=False)
+    """JSON Schema of the arguments; None for a function without any."""
+
+    def to_dict(self) -> Json:
+        """JSON as openai-harmony writes it."""
+        out: Json = {"name": self.name, "description": self.description}
+        if self.parameters is not None:
+            out["parameters"] = dict(self.parameters)
+        return out
+
+    @classmethod
+    def from_dict(cls, raw: Mapping[str, Any]) -> ToolDescription:
+        """Read what `to_dict` wrote."""
+        return cls(raw["name"], raw["description"], raw.get("parameters"))
+
+
+@dataclass(frozen=True, slots=True)
+class ToolNamespace:
+    """Functions under one name: `functions` for the user's own, `browser` for a built-in."""
+
+    name: str
+    description: str | None = None
+    tools: tuple[ToolDescription, ...] = ()
+    """Without any, the description alone is shown: `python` takes code, not arguments."""
+
+    def to_dict(self) -> Json:
+        """JSON as openai-harmony writes it."""
+        out: Json = {"name": self.name}
+        if self.description is not None:
+            out["description"] = self.description
+        out["tools"] = [tool.to_dict() for tool in self.tools]
+        return out
+
+    @classmethod
+    def from_dict(cls, raw: Mapping[str, Any]) -> ToolNamespace:
+        """Read what `to_dict` wrote."""
+        tools = tuple(ToolDescription.from_dict(tool) for tool in raw["tools"])
+        return cls(raw["name"], raw.get("description"), tools)
+
+
+@dataclass(frozen=True, slots=True)
+class ResponseFormat:
+    """A schema that the final answer shall follow."""
+
+    name: str
+    schema: Mapping[str, Any] = field(hash=False)
+    """JSON Schema."""
+    description: str | None = None
+
+    def to_dict(self) -> Json:
+        """JSON in the manner of the other contents; openai-harmony has no such field."""
+        out: Json = {"name": self.name, "schema": dict(self.schema)}
+        if self.description is not None:
+            out["description"] = self.description
+        return out
+
+    @classmethod
+    def from_dict(cls, raw: Mapping[str, Any]) -> ResponseFormat:
+        """Read what `to_dict` wrote."""
+        return cls(raw["name"], raw["schema"], raw.get("description"))
+
+
+@dataclass(frozen=True, slots=True)
+class SystemContent:
+    """Who the model is, what it may use, and how hard it thinks. None leaves a line out."""
+
+    model_identity: str | None = IDENTITY
+    reasoning_effort: ReasoningEffort | None = "medium"
+    conversation_start_date: str | None = None
+    """YYYY-MM-DD."""
+    knowledge_cutoff: str | None = "2024-06"
+    channels: tuple[str, ...] | None = CHANNELS
+    tools: tuple[ToolNamespace, ...] = ()
+    """Built-in tools; functions belong into DeveloperContent."""
+    channel_required: bool = True
+
+    def __post_init__(self) -> None:
+        check_names(self.tools)
+
+    def to_dict(self) -> Json:
+        """JSON as openai-harmony writes it; a None that is no default is written as null."""
+        effort = self.reasoning_effort
+        out: Json = {
+            "model_identity": self.model_identity,
+            "reasoning_effort": effort.capitalize() if effort else None,
+        }
+        if self.conversation_start_date is not None:
+            out["conversation_start_date"] = self.conversation_start_date
+        out["knowledge_cutoff"] = self.knowledge_cutoff
+        out["channel_config"] = (
+            self.channels
+            if self.channels is None
+            else {
+                "valid_channels": list(self.channels),
+                "channel_required": self.channel_required,
+            }
+        )
+        if self.tools:
+            out["tools"] = {space.name: space.to_dict() for space in self.tools}
+        out["type"] = "system_content"
+        return out
+
+    @classmethod
+    def from_dict(cls, raw: Mapping[str, Any]) -> SystemContent:
+        """Read what `to_dict` wrote, here or in openai-harmony; a missing key has its default."""
+        config: Mapping[str, Any] | None = raw.get(
+            "channel_config", {"valid_channels": CHANNELS, "channel_required": True}
+        )
+        effort = raw.get("reasoning_effort", "Medium")
+        return cls(
+            model_identity=raw.get("model_identity", IDENTITY),
+            reasoning_effort=None if effort is None else effort.lower(),
+            conversation_start_date=raw.get("conversation_start_date"),
+            knowledge_cutoff=raw.get("knowledge_cutoff", "2024-06"),
+            channels=None if config is None else tuple(config["valid_channels"]),
+            tools=_namespaces(raw),
+            channel_required=True if config is None else config["channel_required"],
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class DeveloperContent:
+    """Instructions, the functions that may be called, and the shape of the answer."""
+
+    instructions: str | None = None
+    tools: tuple[ToolNamespace, ...] = ()
+    response_formats: tuple[ResponseFormat, ...] = ()
+
+    def __post_init__(self) -> None:
+        check_names(self.tools)
+
+    def to_dict(self) -> Json:
+        """JSON as openai-harmony writes it, and `response_formats` beside."""
+        out: Json = {}
+        if self.instructions is not None:
+            out["instructions"] = self.instructions
+        if self.tools:
+            out["tools"] = {space.name: space.to_dict() for space in self.tools}
+        if self.response_formats:
+            out["response_formats"] = [one.to_dict() for one in self.response_formats]
+        out["type"] = "developer_content"
+        return out
+
+    @classmethod
+    def from_dict(cls, raw: Mapping[str, Any]) -> DeveloperContent:
+        """Read what `to_dict` wrote, here or in openai-harmony."""
+        formats = tuple(ResponseFormat.from_dict(one) for one in raw.get("response_formats", ()))
+        return cls(raw.get("instructions"), _namespaces(raw), formats)
+
+
+def check_names(spaces: tuple[ToolNamespace, ...]) -> None:
+    """Raise MessageError if two namespaces share a name: the model could not tell them apart."""
+    names = [space.name for space in spaces]
+    for name in names:
+        if names.count(name) > 1:
+            raise MessageError(f"two tool namespaces are named {name!r}; merge them into one")
+
+
+def _namespaces(raw: Mapping[str, Any]) -> tuple[ToolNamespace, ...]:
+    spaces = cast("Mapping[str, Json]", raw.get("tools") or {})
+    for key, space in spaces.items():
+        if space["name"] != key:
+            raise MessageError(f"the namespace under {key!r} is named {space['name']!r}")
+    return tuple(ToolNamespace.from_dict(space) for space in spaces.values())

@@ -1,0 +1,10 @@
+"""Messages to tokens, exactly as gpt-oss was trained to read them."""
+
+from .render import Reasoning as Reasoning
+from .render import answer_header as answer_header
+from .render import count as count
+from .render import message_tokens as message_tokens
+from .render import offers_functions as offers_functions
+from .render import opening as opening
+from .render import render as render
+from .typescript import typescript as typescript

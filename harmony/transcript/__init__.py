@@ -1,0 +1,3 @@
+"""The growing prompt of a run."""
+
+from .transcript import Transcript as Transcript

@@ -1,0 +1,46 @@
+"""A cell's output as text, collected and passed on."""
+
+from __future__ import annotations
+
+import codecs
+
+from ..kernel import Header
+from ..protocol import Execution, ExecutionError, OnOutput, Stream
+from .paths import shown
+
+
+class Output:
+    """Decodes the two streams, however their bytes are cut."""
+
+    def __init__(self, on_output: OnOutput | None) -> None:
+        decoder = codecs.getincrementaldecoder("utf-8")
+        self._decoders = {"stdout": decoder("replace"), "stderr": decoder("replace")}
+        self._texts: dict[Stream, list[str]] = {"stdout": [], "stderr": []}
+        self._on_output = on_output
+
+    def on_frame(self, header: Header, body: bytes) -> None:
+        """Take one frame of output."""
+        stream: Stream = "stderr" if header.get("stream") == "stderr" else "stdout"
+        self._add(stream, self._decoders[stream].decode(body))
+
+    def execution(self, reply: Header, duration_s: float) -> Execution:
+        """Return what the cell did, from its output and its last frame."""
+        for stream in self._texts:
+            self._add(stream, self._decoders[stream].decode(b"", final=True))
+        error = reply["error"]
+        return Execution(
+            stdout="".join(self._texts["stdout"]),
+            stderr="".join(self._texts["stderr"]),
+            result=reply["result"],
+            error=ExecutionError(**error) if error else None,
+            files=tuple(shown(path) for path in reply["files"]),
+            timed_out=reply["timed_out"],
+            duration_s=duration_s,
+            state_lost=reply["state_lost"],
+        )
+
+    def _add(self, stream: Stream, text: str) -> None:
+        if text:
+            self._texts[stream].append(text)
+            if self._on_output is not None:
+                self._on_output(stream, text)

@@ -1,0 +1,102 @@
+"""Where results go that are too long for the model to read, or no text at all."""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from collections.abc import Iterable
+from dataclasses import replace
+from itertools import count
+from pathlib import Path, PurePath
+
+import structlog
+from anyio import to_thread
+
+from ..errors import SandboxError
+from .protocol import Attachment, Keeper, Result
+
+log = structlog.get_logger()
+
+_UNSAFE = re.compile(r"[^\w.-]")
+_NAME_CHARS = 100
+
+
+class Shelf:
+    """The files of one run, where the model can reach them if any tool lets it.
+
+    keeper: the tool with a place for files, python say.
+    folder: where they go otherwise; None: a new temporary folder, made when the first file comes.
+        It is not removed with the run: the files are the run's results.
+    max_chars: of a text that the model is to read at once.
+    """
+
+    def __init__(self, keeper: Keeper | None, folder: Path | None, max_chars: int) -> None:
+        self._keeper = keeper
+        self._folder = folder
+        self._max_chars = max_chars
+        self._numbers = count(1)
+        self._written: set[str] = set()
+
+    async def shelve(self, result: Result, name: str) -> Result:
+        """Keep the attached files, and the whole of a text that is too long; the model is told.
+
+        name: of the tool, for the file that holds a long text.
+        """
+        kept = [await self._keep(one) for one in result.attached]
+        lines = [
+            f"The file is {path} ({len(one.data):,} bytes)."
+            for one, path in zip(result.attached, kept, strict=True)
+        ]
+        text = result.text
+        if len(text) > self._max_chars:
+            whole = await self._keep(Attachment(f"{name}.txt", text.encode()))
+            kept.append(whole)
+            text = self._both_ends(text, whole)
+        text = "\n".join(part for part in [text, *lines] if part)
+        return replace(result, text=text, files=(*result.files, *kept), attached=())
+
+    async def read(self, path: str) -> bytes:
+        """A file that some result named, from wherever it lies.
+
+        Raises SandboxError or OSError if it is not there any more.
+        """
+        if path in self._written:
+            return await to_thread.run_sync(Path(path).read_bytes)
+        if self._keeper is None:
+            raise FileNotFoundError(f"no tool of this run has a file {path!r}")
+        return await self._keeper.fetch(path)
+
+    def _both_ends(self, text: str, path: str) -> str:
+        """The text's beginning and its end, and what is missing in between."""
+        head = self._max_chars * 3 // 4
+        tail = self._max_chars - head
+        left_out = len(text) - self._max_chars
+        note = (
+            f"[... {left_out:,} of {len(text):,} characters left out; all of it is in {path} ...]"
+        )
+        return f"{text[:head]}\n{note}\n{text[-tail:]}"
+
+    async def _keep(self, file: Attachment) -> str:
+        name = PurePath(_UNSAFE.sub("_", file.name)[-_NAME_CHARS:])
+        numbered = f"{name.stem}-{next(self._numbers)}{name.suffix}"
+        if self._keeper is not None:
+            try:
+                return await self._keeper.keep(numbered, file.data)
+            except SandboxError:
+                log.warning("file_not_kept_in_sandbox", file=numbered, exc_info=True)
+        return await to_thread.run_sync(self._write, numbered, file.data)
+
+    def _write(self, name: str, data: bytes) -> str:
+        if self._folder is None:
+            self._folder = Path(tempfile.mkdtemp(prefix="ossia-"))
+        self._folder.mkdir(parents=True, exist_ok=True)
+        path = self._folder / name
+        with path.open("xb") as file:
+            file.write(data)
+        self._written.add(str(path))
+        return str(path)
+
+
+def keeper_among(tools: Iterable[object]) -> Keeper | None:
+    """The first open tool that has a place for files."""
+    return next((one for one in tools if isinstance(one, Keeper)), None)

@@ -1,0 +1,5 @@
+"""The one gate to the network that every connection passes."""
+
+from .network_policy import Gate as Gate
+from .proxy import GateProxy as GateProxy
+from .transport import GatedTransport as GatedTransport
