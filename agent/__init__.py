@@ -16,9 +16,6 @@ from .engines.vllm import open_server as open_server
 from .events import AnswerDelta as AnswerDelta
 from .events import AnswerPartial as AnswerPartial
 from .events import AnswerRejected as AnswerRejected
-from .events import CallAnswered as CallAnswered
-from .events import CallArgumentsDelta as CallArgumentsDelta
-from .events import CallStarted as CallStarted
 from .events import Event as Event
 from .events import LimitReached as LimitReached
 from .events import PreambleDelta as PreambleDelta
@@ -27,6 +24,9 @@ from .events import ReasoningDelta as ReasoningDelta
 from .events import RunFinished as RunFinished
 from .events import StepFinished as StepFinished
 from .events import StepStarted as StepStarted
+from .events import ToolCallArgumentsDelta as ToolCallArgumentsDelta
+from .events import ToolCallFinished as ToolCallFinished
+from .events import ToolCallStarted as ToolCallStarted
 from .events import TurnDiscarded as TurnDiscarded
 from .events import TurnRepaired as TurnRepaired
 from .journal import Journal as Journal

@@ -10,14 +10,14 @@ from typing import Any
 
 import anyio
 
-from .config import OutputT, Settings
+from .config import AgentConfig, OutputT
 from .events import Event
 from .result import RunResult
 from .run import Chat, Outcome, Task, begun, forked, outcomes, result_of, resumed, told
 
 
 @dataclass(frozen=True)
-class Agent(Settings[OutputT]):
+class Agent(AgentConfig[OutputT]):
     """A model, its instructions and its tools. It is immutable, and serves many runs at once.
 
     agent = Agent(VLLMEngine("http://127.0.0.1:8000"), tools=[PythonTool()])

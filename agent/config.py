@@ -11,7 +11,7 @@ from typing_extensions import TypeVar
 
 from ..harmony import ReasoningEffort
 from ..tools import Tool, Toolbox
-from .context import RECALL, ContextPolicy, TrimContext
+from .context import READ_TOOL_RESULT, ContextPolicy, TrimContext
 from .engines import Engine, Sampling
 from .journal import Journal
 from .limits import Limits
@@ -21,7 +21,7 @@ OutputT = TypeVar("OutputT", default=str)
 
 
 @dataclass(frozen=True)
-class Settings(Generic[OutputT]):
+class AgentConfig(Generic[OutputT]):
     """The fields of an `Agent`: immutable, and shared by all its runs."""
 
     engine: Engine
@@ -57,5 +57,5 @@ class Settings(Generic[OutputT]):
         # Read once: what cannot be offered to a model is told here, and costs a run nothing.
         object.__setattr__(self, "tools", Toolbox(self.tools).tools)
         if self.context is not None:
-            Toolbox((*self.tools, RECALL))
+            Toolbox((*self.tools, READ_TOOL_RESULT))
         object.__setattr__(self, "output_format", OutputFormat[OutputT](self.output_type))

@@ -15,7 +15,7 @@ from .result import RunResult
 from .usage import Usage
 
 
-class Stamp(TypedDict):
+class EventPosition(TypedDict):
     """Where in a run an event belongs."""
 
     run_id: str
@@ -54,25 +54,25 @@ class PreambleDelta(_Event):
     text: str
 
 
-class CallStarted(_Event):
+class ToolCallStarted(_Event):
     """The model has begun to write a call."""
 
-    kind: Literal["call_started"] = "call_started"
+    kind: Literal["tool_call_started"] = "tool_call_started"
     recipient: str
     """Whom it calls, such as `functions.get_weather` or `python`."""
 
 
-class CallArgumentsDelta(_Event):
+class ToolCallArgumentsDelta(_Event):
     """A piece of a call's arguments: JSON, or the code for `python`."""
 
-    kind: Literal["call_arguments_delta"] = "call_arguments_delta"
+    kind: Literal["tool_call_arguments_delta"] = "tool_call_arguments_delta"
     text: str
 
 
-class CallAnswered(_Event):
+class ToolCallFinished(_Event):
     """A tool has answered."""
 
-    kind: Literal["call_answered"] = "call_answered"
+    kind: Literal["tool_call_finished"] = "tool_call_finished"
     recipient: str
     text: str
     """What the model reads."""
@@ -154,9 +154,9 @@ Event = Annotated[
     StepStarted
     | ReasoningDelta
     | PreambleDelta
-    | CallStarted
-    | CallArgumentsDelta
-    | CallAnswered
+    | ToolCallStarted
+    | ToolCallArgumentsDelta
+    | ToolCallFinished
     | AnswerDelta
     | AnswerPartial
     | AnswerRejected

@@ -23,7 +23,7 @@ class _Open(Generic[T]):
     users: int = 0
 
 
-class Shared(Generic[T]):
+class SharedResource(Generic[T]):
     """One thing per event loop: opened by its first user, closed by its last.
 
     So an engine serves many runs at once over one pool of connections, and `run_sync` may be
@@ -70,10 +70,10 @@ class Shared(Generic[T]):
             await self.release()
 
 
-class Sharing(Generic[T]):
+class UsesSharedResource(Generic[T]):
     """What keeps its `Shared` thing open inside its own `async with`."""
 
-    _shared: Shared[T]
+    _shared: SharedResource[T]
 
     async def __aenter__(self) -> Self:
         await self._shared.acquire()

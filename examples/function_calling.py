@@ -17,7 +17,14 @@ from dataclasses import dataclass, field
 import anyio
 import structlog
 
-from ossia.agent import Agent, AnswerDelta, CallAnswered, CallStarted, ReasoningDelta, VLLMEngine
+from ossia.agent import (
+    Agent,
+    AnswerDelta,
+    ReasoningDelta,
+    ToolCallFinished,
+    ToolCallStarted,
+    VLLMEngine,
+)
 from ossia.tools import RunContext, ToolError, tool
 
 
@@ -48,9 +55,9 @@ async def ask(url: str, task: str = "What is the weather in Paris?") -> None:
                 match event:
                     case ReasoningDelta(text=text) | AnswerDelta(text=text):
                         print(text, end="", flush=True)
-                    case CallStarted(recipient=recipient):
+                    case ToolCallStarted(recipient=recipient):
                         print(f"\n→ {recipient}")
-                    case CallAnswered(text=text):
+                    case ToolCallFinished(text=text):
                         print(f"← {text}")
                     case _:
                         pass

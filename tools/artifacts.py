@@ -13,7 +13,7 @@ import structlog
 from anyio import to_thread
 
 from ..errors import SandboxError
-from .protocol import Attachment, Keeper, Result
+from .protocol import Attachment, FileStore, ToolReturn
 
 log = structlog.get_logger()
 
@@ -21,7 +21,7 @@ _UNSAFE = re.compile(r"[^\w.-]")
 _NAME_CHARS = 100
 
 
-class Shelf:
+class ArtifactStore:
     """The files of one run, where the model can reach them if any tool lets it.
 
     keeper: the tool with a place for files, python say.
@@ -30,14 +30,14 @@ class Shelf:
     max_chars: of a text that the model is to read at once.
     """
 
-    def __init__(self, keeper: Keeper | None, folder: Path | None, max_chars: int) -> None:
+    def __init__(self, keeper: FileStore | None, folder: Path | None, max_chars: int) -> None:
         self._keeper = keeper
         self._folder = folder
         self._max_chars = max_chars
         self._numbers = count(1)
         self._written: set[str] = set()
 
-    async def shelve(self, result: Result, name: str) -> Result:
+    async def shelve(self, result: ToolReturn, name: str) -> ToolReturn:
         """Keep the attached files, and the whole of a text that is too long; the model is told.
 
         name: of the tool, for the file that holds a long text.
@@ -97,6 +97,6 @@ class Shelf:
         return str(path)
 
 
-def keeper_among(tools: Iterable[object]) -> Keeper | None:
+def find_file_store(tools: Iterable[object]) -> FileStore | None:
     """The first open tool that has a place for files."""
-    return next((one for one in tools if isinstance(one, Keeper)), None)
+    return next((one for one in tools if isinstance(one, FileStore)), None)

@@ -22,7 +22,7 @@ class Attachment:
 
 
 @dataclass(frozen=True, slots=True)
-class Result:
+class ToolReturn:
     """What a tool gives back for the model to read; a function may return one, too."""
 
     text: str
@@ -35,7 +35,7 @@ class Result:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class ToolResult:
     """What became of one call."""
 
     message: Message
@@ -49,7 +49,7 @@ class Answer:
 class OpenTool(Protocol):
     """A tool during one run: it may hold state, and answers the run's calls."""
 
-    async def answer(self, call: Message, context: RunContext[Any]) -> Result:
+    async def call(self, call: Message, context: RunContext[Any]) -> ToolReturn:
         """Do what the call asks.
 
         Raises ToolError or ToolRetry with what the model should read, if it failed; SandboxError
@@ -59,7 +59,7 @@ class OpenTool(Protocol):
 
 
 @runtime_checkable
-class Keeper(Protocol):
+class FileStore(Protocol):
     """An open tool with a place for files that the model can reach."""
 
     async def keep(self, name: str, data: bytes) -> str:
@@ -85,7 +85,7 @@ class Stateful(Protocol):
 
 
 @runtime_checkable
-class Citing(Protocol):
+class CitationSource(Protocol):
     """An open tool that shows pages, and knows what an answer points at in them."""
 
     def citations(self, answer: str) -> tuple[Citation, ...]:
@@ -115,7 +115,7 @@ class Tool(Protocol):
         """Whether a call that was interrupted may simply be made again."""
         return False
 
-    def offered(self, context: RunContext[Any]) -> bool:  # noqa: ARG002 - most tools always are
+    def is_available(self, context: RunContext[Any]) -> bool:  # noqa: ARG002 - most tools always are
         """Whether the model may call it now."""
         return True
 

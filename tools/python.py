@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import ToolDefinitionError
 from ..harmony import Message, ToolNamespace
 from .context import RunContext
-from .protocol import OpenTool, Result, Tool
+from .protocol import OpenTool, Tool, ToolReturn
 from .source import read_source
 from .trained import PYTHON_TIMEOUT_S, python_description
 
@@ -66,14 +66,14 @@ class Notebook:
     forgot: bool = False
     """Whether the model is still to be told that the variables are gone."""
 
-    async def answer(self, call: Message, context: RunContext[Any]) -> Result:  # noqa: ARG002
+    async def call(self, call: Message, context: RunContext[Any]) -> ToolReturn:  # noqa: ARG002
         """Run the call's code, and show what a notebook would show."""
         source = read_source(call.text)
         done = await self.sandbox.execute(source, timeout_s=self.timeout_s)
         self.used = True
         said = f"{FORGOT}\n{_shown(done)}" if self.forgot else _shown(done)
         self.forgot = False
-        return Result(said, done.error is not None, done.files)
+        return ToolReturn(said, done.error is not None, done.files)
 
     def changes(self) -> bool | None:
         """Whether there is something new to lose: variables end with their process."""

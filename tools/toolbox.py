@@ -16,11 +16,11 @@ from anyio import Lock
 
 from ..errors import SandboxError, ToolError
 from ..harmony import Message, ToolDescription, ToolNamespace
-from .artifacts import Shelf, keeper_among
+from .artifacts import ArtifactStore, find_file_store
 from .citations import Citation
 from .context import RunContext
 from .functions import as_tool
-from .protocol import Answer, Citing, OpenTool, Result, Stateful, Tool
+from .protocol import CitationSource, OpenTool, Stateful, Tool, ToolResult, ToolReturn
 from .recipients import FUNCTIONS, by_recipient, find_recipient, recipients_of, unknown_tool
 
 log = structlog.get_logger()
@@ -64,7 +64,7 @@ class Toolbox:
         self._stack = AsyncExitStack()
         self._open: dict[int, OpenTool] = {}
         self._entered = False
-        self._shelf: Shelf | None = None
+        self._shelf: ArtifactStore | None = None
 
     @property
     def functions(self) -> tuple[ToolDescription, ...]:
@@ -93,7 +93,9 @@ class Toolbox:
             for one in self.tools:
                 self._open[id(one)] = await stack.enter_async_context(one.open())
             self._stack = stack.pop_all()
-        self._shelf = Shelf(keeper_among(self._open.values()), self._folder, self._max_chars)
+        self._shelf = ArtifactStore(
+            find_file_store(self._open.values()), self._folder, self._max_chars
+        )
         self._entered = True
         return self
 
@@ -106,11 +108,7 @@ class Toolbox:
         self._entered = False
         await self._stack.__aexit__(kind, error, traceback)
 
-    async def dispatch(self, call: Message, context: RunContext[Any] | None = None) -> Message:
-        """Turn the model's call into the tool's message; see `answer`."""
-        return (await self.answer(call, context)).message
-
-    async def answer(self, call: Message, context: RunContext[Any] | None = None) -> Answer:
+    async def call(self, call: Message, context: RunContext[Any] | None = None) -> ToolResult:
         """Run one call, and tell what became of it.
 
         context: what tools may know of the run; None: the toolbox's own deps.
@@ -130,7 +128,7 @@ class Toolbox:
             raise
         except Exception:
             log.exception("tool_crashed", tool=tool)
-            result = Result(f"Error: {tool} failed unexpectedly", failed=True)
+            result = ToolReturn(f"Error: {tool} failed unexpectedly", failed=True)
         seconds = perf_counter() - begun
         log.info(
             "tool_answered",
@@ -140,7 +138,7 @@ class Toolbox:
             failed=result.failed,
         )
         message = _message(result.text, recipient, call)
-        return Answer(message, result.failed, seconds, result.files)
+        return ToolResult(message, result.failed, seconds, result.files)
 
     async def read(self, path: str) -> bytes:
         """The contents of a file that an answer named, for as long as the run lasts.
@@ -154,10 +152,10 @@ class Toolbox:
         """Whom a call addresses: a recipient that there is, or what the model made up."""
         return find_recipient(call.recipient or "", self._tools) or str(call.recipient)
 
-    def refusal(self, call: Message, why: str) -> Answer:
+    def refusal(self, call: Message, why: str) -> ToolResult:
         """The answer to a call that is not made."""
         recipient = find_recipient(call.recipient or "", self._tools)
-        return Answer(_message(f"Error: {why}", recipient, call), failed=True, seconds=0.0)
+        return ToolResult(_message(f"Error: {why}", recipient, call), failed=True, seconds=0.0)
 
     def idempotent(self, call: Message) -> bool:
         """Whether a call that was interrupted may be made again, by the word of its tool."""
@@ -171,14 +169,14 @@ class Toolbox:
 
         Raises SandboxError if there is no room for them.
         """
-        keeper = keeper_among(self._open.values())
+        keeper = find_file_store(self._open.values())
         for path, data in files.items():
             if keeper is not None and path.startswith(DATA):
                 await keeper.keep(path.removeprefix(DATA), data)
 
     def citations(self, answer: str) -> tuple[Citation, ...]:
         """What the model's answer points at in what the tools have shown it."""
-        citing = (one for one in self._open.values() if isinstance(one, Citing))
+        citing = (one for one in self._open.values() if isinstance(one, CitationSource))
         found = (citation for one in citing for citation in one.citations(answer))
         return tuple(sorted(found, key=lambda citation: citation.span))
 
@@ -194,22 +192,22 @@ class Toolbox:
 
     async def _result(
         self, recipient: str | None, call: Message, context: RunContext[Any]
-    ) -> Result:
+    ) -> ToolReturn:
         """What the tool says, be it of its failure."""
         try:
             tool = self._chosen(recipient, call, context)
             call, opened = replace(call, recipient=recipient), self._open[id(tool)]
             if not tool.sequential:
-                return await opened.answer(call, context)
+                return await opened.call(call, context)
             async with self._turn:
-                return await opened.answer(call, context)
+                return await opened.call(call, context)
         except ToolError as error:
-            return Result(f"Error: {error}", failed=True)
+            return ToolReturn(f"Error: {error}", failed=True)
 
     def _chosen(self, recipient: str | None, call: Message, context: RunContext[Any]) -> Tool:
         if recipient is None:
             raise ToolError(unknown_tool(call.recipient or "", self.recipients))
-        if not self._tools[recipient].offered(context):
+        if not self._tools[recipient].is_available(context):
             raise ToolError(f"{recipient} is not available now")
         return self._tools[recipient]
 
@@ -220,7 +218,7 @@ class Toolbox:
                 yield one.namespace.name, opened
 
     def _offered(self) -> Iterator[ToolNamespace]:
-        return (one.namespace for one in self.tools if one.offered(self._context))
+        return (one.namespace for one in self.tools if one.is_available(self._context))
 
 
 def _message(text: str, recipient: str | None, call: Message) -> Message:

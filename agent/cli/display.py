@@ -8,13 +8,13 @@ from rich.text import Text
 from ..events import (
     AnswerDelta,
     AnswerRejected,
-    CallAnswered,
-    CallArgumentsDelta,
-    CallStarted,
     Event,
     PreambleDelta,
     ReasoningDelta,
     RunFinished,
+    ToolCallArgumentsDelta,
+    ToolCallFinished,
+    ToolCallStarted,
     TurnDiscarded,
     TurnRepaired,
 )
@@ -24,7 +24,7 @@ from .sanitize import plain
 _STREAMED = {
     ReasoningDelta: "dim italic",
     PreambleDelta: "",
-    CallArgumentsDelta: "cyan",
+    ToolCallArgumentsDelta: "cyan",
     AnswerDelta: "bold",
 }
 """What is written piece by piece, and how it looks."""
@@ -47,11 +47,11 @@ class Display:
     def show(self, event: Event) -> None:
         """Write what an event tells."""
         match event:
-            case ReasoningDelta() | PreambleDelta() | CallArgumentsDelta() | AnswerDelta():
+            case ReasoningDelta() | PreambleDelta() | ToolCallArgumentsDelta() | AnswerDelta():
                 self._stream(event)
-            case CallStarted(recipient=recipient):
+            case ToolCallStarted(recipient=recipient):
                 self._line(f"→ {recipient}", "bold cyan")
-            case CallAnswered():
+            case ToolCallFinished():
                 self._answered(event)
             case AnswerRejected(reason=reason):
                 self._line(f"✗ not accepted, asked again: {reason}", "yellow")
@@ -65,7 +65,7 @@ class Display:
                 return
 
     def _stream(
-        self, event: ReasoningDelta | PreambleDelta | CallArgumentsDelta | AnswerDelta
+        self, event: ReasoningDelta | PreambleDelta | ToolCallArgumentsDelta | AnswerDelta
     ) -> None:
         """Write a piece of running text; another kind of text begins a new line."""
         if type(event) is not self._open:
@@ -77,7 +77,7 @@ class Display:
         self._break()
         self._print(text, style)
 
-    def _answered(self, event: CallAnswered) -> None:
+    def _answered(self, event: ToolCallFinished) -> None:
         lines = event.text.splitlines() or ["(nothing)"]
         more = len(lines) - MAX_OUTPUT_LINES
         style = "red" if event.failed else "green"

@@ -13,7 +13,7 @@ from rich.text import Text
 
 from ...errors import EngineError, OssiaError, SandboxError
 from ...harmony import decode
-from ...harmony.rendering import opening
+from ...harmony.rendering import generation_prefix
 from ...sandbox import BubblewrapSandbox, DockerSandbox, Sandbox
 from ...tools import Chromium
 from ..engines import Sampling
@@ -106,7 +106,7 @@ def engine_speaks_tokens(engine: VLLMEngine) -> Examine:
 
     async def examine() -> str:
         one = Sampling(max_tokens=1, temperature=0.0)
-        async with aclosing(engine.generate(opening("assistant"), one)) as pieces:
+        async with aclosing(engine.generate(generation_prefix("assistant"), one)) as pieces:
             sampled = [token async for piece in pieces for token in piece.tokens]
         return f"sampled {decode(sampled)!r} after <|start|>assistant"
 

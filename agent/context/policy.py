@@ -135,4 +135,4 @@ SUM_UP = (
     "was found (numbers, names and addresses in full), which files there are, what is left."
 )
 SUMMED_UP = "The work so far, summed up by yourself to save room."
-STILL_THERE = " What the tools said, outputs 1 to {count}, functions.recall_output shows again."
+STILL_THERE = " What the tools said, outputs 1 to {count}, functions.read_tool_result shows again."

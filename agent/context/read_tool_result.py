@@ -25,11 +25,11 @@ class Outputs(Protocol):
         ...
 
 
-def recall_tool(run: Outputs) -> Tool:
+def read_tool_result_tool(run: Outputs) -> Tool:
     """The function by which a model reads an output again; offered once one was left out."""
 
-    @tool(when=lambda _: run.left_out, idempotent=True)
-    async def recall_output(output: int) -> str:
+    @tool(enabled=lambda _: run.left_out, idempotent=True)
+    async def read_tool_result(output: int) -> str:
         """Read the output of an earlier call again, if it was left out to save room.
 
         Args:
@@ -40,7 +40,7 @@ def recall_tool(run: Outputs) -> Tool:
             raise ToolError(f"there is no output {output}; they are numbered 1 to {len(outputs)}")
         return outputs[output - 1].text
 
-    return recall_output
+    return read_tool_result
 
 
 class _Nothing:
@@ -48,7 +48,7 @@ class _Nothing:
     left_out = False
 
 
-RECALL = recall_tool(_Nothing())
+READ_TOOL_RESULT = read_tool_result_tool(_Nothing())
 """As a model sees it."""
 
 
@@ -56,7 +56,7 @@ def left_out(message: Message, number: int, tokens: int) -> Message:
     """What stands in the place of a tool's output: one line that says how to read it again."""
     text = (
         f"[{tokens} tokens of {message.name} were left out here to save room. "
-        f"{FUNCTIONS}.recall_output shows them again, as output {number}.]"
+        f"{FUNCTIONS}.read_tool_result shows them again, as output {number}.]"
     )
     return replace(message, content=text)
 
@@ -87,6 +87,6 @@ def _offering(content: DeveloperContent) -> DeveloperContent:
     """A developer message with one function more."""
     spaces = {space.name: space for space in content.tools}
     known = spaces.get(FUNCTIONS, ToolNamespace(FUNCTIONS))
-    tools = (*known.tools, *RECALL.namespace.tools)
+    tools = (*known.tools, *READ_TOOL_RESULT.namespace.tools)
     spaces[FUNCTIONS] = replace(known, tools=tools)
     return replace(content, tools=tuple(spaces.values()))

@@ -10,15 +10,15 @@ from typing import Generic
 
 import structlog
 
-from ..shared_resource import Sharing, T
-from .grammar_probe import is_right, sing
+from ..shared_resource import T, UsesSharedResource
+from .grammar_probe import is_right, probe_grammar
 from .protocol import Sampled, Sampling
-from .reasoning_budget import reined
+from .reasoning_budget import enforce_reasoning_budget
 
 log = structlog.get_logger()
 
 
-class HeldEngine(Sharing[T], ABC, Generic[T]):
+class ConstrainedEngine(UsesSharedResource[T], ABC, Generic[T]):
     """An engine whose turns are held to their grammar where it obeys that, else to their budget.
 
     As an async context manager it keeps what it shares between runs.
@@ -34,7 +34,11 @@ class HeldEngine(Sharing[T], ABC, Generic[T]):
         if sampling.grammar is not None and not await self.obeys_grammars():
             sampling = replace(sampling, grammar=None)
         reins = sampling.grammar is None and sampling.reasoning_budget is not None
-        turn = reined(self._turn, prompt, sampling) if reins else self._turn(prompt, sampling)
+        turn = (
+            enforce_reasoning_budget(self._turn, prompt, sampling)
+            if reins
+            else self._turn(prompt, sampling)
+        )
         async with aclosing(turn) as pieces:
             async for piece in pieces:
                 yield piece
@@ -45,7 +49,7 @@ class HeldEngine(Sharing[T], ABC, Generic[T]):
         Tried once, with a grammar that admits one short nonsense alone.
         """
         if self._obeys is None:
-            song = await sing(self._turn)
+            song = await probe_grammar(self._turn)
             self._obeys = is_right(song)
             if not self._obeys:
                 log.warning("grammar_not_obeyed", engine=repr(self), answer=song[:200])

@@ -11,20 +11,20 @@ from http import HTTPStatus
 
 from ...errors import EngineError
 from ...harmony import STOP_TOKENS, decode
-from ...harmony.constrain import CANARY_SONG, canary_grammar
+from ...harmony.constrain import PROBE_TEXT, probe_grammar_tag
 from ...harmony.format import special
-from ...harmony.rendering import opening
+from ...harmony.rendering import generation_prefix
 from .protocol import Sampled, Sampling
 
-CANARY = Sampling(temperature=0.0, max_tokens=8, grammar=canary_grammar())
+CANARY = Sampling(temperature=0.0, max_tokens=8, grammar=probe_grammar_tag())
 _ENDINGS = frozenset({*STOP_TOKENS, special.ENDOFTEXT})
 
 
-async def sing(turn: Callable[[Sequence[int], Sampling], AsyncGenerator[Sampled]]) -> str:
+async def probe_grammar(turn: Callable[[Sequence[int], Sampling], AsyncGenerator[Sampled]]) -> str:
     """What an engine samples under the canary's grammar, or why it refused to."""
     tokens: list[int] = []
     try:
-        async with aclosing(turn(opening("assistant"), CANARY)) as pieces:
+        async with aclosing(turn(generation_prefix("assistant"), CANARY)) as pieces:
             async for piece in pieces:
                 tokens += piece.tokens
     except EngineError as error:
@@ -36,4 +36,4 @@ async def sing(turn: Callable[[Sequence[int], Sampling], AsyncGenerator[Sampled]
 
 def is_right(song: str) -> bool:
     """Whether an engine that sang so obeys grammars."""
-    return song == CANARY_SONG
+    return song == PROBE_TEXT

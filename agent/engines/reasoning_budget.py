@@ -14,7 +14,7 @@ from functools import cache
 
 from ...harmony import decode
 from ...harmony.format import special
-from ...harmony.rendering import answer_header, opening
+from ...harmony.rendering import answer_header, generation_prefix
 from .protocol import Sampled, Sampling
 
 Turn = Callable[[Sequence[int], Sampling], AsyncGenerator[Sampled]]
@@ -23,16 +23,18 @@ Turn = Callable[[Sequence[int], Sampling], AsyncGenerator[Sampled]]
 @cache
 def ending() -> tuple[int, ...]:
     """Ends a message, and opens the header of another."""
-    return (special.END, *opening("assistant"))
+    return (special.END, *generation_prefix("assistant"))
 
 
-async def reined(turn: Turn, prompt: Sequence[int], sampling: Sampling) -> AsyncGenerator[Sampled]:
+async def enforce_reasoning_budget(
+    turn: Turn, prompt: Sequence[int], sampling: Sampling
+) -> AsyncGenerator[Sampled]:
     """Sample a turn whose reasoning keeps within `sampling.reasoning_budget`.
 
     turn: samples without regard to the budget. What is written for the model is among the tokens.
     """
     assert sampling.reasoning_budget is not None
-    watch = _Watch(sampling.reasoning_budget)
+    watch = BudgetTracker(sampling.reasoning_budget)
     tape = list(prompt)
     left = sampling.max_tokens
     for forced in ((*ending(), special.CHANNEL), (*ending(), *answer_header()), ()):
@@ -61,7 +63,7 @@ def _left(sampling: Sampling, used: int) -> int | None:
 
 
 @dataclass
-class _Watch:
+class BudgetTracker:
     """Follows the messages of a turn, and counts the tokens of its reasoning."""
 
     budget: int

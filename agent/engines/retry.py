@@ -1,4 +1,4 @@
-"""Patience with a server that is away."""
+"""Backoff with a server that is away."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ BACKOFF_S = (0.1, 5.0)
 """The first and the longest pause between two attempts, before jitter."""
 
 
-class BrokenError(Exception):
+class TransientError(Exception):
     """An exchange that failed in a way that another attempt may mend."""
 
 
-class Patience:
+class Backoff:
     """Waits between attempts, longer each time, until `seconds` have passed without progress."""
 
     def __init__(self, url: str, seconds: float) -> None:
@@ -32,7 +32,7 @@ class Patience:
         self._since = current_time()
         self._pause_s = BACKOFF_S[0]
 
-    async def wait(self, broken: BrokenError) -> None:
+    async def wait(self, broken: TransientError) -> None:
         """Pause before the next attempt. Raises EngineUnavailableError when out of patience."""
         waited = current_time() - self._since
         if waited >= self._seconds:

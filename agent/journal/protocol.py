@@ -9,7 +9,7 @@ from hashlib import sha256
 from typing import Any, Literal, Protocol
 
 from ...errors import JournalError
-from .records import AnswerTaken, ModelTold, Record, RunFailed, RunOpened
+from .records import OutputAccepted, Record, RunFailed, RunOpened, UserMessageAdded
 
 
 class Journal(Protocol):
@@ -73,9 +73,11 @@ def summary_of(run_id: str, records: Sequence[Record], *, steps: int) -> RunSumm
     opened, last = records[0], records[-1]
     assert isinstance(opened, RunOpened), "a run's first record opens it"
     asked = [message for message in opened.messages if message.role == "user"]
-    asked += [one.message for one in records if isinstance(one, ModelTold) and one.why == "asked"]
+    asked += [
+        one.message for one in records if isinstance(one, UserMessageAdded) and one.why == "asked"
+    ]
     failed = last if isinstance(last, RunFailed) else None
-    answered = isinstance(last, AnswerTaken)
+    answered = isinstance(last, OutputAccepted)
     return RunSummary(
         run_id=run_id,
         began=opened.began,

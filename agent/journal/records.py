@@ -43,13 +43,13 @@ class RunOpened(_Record):
     """The run whose records these are a copy of, up to some step."""
 
 
-class RunTaken(_Record):
+class RunResumed(_Record):
     """A process goes on with a run that another one began; the other can write no more."""
 
     kind: Literal["run_taken"] = "run_taken"
 
 
-class TurnTaken(_Record):
+class TurnSampled(_Record):
     """The model's turn is over.
 
     If it ended in a call, its tool is started next: until an answer is recorded, nobody knows how
@@ -79,7 +79,7 @@ class KeptFile(BaseModel):
     """SHA-256 of its contents, by which the journal has them; None: not kept."""
 
 
-class CallEnded(_Record):
+class ToolResultRecorded(_Record):
     """The answer to the model's call, from its tool or from the loop."""
 
     kind: Literal["call_ended"] = "call_ended"
@@ -97,7 +97,7 @@ class CallEnded(_Record):
     """Digest of the call and its answer: the same again brings nothing new."""
 
 
-class ModelTold(_Record):
+class UserMessageAdded(_Record):
     """A message from the user, or from the loop in the user's place."""
 
     kind: Literal["model_told"] = "model_told"
@@ -108,7 +108,7 @@ class ModelTold(_Record):
     """What was wrong with the answer; which field of `Limits` was reached."""
 
 
-class AnswerTaken(_Record):
+class OutputAccepted(_Record):
     """The model's answer is of the asked type."""
 
     kind: Literal["answer_taken"] = "answer_taken"
@@ -135,11 +135,11 @@ class RunFailed(_Record):
 
 Record = Annotated[
     RunOpened
-    | RunTaken
-    | TurnTaken
-    | CallEnded
-    | ModelTold
-    | AnswerTaken
+    | RunResumed
+    | TurnSampled
+    | ToolResultRecorded
+    | UserMessageAdded
+    | OutputAccepted
     | ContextTrimmed
     | RunFailed,
     Field(discriminator="kind"),

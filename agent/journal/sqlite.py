@@ -13,7 +13,7 @@ import platformdirs
 from anyio import CancelScope, Lock, to_thread
 
 from ...errors import JournalError
-from ..shared_resource import Shared, Sharing
+from ..shared_resource import SharedResource, UsesSharedResource
 from .protocol import RunSummary, digest_of, missing_blob, summary_of, taken_run, unknown_run
 from .records import Record, from_json, to_json
 
@@ -43,7 +43,7 @@ _FORMAT = 1
 """Of the file; kept in its `user_version`."""
 
 
-class SQLiteJournal(Sharing["_Desk"]):
+class SQLiteJournal(UsesSharedResource["_Desk"]):
     """One file, written so that a commit survives the loss of power (WAL, synchronous=FULL).
 
     path: the file; None: `journal.db` in the user's state folder. It is made at the first use.
@@ -55,7 +55,7 @@ class SQLiteJournal(Sharing["_Desk"]):
     def __init__(self, path: str | Path | None = None) -> None:
         folder = platformdirs.user_state_path("ossia")
         self.path = folder / "journal.db" if path is None else Path(path)
-        self._shared = Shared(self._desk)
+        self._shared = SharedResource(self._desk)
 
     def __repr__(self) -> str:
         return f"SQLiteJournal({str(self.path)!r})"

@@ -10,7 +10,7 @@ from .lifecycle import tools_of as tools_of
 from .loop import Run as Run
 from .meter import Meter as Meter
 from .prompt import opening as opening
-from .recorder import Book as Book
+from .recorder import RunRecorder as RunRecorder
 from .run_many import Outcome as Outcome
 from .run_many import outcomes as outcomes
 from .running import finished as finished

@@ -7,24 +7,24 @@ from ...harmony import Event as ParserEvent
 from ..events import (
     AnswerDelta,
     AnswerPartial,
-    CallArgumentsDelta,
-    CallStarted,
     Event,
+    EventPosition,
     PreambleDelta,
     ReasoningDelta,
-    Stamp,
+    ToolCallArgumentsDelta,
+    ToolCallStarted,
     TurnRepaired,
 )
 from ..output import PartialAnswer
 
 
-class Narrator:
+class EventTranslator:
     """Tells the events of one turn; a typed answer as a value, too, as far as it has come."""
 
     def __init__(self, growing: PartialAnswer | None = None) -> None:
         self._growing = growing
 
-    def of(self, event: ParserEvent, stamp: Stamp) -> list[Event]:
+    def of(self, event: ParserEvent, stamp: EventPosition) -> list[Event]:
         """What an event of the parser means to whoever watches the run."""
         told = narrate(event, stamp)
         if told is None:
@@ -35,11 +35,11 @@ class Narrator:
         return [told] if value is None else [told, AnswerPartial(**stamp, value=value)]
 
 
-def narrate(event: ParserEvent, stamp: Stamp) -> Event | None:
+def narrate(event: ParserEvent, stamp: EventPosition) -> Event | None:
     """What an event of the parser means to whoever watches the run; None if it means nothing."""
     match event:
         case Started(header=header) if _is_call(header):
-            return CallStarted(**stamp, recipient=header.recipient or "")
+            return ToolCallStarted(**stamp, recipient=header.recipient or "")
         case Delta(header=header, text=text) if header.role == "assistant":
             return _delta(header)(**stamp, text=text)
         case Repaired(kind=kind, detail=detail):
@@ -54,9 +54,9 @@ def _is_call(header: Header) -> bool:
 
 def _delta(
     header: Header,
-) -> type[CallArgumentsDelta | AnswerDelta | PreambleDelta | ReasoningDelta]:
+) -> type[ToolCallArgumentsDelta | AnswerDelta | PreambleDelta | ReasoningDelta]:
     if _is_call(header):
-        return CallArgumentsDelta
+        return ToolCallArgumentsDelta
     if header.channel == "final":
         return AnswerDelta
     # An unknown channel may hold reasoning; what may be reasoning is treated as such.

@@ -14,13 +14,13 @@ import structlog
 from ...errors import EngineError, JournalError
 from ...harmony import Message, SystemContent
 from ...tools import Tool, Toolbox
-from ..config import OutputT, Settings
-from ..context import recall_tool
-from ..journal import ContextTrimmed, Journal, Record, RunFailed, RunOpened, RunTaken, TurnTaken
+from ..config import AgentConfig, OutputT
+from ..context import read_tool_result_tool
+from ..journal import ContextTrimmed, Journal, Record, RunFailed, RunOpened, RunResumed, TurnSampled
 from .loop import Run
 from .meter import Meter
 from .prompt import opening
-from .recorder import Book
+from .recorder import RunRecorder
 from .state import State
 
 log = structlog.get_logger()
@@ -37,7 +37,7 @@ Task = str | Sequence[Message]
 
 @asynccontextmanager
 async def begun(
-    agent: Settings[OutputT],
+    agent: AgentConfig[OutputT],
     task: Task,
     *,
     deps: object = None,
@@ -55,7 +55,7 @@ async def begun(
 
 @asynccontextmanager
 async def resumed(
-    agent: Settings[OutputT], run_id: str, *, deps: object = None
+    agent: AgentConfig[OutputT], run_id: str, *, deps: object = None
 ) -> AsyncGenerator[Run[OutputT]]:
     """A run of the agent's journal, where it stopped.
 
@@ -71,7 +71,7 @@ async def resumed(
             run_id=run_id,
         )
     async with _open(agent, run_id, state, deps) as run:
-        await run.book.record(RunTaken(at_s=state.seconds))
+        await run.book.record(RunResumed(at_s=state.seconds))
         await _restore(run.book)
         log.info("run_resumed", run_id=run_id, step=state.usage.steps)
         yield run
@@ -79,7 +79,7 @@ async def resumed(
 
 @asynccontextmanager
 async def forked(
-    agent: Settings[OutputT], run_id: str, *, step: int | None = None, deps: object = None
+    agent: AgentConfig[OutputT], run_id: str, *, step: int | None = None, deps: object = None
 ) -> AsyncGenerator[Run[OutputT]]:
     """A new run that begins with the first steps of another, whatever agent that one had.
 
@@ -100,7 +100,7 @@ async def forked(
         yield run
 
 
-async def enter_shared(agent: Settings[Any], stack: AsyncExitStack) -> None:
+async def enter_shared(agent: AgentConfig[Any], stack: AsyncExitStack) -> None:
     """Enter what an agent's runs share: the engine and the journal, where they can be entered.
 
     Raises EngineError for an engine of a kind that is forbidden at the moment.
@@ -115,9 +115,9 @@ async def enter_shared(agent: Settings[Any], stack: AsyncExitStack) -> None:
             await stack.enter_async_context(cast("AbstractAsyncContextManager[object]", held))
 
 
-def tools_of(agent: Settings[Any], state: State) -> Sequence[Tool | Callable[..., Any]]:
+def tools_of(agent: AgentConfig[Any], state: State) -> Sequence[Tool | Callable[..., Any]]:
     """The agent's tools, and the one by which the model reads again what it is shown no more."""
-    return agent.tools if agent.context is None else [*agent.tools, recall_tool(state)]
+    return agent.tools if agent.context is None else [*agent.tools, read_tool_result_tool(state)]
 
 
 def _new_run_id() -> str:
@@ -127,7 +127,7 @@ def _new_run_id() -> str:
 
 @asynccontextmanager
 async def _open(
-    agent: Settings[OutputT], run_id: str, state: State, deps: object
+    agent: AgentConfig[OutputT], run_id: str, state: State, deps: object
 ) -> AsyncGenerator[Run[OutputT]]:
     """Enter the engine, the journal and the tools, for as long as the run lasts.
 
@@ -138,7 +138,7 @@ async def _open(
         async with AsyncExitStack() as stack:
             await enter_shared(agent, stack)
             toolbox = await stack.enter_async_context(Toolbox(tools_of(agent, state), deps=deps))
-            book = Book(run_id, state, Meter(agent.limits, state), toolbox, agent.journal)
+            book = RunRecorder(run_id, state, Meter(agent.limits, state), toolbox, agent.journal)
             try:
                 yield Run(agent, book, deps)
             except BaseException as error:
@@ -161,7 +161,7 @@ def _leaves(group: BaseExceptionGroup[BaseException]) -> list[BaseException]:
     return found
 
 
-def _opened(agent: Settings[Any], toolbox: Toolbox, task: str | Sequence[Message]) -> RunOpened:
+def _opened(agent: AgentConfig[Any], toolbox: Toolbox, task: str | Sequence[Message]) -> RunOpened:
     said = opening(agent, toolbox, agent.output_format.response_formats, task)
     return RunOpened(messages=tuple(said), began=datetime.now(UTC))
 
@@ -182,10 +182,10 @@ def _until(records: Sequence[Record], step: int | None, run_id: str) -> Iterator
     """The records up to a step's end, without those that tell of other processes."""
     turns = 0
     for record in records:
-        turns += isinstance(record, TurnTaken)
+        turns += isinstance(record, TurnSampled)
         if step is not None and turns > step:
             return
-        if not isinstance(record, RunTaken | RunFailed):
+        if not isinstance(record, RunResumed | RunFailed):
             yield record
     if step is not None and turns < step:
         raise JournalError(f"the run {run_id} has {turns} steps, and no {step}", run_id=run_id)
@@ -206,7 +206,7 @@ def _moved(record: Record, old: Sequence[Message], new: Sequence[Message]) -> Re
     return record.model_copy(update={"shown": shown})
 
 
-async def _restore(book: Book) -> None:
+async def _restore(book: RunRecorder) -> None:
     """Give the tools back what those of an earlier process had."""
     journal, state = book.journal, book.state
     assert journal is not None, "what is restored comes from a journal"
@@ -215,7 +215,7 @@ async def _restore(book: Book) -> None:
     book.toolbox.restore(state.changes)
 
 
-def _journal(agent: Settings[Any]) -> Journal:
+def _journal(agent: AgentConfig[Any]) -> Journal:
     if agent.journal is None:
         raise JournalError(
             "this agent has no journal: write Agent(..., journal=SQLiteJournal()), and what it "

@@ -15,23 +15,23 @@ from ...harmony import Message
 from ...harmony.constrain import answer_grammar, turn_grammar
 from ...harmony.rendering import answer_header
 from ...tools import RunContext
-from ..config import OutputT, Settings
+from ..config import AgentConfig, OutputT
 from ..engines import Sampled, Sampling
 from ..events import (
     AnswerRejected,
-    CallAnswered,
     Event,
+    EventPosition,
     LimitReached,
     PromptTrimmed,
-    Stamp,
     StepFinished,
     StepStarted,
+    ToolCallFinished,
     TurnDiscarded,
 )
-from ..journal import AnswerTaken
+from ..journal import OutputAccepted
 from ..output import RejectedAnswer
-from .event_translator import Narrator
-from .recorder import Book
+from .event_translator import EventTranslator
+from .recorder import RunRecorder
 from .trimmer import Trimmer
 from .turn import Turn
 
@@ -48,7 +48,7 @@ INTERRUPTED = (
 class Run(Generic[OutputT]):
     """One run of an agent, from where its records end to the model's answer."""
 
-    def __init__(self, agent: Settings[OutputT], book: Book, deps: object = None) -> None:
+    def __init__(self, agent: AgentConfig[OutputT], book: RunRecorder, deps: object = None) -> None:
         self.book = book
         self.state = book.state
         self.outputs: list[OutputT] = []
@@ -105,7 +105,7 @@ class Run(Generic[OutputT]):
         """Have the engine write one turn, and read it as it comes."""
         if self.state.limit is not None:
             turn.read(Sampled(tokens=answer_header()))
-        told = Narrator(self._agent.output_format.partial())
+        told = EventTranslator(self._agent.output_format.partial())
         began = monotonic()
         try:
             async with aclosing(self._agent.engine.generate(prompt, self._sampling())) as pieces:
@@ -135,7 +135,7 @@ class Run(Generic[OutputT]):
             )
         return TurnDiscarded(**self.stamp, reason=turn.fault)
 
-    async def _act(self, call: Message) -> CallAnswered:
+    async def _act(self, call: Message) -> ToolCallFinished:
         """Run one call; whatever comes of it, the model reads it next."""
         self._meter.check_call(self._toolbox.name(call))
         lost = call is self._interrupted and not self._toolbox.idempotent(call)
@@ -143,9 +143,9 @@ class Run(Generic[OutputT]):
             answer = self._toolbox.refusal(call, INTERRUPTED)
         else:
             with self._bound():
-                answer = await self._meter.within(self._toolbox.answer(call, self._context))
+                answer = await self._meter.within(self._toolbox.call(call, self._context))
         message = await self.book.end_call(call, answer, was_run=not lost)
-        return CallAnswered(
+        return ToolCallFinished(
             **self.stamp,
             recipient=call.recipient or "",
             text=message.text,
@@ -169,7 +169,7 @@ class Run(Generic[OutputT]):
             told = Message("user", f"Your answer was not accepted:\n{rejected}")
             await self.book.tell(told, "rejected", reason=str(rejected))
             return AnswerRejected(**self.stamp, reason=str(rejected))
-        await self.book.record(AnswerTaken(at_s=self._meter.seconds))
+        await self.book.record(OutputAccepted(at_s=self._meter.seconds))
         return None
 
     async def _hurry(self, reached: LimitExceeded) -> LimitReached:
@@ -234,9 +234,11 @@ class Run(Generic[OutputT]):
         return transcript.messages
 
     @property
-    def stamp(self) -> Stamp:
+    def stamp(self) -> EventPosition:
         """Where in the run the next event belongs."""
-        return Stamp(run_id=self.book.run_id, step=self._step_number, at_s=self._meter.seconds)
+        return EventPosition(
+            run_id=self.book.run_id, step=self._step_number, at_s=self._meter.seconds
+        )
 
     @property
     def _step_number(self) -> int:

@@ -8,11 +8,11 @@ from typing import Any
 
 from ...harmony import DeveloperContent, Message, ResponseFormat, SystemContent, ToolNamespace
 from ...tools import FUNCTIONS, Toolbox
-from ..config import Settings
+from ..config import AgentConfig
 
 
 def opening(
-    agent: Settings[Any],
+    agent: AgentConfig[Any],
     toolbox: Toolbox,
     formats: Sequence[ResponseFormat],
     task: str | Sequence[Message],

@@ -10,8 +10,16 @@ import structlog
 
 from ...errors import SandboxError
 from ...harmony import Message
-from ...tools import Answer, Toolbox
-from ..journal import CallEnded, Journal, KeptFile, ModelTold, Record, TurnTaken, digest_of
+from ...tools import Toolbox, ToolResult
+from ..journal import (
+    Journal,
+    KeptFile,
+    Record,
+    ToolResultRecorded,
+    TurnSampled,
+    UserMessageAdded,
+    digest_of,
+)
 from .meter import Meter
 from .state import State
 from .turn import Turn
@@ -20,7 +28,7 @@ log = structlog.get_logger()
 
 
 @dataclass(frozen=True)
-class Book:
+class RunRecorder:
     """The records of one run; the only hand that changes its state.
 
     What is in force is durable, if there is a journal. So a run that is taken up again does next
@@ -45,11 +53,11 @@ class Book:
     ) -> None:
         """Write down what the model is told, by the user or in the user's place."""
         at_s = self.meter.seconds
-        await self.record(ModelTold(at_s=at_s, message=message, why=why, reason=reason))
+        await self.record(UserMessageAdded(at_s=at_s, message=message, why=why, reason=reason))
 
     async def take(self, turn: Turn) -> None:
         """Write down a turn of the model: all of it, and how much of it the run goes on from."""
-        taken = TurnTaken(
+        taken = TurnSampled(
             at_s=self.meter.seconds,
             tokens=tuple(turn.tokens),
             kept=len(turn.tokens) if turn.fault is None else turn.kept,
@@ -59,7 +67,7 @@ class Book:
         )
         await self.record(taken)
 
-    async def end_call(self, call: Message, answer: Answer, *, was_run: bool) -> Message:
+    async def end_call(self, call: Message, answer: ToolResult, *, was_run: bool) -> Message:
         """Write down a call's answer and what it left behind; returns what the model reads."""
         files, blobs = await self._keep(answer.files)
         asked = f"{call.recipient}\0{call.text}\0{answer.message.text}"
@@ -68,7 +76,7 @@ class Book:
         nudge = self.meter.nudge(trace)
         if nudge:
             message = replace(message, content=f"{message.text}\n{nudge}")
-        ended = CallEnded(
+        ended = ToolResultRecorded(
             at_s=self.meter.seconds,
             message=message,
             failed=answer.failed,

@@ -11,7 +11,7 @@ import anyio
 from anyio import Semaphore
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 
-from ..config import OutputT, Settings
+from ..config import AgentConfig, OutputT
 from ..result import RunResult
 from .lifecycle import Task, begun, enter_shared
 from .running import result_of, told
@@ -39,7 +39,7 @@ class Outcome(Generic[OutputT]):
 
 @asynccontextmanager
 async def outcomes(
-    agent: Settings[OutputT],
+    agent: AgentConfig[OutputT],
     tasks: Iterable[Task] | AsyncIterable[Task],
     *,
     concurrency: int,
@@ -71,7 +71,9 @@ async def outcomes(
         group.cancel_scope.cancel()
 
 
-async def _outcome(agent: Settings[OutputT], index: int, task: Task, deps: Any) -> Outcome[OutputT]:
+async def _outcome(
+    agent: AgentConfig[OutputT], index: int, task: Task, deps: Any
+) -> Outcome[OutputT]:
     try:
         return Outcome(index, task, result=await result_of(told(begun(agent, task, deps=deps))))
     except Exception as error:  # noqa: BLE001 - whatever it is, it is this run's alone

@@ -9,15 +9,15 @@ from typing import Any
 from ...harmony import Message, Transcript
 from ..context import shown_with_recall
 from ..journal import (
-    AnswerTaken,
-    CallEnded,
     ContextTrimmed,
-    ModelTold,
+    OutputAccepted,
     Record,
     RunFailed,
     RunOpened,
-    RunTaken,
-    TurnTaken,
+    RunResumed,
+    ToolResultRecorded,
+    TurnSampled,
+    UserMessageAdded,
 )
 from ..usage import Usage
 
@@ -62,7 +62,7 @@ class State:
         self.changes: dict[str, list[Any]] = {}
         """By namespace, all that has changed in a tool's state."""
         self.seen: set[str] = set()
-        """Calls with their answers, as `CallEnded.trace` has them."""
+        """Calls with their answers, as `ToolResultRecorded.trace` has them."""
         self.stale = 0
         """How many calls in a row have brought nothing new."""
         self.opening: tuple[Message, ...] = ()
@@ -86,19 +86,19 @@ class State:
                 self.opening = record.messages
                 for message in record.messages:
                     self._tell(message)
-            case TurnTaken():
+            case TurnSampled():
                 self._take(record)
-            case CallEnded():
+            case ToolResultRecorded():
                 self._end_call(record)
-            case ModelTold():
+            case UserMessageAdded():
                 self._listen(record)
-            case AnswerTaken():
+            case OutputAccepted():
                 self.answer, self.final = self.final, None
             case ContextTrimmed():
                 self._use(record.usage)
                 self.replaced |= record.shown
                 self._show()
-            case RunTaken() | RunFailed():
+            case RunResumed() | RunFailed():
                 pass
 
     @property
@@ -112,7 +112,7 @@ class State:
         self.shown_for = shown_with_recall(self.opening, self.replaced, offered=self.left_out)
         self.shown = self.transcript.replaced(self.shown_for)
 
-    def _take(self, turn: TurnTaken) -> None:
+    def _take(self, turn: TurnSampled) -> None:
         kept = turn.tokens[: turn.kept]
         said = self.transcript.append_sampled(kept, recipients=turn.recipients)
         if self.shown is not self.transcript:
@@ -133,7 +133,7 @@ class State:
         self.usage += usage
         self.spent += usage
 
-    def _end_call(self, ended: CallEnded) -> None:
+    def _end_call(self, ended: ToolResultRecorded) -> None:
         self._tell(ended.message)
         self.call = None
         if ended.was_run:
@@ -147,7 +147,7 @@ class State:
         self.stale = self.stale + 1 if ended.trace in self.seen else 0
         self.seen.add(ended.trace)
 
-    def _listen(self, told: ModelTold) -> None:
+    def _listen(self, told: UserMessageAdded) -> None:
         self._tell(told.message)
         self.final = None
         if told.why == "rejected":

@@ -10,12 +10,12 @@ from typing import Any, NamedTuple
 from ...errors import ContextLengthError
 from ...harmony import Message, parse
 from ...harmony.rendering import answer_header
-from ..config import Settings
+from ..config import AgentConfig
 from ..context import Context, Windowed
 from ..engines import Sampled
 from ..journal import ContextTrimmed
 from ..usage import Usage
-from .recorder import Book
+from .recorder import RunRecorder
 from .turn import Turn
 
 
@@ -29,7 +29,7 @@ class Trimmed(NamedTuple):
 class Trimmer:
     """Asks the agent's policy what the model need not be shown, and writes it down."""
 
-    def __init__(self, agent: Settings[Any], book: Book) -> None:
+    def __init__(self, agent: AgentConfig[Any], book: RunRecorder) -> None:
         self._agent = agent
         self._book = book
         self._engine = agent.engine if isinstance(agent.engine, Windowed) else None

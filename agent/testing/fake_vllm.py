@@ -14,7 +14,7 @@ import h11
 from anyio.abc import SocketAttribute, SocketStream
 
 from ...harmony import STOP_TOKENS
-from ...harmony.constrain import CANARY_SONG, canary_grammar
+from ...harmony.constrain import PROBE_TEXT, probe_grammar_tag
 from .scripted import harmony_tokens
 
 
@@ -47,9 +47,9 @@ Grammars = Literal["obeyed", "ignored", "refused"]
 """What the server does about grammars, as far as a client can try it out. What the script says is
 sampled either way."""
 
-_CANARY = {"structural_tag": json.dumps(canary_grammar())}
+_CANARY = {"structural_tag": json.dumps(probe_grammar_tag())}
 _CANARY_REPLIES: dict[Grammars, Reply] = {
-    "obeyed": Reply(turn=f"{CANARY_SONG}<|return|>"),
+    "obeyed": Reply(turn=f"{PROBE_TEXT}<|return|>"),
     "ignored": Reply(turn="<|channel|>final<|message|>Hello!<|return|>"),
     "refused": Reply(status=400, error="structural_tag is not supported"),
 }

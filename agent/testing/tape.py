@@ -10,26 +10,26 @@ from typing import Any
 
 from ...errors import JournalError
 from ...harmony import Message, SystemContent, decode
-from ...tools import Answer, RunContext, Toolbox
+from ...tools import RunContext, Toolbox, ToolResult
 from ..agent import Agent
 from ..config import OutputT
 from ..engines import Sampled, Sampling
 from ..journal import (
-    CallEnded,
     ContextTrimmed,
     Journal,
-    ModelTold,
     Record,
     RunFailed,
     RunOpened,
-    RunTaken,
-    TurnTaken,
+    RunResumed,
+    ToolResultRecorded,
+    TurnSampled,
+    UserMessageAdded,
     from_json,
     to_json,
 )
 from ..limits import Limits
 from ..result import RunResult
-from ..run import CUT, Book, Meter, Run, State, finished, opening, tools_of
+from ..run import CUT, Meter, Run, RunRecorder, State, finished, opening, tools_of
 
 SHOWN_TOKENS = 30
 """How much of two prompts is shown where they part."""
@@ -53,12 +53,12 @@ class Tape:
     def __init__(self, records: Iterable[Record]) -> None:
         self.records = tuple(records)
         # Which processes worked on the run is no part of its course.
-        self._course = [one for one in self.records if not isinstance(one, RunTaken | RunFailed)]
+        self._course = [one for one in self.records if not isinstance(one, RunResumed | RunFailed)]
         self.prompts: list[list[int]] = []
         """What the engine was asked, turn by turn; token ids."""
         state = State()
         for record in self.records:
-            if isinstance(record, TurnTaken):
+            if isinstance(record, TurnSampled):
                 self.prompts.append(state.shown.prompt())
             state.apply(record)
         if state.answer is None:
@@ -110,7 +110,7 @@ class Tape:
         if task:
             await _drain(run)
         for record in self._course:
-            if isinstance(record, ModelTold) and record.why == "asked":
+            if isinstance(record, UserMessageAdded) and record.why == "asked":
                 await run.ask(record.message)
                 await _drain(run)
         return await finished(run)
@@ -120,7 +120,7 @@ class _Engine:
     """Plays the turns of a tape, and holds each prompt to the recorded one."""
 
     def __init__(self, tape: Tape) -> None:
-        taken = (record for record in tape.records if isinstance(record, TurnTaken))
+        taken = (record for record in tape.records if isinstance(record, TurnSampled))
         self._turns = list(zip(tape.prompts, taken, strict=True))
         self._count = 0
 
@@ -144,22 +144,22 @@ class _Answers(Toolbox):
 
     def __init__(self, tools: Sequence[Any], records: Sequence[Record]) -> None:
         super().__init__(tools)
-        self._calls = iter([record for record in records if isinstance(record, CallEnded)])
+        self._calls = iter([record for record in records if isinstance(record, ToolResultRecorded)])
 
-    async def answer(
+    async def call(
         self,
         call: Message,
         context: RunContext[Any] | None = None,  # noqa: ARG002 - no tool is run
-    ) -> Answer:
+    ) -> ToolResult:
         """What the tape says."""
         ended = next(self._calls, None)
         assert ended is not None, f"the tape has no answer to {call.recipient}: {call.text}"
         text = ended.message.text.removesuffix(f"\n{ended.nudge}" if ended.nudge else "")
-        return Answer(replace(ended.message, content=text), ended.failed, ended.seconds)
+        return ToolResult(replace(ended.message, content=text), ended.failed, ended.seconds)
 
 
 @dataclass(frozen=True)
-class _Book(Book):
+class _Book(RunRecorder):
     """Adds what the loop cannot know by itself: what a clock or a full window made of the run."""
 
     unasked: Mapping[int, Record]
@@ -176,7 +176,7 @@ def _unasked(course: Sequence[Record]) -> dict[int, Record]:
         at: record
         for at, record in enumerate(course)
         if isinstance(record, ContextTrimmed)
-        or (isinstance(record, ModelTold) and record.why == "limit")
+        or (isinstance(record, UserMessageAdded) and record.why == "limit")
     }
 
 

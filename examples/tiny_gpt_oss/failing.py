@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ossia.harmony import Message, ToolNamespace
-from ossia.tools import OpenTool, Result, RunContext, Tool, ToolError
+from ossia.tools import OpenTool, RunContext, Tool, ToolError, ToolReturn
 
 
 @dataclass(frozen=True)
@@ -36,9 +36,9 @@ class _OnceFailing:
         self._opened = opened
         self._failed = False
 
-    async def answer(self, call: Message, context: RunContext[Any]) -> Result:
+    async def call(self, call: Message, context: RunContext[Any]) -> ToolReturn:
         """Fail once, then answer."""
         if not self._failed:
             self._failed = True
             raise ToolError("service unavailable")
-        return await self._opened.answer(call, context)
+        return await self._opened.call(call, context)

@@ -19,7 +19,7 @@ _SCHEMAS = frozenset({"anyOf", "oneOf", "allOf", "prefixItems"})
 _NAMED_SCHEMAS = frozenset({"properties", "patternProperties", "$defs", "definitions"})
 
 
-def loosen(schema: Mapping[str, Any] | bool) -> Any:
+def relax_schema(schema: Mapping[str, Any] | bool) -> Any:
     """The schema without what the grammar engine would refuse or take seconds for.
 
     What goes: patterns that are more than plain regular expressions, bounds beyond 64-bit
@@ -33,12 +33,12 @@ def loosen(schema: Mapping[str, Any] | bool) -> Any:
     loose: dict[str, Any] = {}
     for key, value in schema.items():
         if key in _SCHEMA:
-            loose[key] = value if isinstance(value, bool) else loosen(value)
+            loose[key] = value if isinstance(value, bool) else relax_schema(value)
         elif key in _SCHEMAS:
-            loose[key] = [loosen(one) for one in value]
+            loose[key] = [relax_schema(one) for one in value]
         elif key in _NAMED_SCHEMAS:
             loose[key] = {
-                _plain(name) if key in {"$defs", "definitions"} else name: loosen(one)
+                _plain(name) if key in {"$defs", "definitions"} else name: relax_schema(one)
                 for name, one in value.items()
                 if one is not False
             }

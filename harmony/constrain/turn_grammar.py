@@ -18,7 +18,7 @@ from typing import Any
 
 from ...errors import HarmonyError
 from ..format import ToolDescription, ToolNamespace, special
-from .relax_schema import loosen
+from .relax_schema import relax_schema
 
 Format = dict[str, Any]
 
@@ -171,7 +171,7 @@ def _json(schema: Mapping[str, Any] | bool) -> Format:
     # exclude each name by itself takes xgrammar seconds; all begin so, and `\u003c|` is left.
     return {
         "type": "json_schema",
-        "json_schema": loosen(schema),
+        "json_schema": relax_schema(schema),
         "max_whitespace_cnt": 1,
         "excludes": ["<|"],
     }
@@ -210,11 +210,11 @@ _PREFACE = _sequence(
     )
 )
 
-CANARY_SONG = "<|channel|>canary<|message|>"
-"""What `canary_grammar` admits, as text."""
+PROBE_TEXT = "<|channel|>canary<|message|>"
+"""What `probe_grammar_tag` admits, as text."""
 
 
-def canary_grammar() -> Format:
+def probe_grammar_tag() -> Format:
     """A grammar that admits one short nonsense alone, to see whether a server obeys grammars."""
     song = _sequence(_token(special.CHANNEL), _word("canary"), _token(special.MESSAGE))
     return _tag(song)

@@ -37,7 +37,7 @@ class Fields:
     addressed: bool = False
     """Whether there was a `to=`."""
     kinds: list[str] = field(default_factory=list[str])
-    debris: list[str] = field(default_factory=list[str])
+    unrecognized: list[str] = field(default_factory=list[str])
     """Words that speak for nothing."""
 
     def wants_author(self, mark: int | None) -> bool:
@@ -162,7 +162,7 @@ def _recipient(fields: Fields, notes: list[RepairKind]) -> str | None:
     sure = [name for name in named if name in fields.known] or _fullest(list(named))
     if len(sure) == 1:
         return sure[0]
-    fields.debris += fields.recipients
+    fields.unrecognized += fields.recipients
     return None
 
 

@@ -46,7 +46,7 @@ class Mended(NamedTuple):
     notes: tuple[Note, ...]
 
 
-def mend_header(tokens: tuple[int, ...], role: Role | None, known: frozenset[str]) -> Mended:
+def recover_header(tokens: tuple[int, ...], role: Role | None, known: frozenset[str]) -> Mended:
     """Read a header that `<|message|>` ended.
 
     tokens: what stands between `<|start|>`, or the end of a prompt, and `<|message|>`.
@@ -73,7 +73,7 @@ def _mend_header(tokens: tuple[int, ...], role: Role | None, known: frozenset[st
     return mended
 
 
-def mend_body(
+def recover_messages(
     tokens: Sequence[int], role: Role | None, known: frozenset[str], close: Close
 ) -> Mended:
     """Read a header that lacks its `<|message|>`: what is no header in it is content."""
@@ -156,7 +156,7 @@ class _Reading:
     def settle(self) -> Header:
         """Make a header of the fields; words that fit none are set aside."""
         header, kinds = settle(self.fields)
-        text = " ".join(self.fields.debris)
+        text = " ".join(self.fields.unrecognized)
         if any(char.isalnum() for char in text):
             self.messages.append(_aside(text))
             kinds.append("stray_text")
@@ -233,7 +233,7 @@ def _read(piece: Piece, reading: _Reading, *, last: bool) -> bool:
             if open_end or (following and not last):
                 reading.begin_content(piece.text, word.at)
                 return True
-            fields.debris.append(word.value)
+            fields.unrecognized.append(word.value)
         first = False
     if first and mark == special.CHANNEL:
         reading.kinds.append("channel")

@@ -19,7 +19,7 @@ from ..format import Header, Message, Role, message_of, special
 from .decoding import PLAIN, Decoder, token_bytes
 from .events import Delta, Ended, Ending, Event, Repaired, RepairKind, Started
 from .header_grammar import read_header
-from .header_recovery import Close, Mended, is_wrapped_source, mend_body, mend_header
+from .header_recovery import Close, Mended, is_wrapped_source, recover_header, recover_messages
 
 _ENDS: dict[int, Ending] = {special.END: "end", special.CALL: "call", special.RETURN: "return"}
 _ENDINGS: dict[Close, Ending] = {"start": "end", "end": "end", "call": "call", "return": "return"}
@@ -188,7 +188,7 @@ class StreamParser:
             except HarmonyError as error:
                 self._fail(str(error), special.MESSAGE, cause=error)
         else:
-            mended = mend_header(tokens, self._implied(events), self._known)
+            mended = recover_header(tokens, self._implied(events), self._known)
             self._tell(mended, "end", events)
             header = mended.header or Header("assistant")
         self._begin(header, events)
@@ -197,7 +197,7 @@ class StreamParser:
         """A header is over that never came to its `<|message|>`."""
         if self._head:
             role = self._role if self._state == "header" else self._whose or "assistant"
-            mended = mend_body(self._head, role, self._known, close)
+            mended = recover_messages(self._head, role, self._known, close)
             if self._state == "between" and mended.messages and close != "start":
                 self._repair("missing_start", "", events)
             self._tell(mended, _ENDINGS.get(close), events)

@@ -3,8 +3,8 @@
 from .render import Reasoning as Reasoning
 from .render import answer_header as answer_header
 from .render import count as count
+from .render import generation_prefix as generation_prefix
 from .render import message_tokens as message_tokens
 from .render import offers_functions as offers_functions
-from .render import opening as opening
 from .render import render as render
 from .typescript import typescript as typescript

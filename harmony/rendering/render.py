@@ -55,7 +55,7 @@ def render(
     if training and last and (last.role, last.channel) == ("assistant", "final"):
         out[-1] = special.RETURN
     if next_role is not None:
-        out += opening(next_role)
+        out += generation_prefix(next_role)
     return out
 
 
@@ -64,7 +64,7 @@ def count(
 ) -> int:
     """How many tokens `render` makes of it. Rendering afterwards costs no second encoding."""
     size = sum(map(len, _rendered(messages, reasoning)))
-    return size if next_role is None else size + len(opening(next_role))
+    return size if next_role is None else size + len(generation_prefix(next_role))
 
 
 def _rendered(messages: Sequence[Message], reasoning: Reasoning) -> Iterator[list[int]]:
@@ -75,7 +75,7 @@ def _rendered(messages: Sequence[Message], reasoning: Reasoning) -> Iterator[lis
             yield message_tokens(message, functions=functions)
 
 
-def opening(role: Role) -> list[int]:
+def generation_prefix(role: Role) -> list[int]:
     """`<|start|>` and the role: what stands before a completion."""
     return [special.START, *encode(role)]
 

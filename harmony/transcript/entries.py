@@ -9,7 +9,7 @@ from typing import Any
 from ...errors import MessageError
 from ..format import Json, Message, SystemContent, header_of, special
 from ..parsing import Ended, Event, Repaired, RepairKind, StreamParser
-from ..rendering import message_tokens, opening
+from ..rendering import generation_prefix, message_tokens
 
 _ENDS = frozenset({special.END, special.CALL, special.RETURN})
 # After any other repair nobody can say which token belongs to which message.
@@ -52,7 +52,7 @@ class Entry:
             return self
         return Entry(self.messages, (*tokens[:-1],), (tokens[-1],), (tokens[-1],))
 
-    def retold(self) -> Entry:
+    def rerendered(self) -> Entry:
         """The same, for a conversation that turned out to offer functions."""
         if not any(isinstance(part, SystemContent) for part in self.messages[0].parts):
             return self
@@ -94,13 +94,18 @@ def sampled(tokens: Sequence[int], known: frozenset[str]) -> list[Entry]:
     if any(_tangles(event) for event in events):
         messages = tuple(event.message for event in ended)
         return [
-            _entry(messages, [*opening("assistant"), *tokens[: ended[-1].at]], tokens, ended[-1])
+            _entry(
+                messages,
+                [*generation_prefix("assistant"), *tokens[: ended[-1].at]],
+                tokens,
+                ended[-1],
+            )
         ]
     return list(_split(tokens, ended))
 
 
 def _split(tokens: Sequence[int], ended: Sequence[Ended]) -> Iterator[Entry]:
-    head = opening("assistant")
+    head = generation_prefix("assistant")
     start = 0
     for event in ended:
         yield _entry((event.message,), [*head, *tokens[start : event.at]], tokens, event)

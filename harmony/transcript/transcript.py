@@ -8,7 +8,7 @@ from itertools import chain, islice
 from typing import Any, overload
 
 from ..format import Json, Message, Role
-from ..rendering import offers_functions, opening
+from ..rendering import generation_prefix, offers_functions
 from .entries import Entry, rendered, sampled
 
 
@@ -93,7 +93,7 @@ class Transcript:
     @property
     def count(self) -> int:
         """How many tokens `prompt()` has, at no cost."""
-        return (self._last.size if self._last else 0) + len(opening("assistant"))
+        return (self._last.size if self._last else 0) + len(generation_prefix("assistant"))
 
     @property
     def sizes(self) -> list[int]:
@@ -117,7 +117,7 @@ class Transcript:
     def view(self, role: Role = "assistant") -> Sequence[int]:
         """`prompt`, without a copy: it costs what is new since the last one, however long it is."""
         self._flatten()
-        return TokenView(self._flat, len(self._flat), opening(role))
+        return TokenView(self._flat, len(self._flat), generation_prefix(role))
 
     def append(self, message: Message) -> None:
         """Add a message of a user, a tool or the program.
@@ -128,7 +128,7 @@ class Transcript:
         if not self._functions and offers_functions((message,)):
             # A system message speaks of functions too, and was rendered without.
             self._functions = True
-            before = [link.entry.retold() for link in self._links()]
+            before = [link.entry.rerendered() for link in self._links()]
             self._last = None
             for one in before:
                 self._push(one)
@@ -172,7 +172,9 @@ class Transcript:
             messages = dict(enumerate(link.entry.messages, start=at))
             at += len(messages)
             if messages.keys().isdisjoint(changes):
-                entry = link.entry if twin._functions == self._functions else link.entry.retold()
+                entry = (
+                    link.entry if twin._functions == self._functions else link.entry.rerendered()
+                )
                 twin._push(entry, is_settled=link.is_settled)
                 continue
             for place, message in messages.items():

@@ -17,7 +17,7 @@ from ..host import Channel, KernelProcess, boot_command
 from ..images import debian
 from ..network import INSIDE
 from ..protocol import DATA
-from .isolated import HOME, MIB, USER_ID, ContainedSandbox
+from .isolated import HOME, MIB, USER_ID, IsolatedSandbox
 from .seccomp import seccomp_filter
 
 _NOBODY = 65534
@@ -27,7 +27,7 @@ _HOST_FILES = ("/etc/ld.so.cache", "/etc/localtime", "/etc/ssl", "/etc/fonts", "
 
 
 @dataclass(kw_only=True, eq=False)
-class BubblewrapSandbox(ContainedSandbox):
+class BubblewrapSandbox(IsolatedSandbox):
     """Own user, pid, net, ipc, uts and mount namespaces, a read-only system, limits, a call filter.
 
     The system is the tree that `ossia sandbox build` keeps in the cache folder, where it is there;
@@ -86,8 +86,8 @@ class BubblewrapSandbox(ContainedSandbox):
     async def _stop(self) -> None:
         await self._process.end()
 
-    async def _why_dead(self) -> str:
-        text = await self._process.last_words()
+    async def _exit_reason(self) -> str:
+        text = await self._process.stderr_tail()
         if text.startswith("bwrap:"):
             raise SandboxUnavailableError(
                 f"bubblewrap is not allowed what it needs here ({text}). Allow namespaces of one's "

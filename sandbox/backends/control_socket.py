@@ -23,7 +23,7 @@ INSIDE = "/run/ossia-line/kernel.sock"
 """Where the container's side of the socket lies, until it is connected."""
 
 
-class Line:
+class ControlSocket:
     """A socket file that waits for one supervisor. It is gone when the block ends."""
 
     def __init__(self, outer: Path, listener: socket.socket) -> None:
@@ -31,7 +31,7 @@ class Line:
         self._listener = listener
 
     @classmethod
-    def open(cls) -> Line | None:
+    def open(cls) -> ControlSocket | None:
         """Make one; None where no socket file can be made, as where TMPDIR is a very long path."""
         # Closed to others of this machine; what the container sees is the folder within.
         line = cls(own_folder("line"), socket.socket(socket.AF_UNIX))

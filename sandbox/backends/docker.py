@@ -23,12 +23,12 @@ from ..images import image_tag
 from ..network import INSIDE
 from ..protocol import DATA
 from .control_socket import INSIDE as LINE_INSIDE
-from .control_socket import Line
-from .isolated import HOME, MIB, USER_ID, ContainedSandbox
+from .control_socket import ControlSocket
+from .isolated import HOME, MIB, USER_ID, IsolatedSandbox
 
 
 @dataclass(kw_only=True, eq=False)
-class DockerSandbox(ContainedSandbox):
+class DockerSandbox(IsolatedSandbox):
     """A container without network, rights or a writable root, that lives as long as its block.
 
     Its first process is ossia's own, which nothing inside can signal or trace, and which reaps
@@ -73,7 +73,7 @@ class DockerSandbox(ContainedSandbox):
             raise SandboxUnavailableError(f"Docker did not start a container: {error}") from error
 
     async def _connect(self, client: docker.DockerClient, name: str) -> Channel:
-        opened = await call(Line.open) if is_local(client) else None
+        opened = await call(ControlSocket.open) if is_local(client) else None
         if opened is None:
             self._attached = await call(lambda: self._create(client, name))
             return self._attached
@@ -163,8 +163,8 @@ class DockerSandbox(ContainedSandbox):
             self._client = None
             await call(client.close)
 
-    async def _why_dead(self) -> str:
-        said = await self._attached.last_words() if self._attached else ""
+    async def _exit_reason(self) -> str:
+        said = await self._attached.stderr_tail() if self._attached else ""
         client = self._client
         try:
             if client is not None:

@@ -19,7 +19,7 @@ PROXY_PORT = 3128
 
 
 @dataclass(kw_only=True, eq=False)
-class ContainedSandbox(KernelSandbox):
+class IsolatedSandbox(KernelSandbox):
     """A sandbox with walls."""
 
     memory_mib: int = 2048

@@ -44,5 +44,5 @@ class UnsafeLocalSandbox(KernelSandbox):
             await to_thread.run_sync(shutil.rmtree, self._folder, True)
             self._folder = None
 
-    async def _why_dead(self) -> str:
-        return await self._process.last_words() or "its processes were killed"
+    async def _exit_reason(self) -> str:
+        return await self._process.stderr_tail() or "its processes were killed"

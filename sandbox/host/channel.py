@@ -77,7 +77,7 @@ class DockerChannel(Channel):
         self._raw = bytearray()
         self._stderr = b""
 
-    async def last_words(self) -> str:
+    async def stderr_tail(self) -> str:
         """Return the end of what a container that has ended wrote on stderr: why it did."""
         with anyio.move_on_after(_WORDS_S):
             try:

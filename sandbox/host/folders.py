@@ -9,7 +9,7 @@ from anyio import to_thread
 
 from ...errors import SandboxPathError
 from ..protocol import DATA, Sandbox
-from .paths import inside
+from .paths import to_relative
 
 MAX_BYTES = 512 * 1024 * 1024
 
@@ -54,7 +54,7 @@ async def get_folder(
     written: list[Path] = []
     for file in wanted:
         # The listing is the sandbox's word: its paths are checked like any other's.
-        below = PurePosixPath(DATA, inside(file.path)).relative_to(top)
+        below = PurePosixPath(DATA, to_relative(file.path)).relative_to(top)
         data = await sandbox.get(file.path, max_bytes=max_bytes)
         written.append(await to_thread.run_sync(_write_new, root, below, data))
     return written

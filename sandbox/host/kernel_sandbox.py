@@ -21,7 +21,7 @@ from .bootstrap import boot_blob
 from .channel import Channel
 from .client import KernelClient, KernelGoneError
 from .output import Output
-from .paths import inside, shown
+from .paths import to_absolute, to_relative
 
 START_S = 60.0
 """Seconds that a supervisor has to answer after its start."""
@@ -55,7 +55,7 @@ class KernelSandbox(ABC):
         """Take down whatever `_start` made; there may be nothing."""
 
     @abstractmethod
-    async def _why_dead(self) -> str:
+    async def _exit_reason(self) -> str:
         """Say what is known about the end of a place whose channel closed."""
 
     @abstractmethod
@@ -114,7 +114,7 @@ class KernelSandbox(ABC):
 
     async def put(self, path: str, data: bytes) -> None:
         """Write a file; see `Sandbox.put`."""
-        name = inside(path)
+        name = to_relative(path)
         async with self._ready() as kernel:
             for start in range(0, max(len(data), 1), MAX_BODY):
                 request: Header = {"do": "put", "path": name, "first": start == 0}
@@ -125,7 +125,7 @@ class KernelSandbox(ABC):
 
     async def get(self, path: str, *, max_bytes: int = 64 * 1024 * 1024) -> bytes:
         """Read a file; see `Sandbox.get`."""
-        name = inside(path)
+        name = to_relative(path)
         data = bytearray()
         async with self._ready() as kernel:
             request: Header = {"do": "get", "path": name, "max_bytes": max_bytes}
@@ -141,7 +141,7 @@ class KernelSandbox(ABC):
         """List the files; see `Sandbox.list`."""
         async with self._ready() as kernel:
             reply = await self._transfer(kernel, {"do": "list"})
-        files = (SandboxFile(shown(path), size) for path, size in reply["files"])
+        files = (SandboxFile(to_absolute(path), size) for path, size in reply["files"])
         return sorted(files, key=lambda file: file.path)
 
     @asynccontextmanager
@@ -180,7 +180,7 @@ class KernelSandbox(ABC):
         why = "it did not say why"
         try:
             with anyio.move_on_after(STOP_S, shield=True):
-                why = await self._why_dead()
+                why = await self._exit_reason()
         finally:
             await self._tear_down()
         return why

@@ -6,7 +6,7 @@ import codecs
 
 from ..kernel import Header
 from ..protocol import Execution, ExecutionError, OnOutput, Stream
-from .paths import shown
+from .paths import to_absolute
 
 
 class Output:
@@ -33,7 +33,7 @@ class Output:
             stderr="".join(self._texts["stderr"]),
             result=reply["result"],
             error=ExecutionError(**error) if error else None,
-            files=tuple(shown(path) for path in reply["files"]),
+            files=tuple(to_absolute(path) for path in reply["files"]),
             timed_out=reply["timed_out"],
             duration_s=duration_s,
             state_lost=reply["state_lost"],

@@ -8,7 +8,7 @@ from ...errors import SandboxPathError
 from ..protocol import DATA
 
 
-def inside(path: str) -> str:
+def to_relative(path: str) -> str:
     """Return a path relative to /mnt/data.
 
     Raises SandboxPathError for one that leads elsewhere, or names no file.
@@ -20,6 +20,6 @@ def inside(path: str) -> str:
     return str(pure.relative_to(DATA))
 
 
-def shown(path: str) -> str:
+def to_absolute(path: str) -> str:
     """Return the absolute path of a file inside; bytes that are no text are escaped."""
     return f"{DATA}/{path}".encode("utf-8", "backslashreplace").decode()

@@ -67,7 +67,7 @@ class KernelProcess:
         await self._process.aclose()
         self._process = None
 
-    async def last_words(self) -> str:
+    async def stderr_tail(self) -> str:
         """Return the end of what it wrote on stderr."""
         said = b""
         if self._process is not None and self._process.stderr is not None:

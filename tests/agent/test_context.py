@@ -27,7 +27,7 @@ def ask(n: int) -> str:
 
 def recall(output: int) -> str:
     return (
-        "<|channel|>commentary to=functions.recall_output <|constrain|>json<|message|>"
+        "<|channel|>commentary to=functions.read_tool_result <|constrain|>json<|message|>"
         f'{{"output": {output}}}<|call|>'
     )
 
@@ -64,9 +64,9 @@ async def test_the_model_can_read_again_what_was_left_out() -> None:
     agent = Agent(engine, tools=[read], context=TrimContext(summarise=False, recent=1))
     result = await agent.run("Read all.")
     before, *_, trimmed, asked, told = map(decode, engine.prompts)
-    assert "recall_output" not in before
-    assert "functions.recall_output shows them again, as output 1.]" in trimmed
-    assert "type recall_output = (_: {" in trimmed
+    assert "read_tool_result" not in before
+    assert "functions.read_tool_result shows them again, as output 1.]" in trimmed
+    assert "type read_tool_result = (_: {" in trimmed
     assert "<0>" not in trimmed
     assert "<0>" in asked
     assert "there is no output 40; they are numbered 1 to 7" in told

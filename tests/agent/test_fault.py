@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ossia.agent.engines.vllm.crash_log import fault_in
+from ossia.agent.engines.vllm.crash_log import find_crash_cause
 
 API = "(APIServer pid=25999) "
 CORE = "(EngineCore pid=26283) ERROR 11-22 06:12:35 [core.py:1510] "
@@ -66,4 +66,4 @@ ValueError: this model has no rope
     ],
 )
 def test_the_cause_is_found_above_the_end(log: str, fault: str) -> None:
-    assert fault_in(log) == fault
+    assert find_crash_cause(log) == fault

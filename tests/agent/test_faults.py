@@ -38,7 +38,7 @@ from ossia.errors import (
     TurnError,
 )
 from ossia.harmony import Message, ToolNamespace
-from ossia.tools import OpenTool, Result, RunContext, Tool, tool
+from ossia.tools import OpenTool, RunContext, Tool, ToolReturn, tool
 
 FINAL = "<|channel|>final<|message|>Done.<|return|>"
 THOUGHT = "<|channel|>analysis<|message|>Hm.<|end|>"
@@ -122,8 +122,8 @@ class Held(Tool):
         finally:
             self.open_now -= 1
 
-    async def answer(self, call: Message, context: RunContext[object]) -> Result:
-        return Result("held")
+    async def call(self, call: Message, context: RunContext[object]) -> ToolReturn:
+        return ToolReturn("held")
 
 
 @tool(timeout_s=0.01, idempotent=True)

@@ -16,14 +16,14 @@ from ossia.agent import Agent
 from ossia.agent.journal import Journal, MemoryJournal, Record, SQLiteJournal
 from ossia.agent.journal.protocol import digest_of
 from ossia.agent.journal.records import (
-    AnswerTaken,
-    CallEnded,
     ContextTrimmed,
     KeptFile,
-    ModelTold,
+    OutputAccepted,
     RunFailed,
     RunOpened,
-    TurnTaken,
+    ToolResultRecorded,
+    TurnSampled,
+    UserMessageAdded,
     from_json,
     to_json,
 )
@@ -45,24 +45,24 @@ OPENED = RunOpened(
     began=datetime(2026, 1, 2, tzinfo=UTC),
     about={"model": "m"},
 )
-TAKEN = TurnTaken(
+TAKEN = TurnSampled(
     at_s=1.5, tokens=(1, 200012), kept=2, recipients=("python",), usage=Usage(steps=1)
 )
-ENDED = CallEnded(
+ENDED = ToolResultRecorded(
     message=Message("tool", "5", name="python", channel="analysis", recipient="assistant"),
     failed=False,
     seconds=0.1,
     files=(KeptFile(path="/mnt/data/a", digest=digest_of(b"x")),),
     changes={"python": True},
 )
-TOLD = ModelTold(message=Message("user", "And 3 + 4?"), why="asked")
+TOLD = UserMessageAdded(message=Message("user", "And 3 + 4?"), why="asked")
 RECORDS: Sequence[Record] = (
     OPENED,
     TAKEN,
     ENDED,
     TOLD,
     ContextTrimmed(shown={2: None, 3: Message("user", "short")}, usage=Usage(sampled_tokens=3)),
-    AnswerTaken(at_s=2.0),
+    OutputAccepted(at_s=2.0),
     RunFailed(error="EngineError", text="on fire"),
 )
 
@@ -111,7 +111,7 @@ async def test_contents_are_kept_by_their_digest(journal: Journal) -> None:
 
 async def test_the_list_of_runs_says_how_each_stands(journal: Journal) -> None:
     later = OPENED.model_copy(update={"began": datetime(2026, 1, 3, tzinfo=UTC), "about": {}})
-    await journal.append("old", 0, [OPENED, TAKEN, ENDED, TAKEN, AnswerTaken(at_s=2.0)])
+    await journal.append("old", 0, [OPENED, TAKEN, ENDED, TAKEN, OutputAccepted(at_s=2.0)])
     await journal.append("new", 0, [later, TAKEN, RunFailed(error="EngineError", text="on fire")])
     new, old = await journal.runs()
     assert (new.run_id, new.status, new.steps, new.failure) == (
@@ -181,12 +181,12 @@ async def test_one_refused_record_harms_no_other_of_its_commit(tmp_path: Path) -
 WRITER = """
 import sys, anyio
 from ossia.agent.journal import SQLiteJournal
-from ossia.agent.journal.records import AnswerTaken
+from ossia.agent.journal.records import OutputAccepted
 
 async def write(path, run_id):
     async with SQLiteJournal(path) as journal:
         for number in range(1, 40):
-            await journal.append(run_id, number, [AnswerTaken()])
+            await journal.append(run_id, number, [OutputAccepted()])
 
 anyio.run(write, *sys.argv[1:])
 """

@@ -15,9 +15,6 @@ from ossia.agent import (
     Agent,
     AnswerDelta,
     AnswerRejected,
-    CallAnswered,
-    CallArgumentsDelta,
-    CallStarted,
     Event,
     Limits,
     PreambleDelta,
@@ -25,6 +22,9 @@ from ossia.agent import (
     RunFinished,
     Sampled,
     Sampling,
+    ToolCallArgumentsDelta,
+    ToolCallFinished,
+    ToolCallStarted,
     TurnDiscarded,
 )
 from ossia.agent.testing import ScriptedEngine, harmony_tokens
@@ -83,10 +83,10 @@ async def test_the_run_does_not_depend_on_how_the_tokens_come(chunk: int) -> Non
     engine = ScriptedEngine([ASK, ANSWER], chunk=chunk)
     events = await events_of(Agent(engine, tools=[add]))
     assert "".join(e.text for e in events if isinstance(e, ReasoningDelta)) == "I need the sum."
-    assert [e.recipient for e in events if isinstance(e, CallStarted)] == ["functions.add"]
-    arguments = "".join(e.text for e in events if isinstance(e, CallArgumentsDelta))
+    assert [e.recipient for e in events if isinstance(e, ToolCallStarted)] == ["functions.add"]
+    arguments = "".join(e.text for e in events if isinstance(e, ToolCallArgumentsDelta))
     assert arguments == '{"a": 2, "b": 3}'
-    assert [(e.text, e.failed) for e in events if isinstance(e, CallAnswered)] == [("5", False)]
+    assert [(e.text, e.failed) for e in events if isinstance(e, ToolCallFinished)] == [("5", False)]
     assert "".join(e.text for e in events if isinstance(e, AnswerDelta)) == "It is 5."
     assert isinstance(events[-1], RunFinished)
 
@@ -121,7 +121,7 @@ async def test_a_failing_tool_is_told_to_the_model() -> None:
     ask = ASK.replace("functions.add", "functions.divide")
     engine = ScriptedEngine([ask, ANSWER])
     events = await events_of(Agent(engine, tools=[divide]))
-    answered = [event for event in events if isinstance(event, CallAnswered)]
+    answered = [event for event in events if isinstance(event, ToolCallFinished)]
     assert answered[0].failed
     assert "cannot divide 2 by 3" in decode(engine.prompts[1])
 

@@ -8,7 +8,7 @@ from contextlib import aclosing
 import pytest
 
 from ossia.agent import Agent, Sampled, Sampling, VLLMEngine
-from ossia.agent.engines.reasoning_budget import reined
+from ossia.agent.engines.reasoning_budget import enforce_reasoning_budget
 from ossia.agent.testing import Reply, ScriptedEngine, harmony_tokens, open_fake_vllm
 from ossia.harmony import decode, parse
 
@@ -25,7 +25,7 @@ async def sampled(
 ) -> tuple[str, list[Sampled], ScriptedEngine]:
     engine = ScriptedEngine(turns, chunk=chunk)
     asked = Sampling(reasoning_budget=budget, max_tokens=max_tokens)
-    async with aclosing(reined(engine.generate, PROMPT, asked)) as pieces:
+    async with aclosing(enforce_reasoning_budget(engine.generate, PROMPT, asked)) as pieces:
         told = [piece async for piece in pieces]
     return decode([token for piece in told for token in piece.tokens]), told, engine
 
@@ -93,7 +93,7 @@ class Watched(ScriptedEngine):
 async def test_the_engine_stops_before_it_is_asked_again() -> None:
     engine = Watched([LONG, ANSWER])
     asked = Sampling(reasoning_budget=2)
-    async with aclosing(reined(engine.generate, PROMPT, asked)) as pieces:
+    async with aclosing(enforce_reasoning_budget(engine.generate, PROMPT, asked)) as pieces:
         async for _ in pieces:
             assert engine.closed == len(engine.prompts) - 1 or engine.closed == len(engine.prompts)
     assert engine.closed == 2

@@ -10,7 +10,7 @@ from typing import Any
 import anyio
 import pytest
 
-from ossia.agent import Agent, CallAnswered, Event, Limits, RunFinished, Sampled, Sampling
+from ossia.agent import Agent, Event, Limits, RunFinished, Sampled, Sampling, ToolCallFinished
 from ossia.agent.journal import Journal, MemoryJournal, Record, SQLiteJournal
 from ossia.agent.testing import ScriptedEngine, harmony_tokens
 from ossia.errors import EngineError, JournalError, OssiaError, RunCancelled
@@ -293,7 +293,7 @@ async def test_resuming_is_told_event_by_event() -> None:
         await agent.run("Go.")
     async with aclosing(agent.stream_resumed(await last_run(journal))) as events:
         told: list[Event] = [event async for event in events]
-    answered = [event for event in told if isinstance(event, CallAnswered)]
+    answered = [event for event in told if isinstance(event, ToolCallFinished)]
     assert [(event.recipient, event.step) for event in answered] == [
         ("functions.look", 1),
         ("functions.pay", 2),

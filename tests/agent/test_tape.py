@@ -15,8 +15,8 @@ from ossia.errors import EngineError, JournalError
 from ossia.tools import tool
 
 FINAL = '<|channel|>final<|message|>{"total": 5}<|return|>'
-RECALL = (
-    "<|channel|>commentary to=functions.recall_output <|constrain|>json<|message|>"
+READ_TOOL_RESULT = (
+    "<|channel|>commentary to=functions.read_tool_result <|constrain|>json<|message|>"
     '{"output": 1}<|call|>'
 )
 THOUGHT = "<|channel|>analysis<|message|>Hm.<|end|>"
@@ -71,7 +71,7 @@ RUNS: dict[str, tuple[list[Any], dict[str, Any]]] = {
     "rejected": ([FINAL.replace("5", '"x"'), FINAL], {}),
     "circles": ([*[ask(1)] * 4, FINAL], {}),
     "trimmed": (
-        [*map(ask, range(8)), RECALL, FINAL],
+        [*map(ask, range(8)), READ_TOOL_RESULT, FINAL],
         {"window": 2000, "context": TrimContext(summarise=False, recent=1)},
     ),
     "summed up": (

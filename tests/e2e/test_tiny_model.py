@@ -11,8 +11,6 @@ import pytest
 
 from ossia.agent import (
     Agent,
-    CallAnswered,
-    CallStarted,
     Event,
     RunFinished,
     RunResult,
@@ -20,6 +18,8 @@ from ossia.agent import (
     Sampling,
     Server,
     StepFinished,
+    ToolCallFinished,
+    ToolCallStarted,
     VLLMEngine,
 )
 from ossia.errors import ContextLengthError, ModelNotFoundError
@@ -73,8 +73,8 @@ async def test_python_in_the_sandbox_multiplies_what_the_model_was_asked(
 ) -> None:
     agent = Agent(VLLMEngine(tiny_server.url), tools=[PythonTool(sandbox)], sampling=GREEDY)
     events = await events_of(agent, f"What is {task}?")
-    assert [event.recipient for event in events if isinstance(event, CallStarted)] == ["python"]
-    (answered,) = (event for event in events if isinstance(event, CallAnswered))
+    assert [event.recipient for event in events if isinstance(event, ToolCallStarted)] == ["python"]
+    (answered,) = (event for event in events if isinstance(event, ToolCallFinished))
     assert (answered.text.strip(), answered.failed) == (product, False)
     assert product in result_of(events).output
 

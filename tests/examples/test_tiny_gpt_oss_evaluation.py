@@ -92,7 +92,7 @@ async def test_failing_first_is_failing_once() -> None:
 
     call = Message("assistant", "{}", channel="commentary", recipient="functions.ping")
     async with Toolbox([FailsFirst(ping)]) as toolbox:
-        answers = [await toolbox.answer(call) for _ in range(3)]
+        answers = [await toolbox.call(call) for _ in range(3)]
     assert [answer.failed for answer in answers] == [True, False, False]
     assert answers[1].message.text == "pong"
 

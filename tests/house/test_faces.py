@@ -22,16 +22,18 @@ FACES = {
         prune prune_images put_folder
     """,
     "ossia.tools": """
-        Answer Attachment Brave BrowserTool Chromium Citation Citing DuckDuckGo Exa
+        Attachment Brave BrowserTool Chromium Citation CitationSource DuckDuckGo Exa
         FUNCTIONS FunctionTool Hit
-        Keeper
-        LocalSearch OpenTool Options PythonTool Result RunContext SearXNG SearchBackend Stateful
-        Tavily Tool ToolDefinitionError ToolError ToolRetry Toolbox YouCom link_citations tool
+        FileStore
+        LocalSearch OpenTool Options PythonTool RunContext SearXNG SearchBackend Stateful
+        Tavily Tool ToolDefinitionError ToolResult ToolReturn
+        ToolError ToolRetry Toolbox YouCom link_citations tool
     """,
     "ossia.agent": """
         Chat Context ContextPolicy Journal LimitReached MemoryJournal Outcome PromptTrimmed Record
         RunSummary SQLiteJournal TrimContext Windowed
-        Agent AnswerDelta AnswerPartial AnswerRejected CallAnswered CallArgumentsDelta CallStarted
+        Agent AnswerDelta AnswerPartial AnswerRejected ToolCallFinished ToolCallArgumentsDelta
+        ToolCallStarted
         Citation Engine Event Limits LocalVLLM PreambleDelta ReasoningDelta RunFile RunFinished
         RunResult Sampled Sampling
         Server StepFinished StepStarted TurnDiscarded TurnRepaired Usage VLLMEngine open_server

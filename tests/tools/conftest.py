@@ -8,9 +8,9 @@ import pydantic_ai
 import pytest
 
 from ossia.harmony import Message
-from ossia.tools import Answer, FunctionTool, RunContext, Toolbox, tool
+from ossia.tools import FunctionTool, RunContext, Toolbox, ToolResult, tool
 
-Ask = Callable[..., Awaitable[Answer]]
+Ask = Callable[..., Awaitable[ToolResult]]
 
 # What a model might send to any of the functions in the tables; most of it fits few of them.
 ARGUMENTS = r"""
@@ -70,11 +70,11 @@ def ask() -> Ask:
 
     async def asked(
         function: Callable[..., Any], arguments: str = "{}", context: RunContext[Any] | None = None
-    ) -> Answer:
+    ) -> ToolResult:
         async with Toolbox([function]) as tools:
             (recipient,) = tools.recipients
             call = Message("assistant", arguments, channel="commentary", recipient=recipient)
-            return await tools.answer(call, context)
+            return await tools.call(call, context)
 
     return asked
 

@@ -9,19 +9,19 @@ import pytest
 from pydantic import Field
 
 from ossia.tools import (
-    Answer,
     FunctionTool,
     PythonTool,
     RunContext,
     Toolbox,
     ToolDefinitionError,
+    ToolResult,
     tool,
 )
 
 if TYPE_CHECKING:
     Database = int
 
-Ask = Callable[..., Awaitable[Answer]]
+Ask = Callable[..., Awaitable[ToolResult]]
 
 
 class Shop:
@@ -185,7 +185,7 @@ unknown.__annotations__["n"] = "Nowhere"
         (lambda: Toolbox([PythonTool(), PythonTool()]), "two tools have the namespace 'python'"),
         (lambda: tool(misplaced, timeout_s=0), "timeout_s is 0"),
         (lambda: tool(misplaced, retries=-1), "retries is -1"),
-        (lambda: tool(misplaced, when=arun), "`when` is async"),  # type: ignore[arg-type]
+        (lambda: tool(misplaced, enabled=arun), "`enabled` is async"),  # type: ignore[arg-type]
         (lambda: Toolbox([misplaced]), "first parameter"),
         (lambda: PythonTool(3), "opens a sandbox for each run"),  # type: ignore[arg-type]
     ],

@@ -10,9 +10,9 @@ import pytest
 from structlog.testing import capture_logs
 
 from ossia.harmony import Message
-from ossia.tools import Answer, RunContext, Toolbox, ToolError, ToolRetry, tool
+from ossia.tools import RunContext, Toolbox, ToolError, ToolResult, ToolRetry, tool
 
-Ask = Callable[..., Awaitable[Answer]]
+Ask = Callable[..., Awaitable[ToolResult]]
 
 spot = contextvars.ContextVar("spot", default="")
 
@@ -98,11 +98,11 @@ async def test_a_cancelled_run_cancels_its_call() -> None:
         running.set()
         await anyio.sleep_forever()
 
-    answers: list[Answer] = []
+    answers: list[ToolResult] = []
     async with Toolbox([wait]) as tools, anyio.create_task_group() as group:
 
         async def ask() -> None:
-            answers.append(await tools.answer(call("functions.wait")))
+            answers.append(await tools.call(call("functions.wait")))
 
         group.start_soon(ask)
         with anyio.fail_after(10):
@@ -175,7 +175,7 @@ async def test_tries_are_counted_in_a_row_and_run_out() -> None:
 
     async with Toolbox([pick]) as tools:
         texts = [
-            (await tools.dispatch(call("functions.pick", f'{{"n": {n}}}'))).text
+            (await tools.call(call("functions.pick", f'{{"n": {n}}}'))).message.text
             for n in ("1", "3", '"one"', "2", "3")
         ]
     assert texts == [
@@ -196,7 +196,7 @@ async def test_runs_count_their_tries_apart() -> None:
 
     for _ in range(2):
         async with Toolbox([never]) as tools:
-            answer = await tools.answer(call("functions.never"))
+            answer = await tools.call(call("functions.never"))
             assert answer.message.text == (
                 "Error: no\nThat was the last try. Go on without this tool."
             )

@@ -38,20 +38,20 @@ def call(recipient: str | None, channel: str | None = "commentary") -> Message:
 )
 async def test_a_call_finds_its_tool(written: str, meant: str) -> None:
     async with Toolbox([get_weather, shell, python_version]) as tools:
-        answer = await tools.answer(call(written))
+        answer = await tools.call(call(written))
     assert (answer.message.name, answer.failed) == (meant, False)
 
 
 @pytest.mark.parametrize("channel", ["commentary", "analysis"])
 async def test_the_answer_is_in_the_channel_of_its_call(channel: str) -> None:
     async with Toolbox([shell]) as tools:
-        assert (await tools.dispatch(call("functions.shell", channel))).channel == channel
+        assert (await tools.call(call("functions.shell", channel))).message.channel == channel
 
 
 @pytest.mark.parametrize("channel", ["final", None, "comment"])
 async def test_a_call_in_a_wrong_channel_is_answered_in_the_right_one(channel: str | None) -> None:
     async with Toolbox([shell]) as tools:
-        message = await tools.dispatch(call("functions.shell", channel))
+        message = (await tools.call(call("functions.shell", channel))).message
     assert (message.channel, message.text) == ("commentary", "ls")
 
 
@@ -72,21 +72,21 @@ async def test_a_call_in_a_wrong_channel_is_answered_in_the_right_one(channel: s
 )
 async def test_a_call_to_nobody_is_told_who_is_there(written: str | None, said: str) -> None:
     async with Toolbox([get_weather, shell]) as tools:
-        answer = await tools.answer(call(written))
+        answer = await tools.call(call(written))
     assert answer.failed
     assert answer.message.text.startswith(f"Error: {said}")
 
 
 async def test_without_any_tool_the_model_is_told_to_answer() -> None:
     async with Toolbox([]) as tools:
-        message = await tools.dispatch(call("python"))
+        message = (await tools.call(call("python"))).message
     assert message.text == "Error: there is no tool 'python', and no other; answer without one"
 
 
 async def test_of_many_tools_some_are_named() -> None:
     many = [tool(shell, name=f"tool_{number}") for number in range(100)]
     async with Toolbox(many) as tools:
-        message = await tools.dispatch(call("browser.search"))
+        message = (await tools.call(call("browser.search"))).message
     assert message.text.endswith("functions.tool_19 and 80 more")
 
 
@@ -96,5 +96,5 @@ async def test_of_many_tools_some_are_named() -> None:
 )
 async def test_the_answer_to_a_made_up_name_can_be_rendered(written: str) -> None:
     async with Toolbox([shell]) as tools:
-        message = await tools.dispatch(call(written))
+        message = (await tools.call(call(written))).message
     assert render([message])

@@ -25,15 +25,17 @@ def pay() -> str:
 async def test_python_goes_on_with_its_files_and_says_that_variables_are_gone() -> None:
     async with Toolbox([PythonTool(UnsafeLocalSandbox)]) as first:
         ask = python("x = 1; import os; os.makedirs('sub'); open('sub/a.txt', 'w').write('hi')")
-        answer = await first.answer(ask)
+        answer = await first.call(ask)
         changes = first.changes()
         assert first.changes() == {}
         files = {path: await first.read(path) for path in answer.files}
     async with Toolbox([PythonTool(UnsafeLocalSandbox)]) as second:
         await second.put_back(files)
         second.restore({name: [change] for name, change in changes.items()})
-        told = (await second.dispatch(python("print(open('sub/a.txt').read(), 'x' in dir())"))).text
-        again = (await second.dispatch(python("print('quiet')"))).text
+        told = (
+            (await second.call(python("print(open('sub/a.txt').read(), 'x' in dir())"))).message
+        ).text
+        again = (await second.call(python("print('quiet')"))).message.text
     assert "variables and imports are gone" in told
     assert told.endswith("hi False")
     assert again == "quiet"
@@ -52,4 +54,4 @@ async def test_files_are_left_out_where_no_tool_has_a_place_for_them() -> None:
     async with Toolbox([look]) as toolbox:
         await toolbox.put_back({"/mnt/data/a": b"x"})
         asked = Message("assistant", "{}", recipient="functions.look")
-        assert (await toolbox.dispatch(asked)).text == "seen"
+        assert (await toolbox.call(asked)).message.text == "seen"

@@ -15,9 +15,9 @@ from anyio import to_thread
 from pydantic import BaseModel, Field
 
 from ossia.harmony import Message
-from ossia.tools import Answer, Attachment, Result, Toolbox
+from ossia.tools import Attachment, Toolbox, ToolResult, ToolReturn
 
-Ask = Callable[..., Awaitable[Answer]]
+Ask = Callable[..., Awaitable[ToolResult]]
 
 
 class City(BaseModel):
@@ -60,7 +60,7 @@ DONE = "Done; there is nothing to return."
         (Fraction(1, 3), '"1/3"'),
         ({"data": b"\xff"}, '{"data":"_w=="}'),
         (Path("/tmp/x"), '"/tmp/x"'),
-        (Result("said so", files=("/mnt/data/x",)), "said so"),
+        (ToolReturn("said so", files=("/mnt/data/x",)), "said so"),
     ],
 )
 async def test_a_value_becomes_text(ask: Ask, value: Any, text: str) -> None:
@@ -90,7 +90,7 @@ async def test_bytes_go_to_a_file_that_the_model_is_told_of(tmp_path: Path) -> N
         return b"\x89PNG\r\n\x1a\n" + bytes(1000)
 
     async with Toolbox([plot], folder=tmp_path) as tools:
-        answers = [await tools.answer(call("functions.plot")) for _ in range(2)]
+        answers = [await tools.call(call("functions.plot")) for _ in range(2)]
     first, second = (str(tmp_path / name) for name in ("plot-1.png", "plot-2.png"))
     assert answers[0].message.text == f"The file is {first} (1,008 bytes)."
     assert [answer.files for answer in answers] == [(first,), (second,)]
@@ -98,11 +98,11 @@ async def test_bytes_go_to_a_file_that_the_model_is_told_of(tmp_path: Path) -> N
 
 
 async def test_a_function_may_name_its_files(tmp_path: Path) -> None:
-    def report() -> Result:
-        return Result("Two rows.", attached=(Attachment("report.csv", b"a\nb\n"),))
+    def report() -> ToolReturn:
+        return ToolReturn("Two rows.", attached=(Attachment("report.csv", b"a\nb\n"),))
 
     async with Toolbox([report], folder=tmp_path) as tools:
-        answer = await tools.answer(call("functions.report"))
+        answer = await tools.call(call("functions.report"))
     path = tmp_path / "report-1.csv"
     assert answer.message.text == f"Two rows.\nThe file is {path} (4 bytes)."
     assert path.read_text() == "a\nb\n"
@@ -112,12 +112,12 @@ async def test_a_function_may_name_its_files(tmp_path: Path) -> None:
     "name", ["../../etc/cron.d/x", "/etc/passwd", "a/b.txt", "..", "", "\0\n", "x" * 999]
 )
 async def test_a_file_stays_in_its_folder_whatever_its_name(tmp_path: Path, name: str) -> None:
-    def leak() -> Result:
-        return Result("", attached=(Attachment(name, b"x"),))
+    def leak() -> ToolReturn:
+        return ToolReturn("", attached=(Attachment(name, b"x"),))
 
     folder = tmp_path / "deep" / "results"
     async with Toolbox([leak], folder=folder) as tools:
-        await tools.answer(call("functions.leak"))
+        await tools.call(call("functions.leak"))
     files = [Path(root, file) for root, _, files in os.walk(tmp_path) for file in files]
     assert [file.parent for file in files] == [folder]
 
@@ -127,7 +127,7 @@ async def test_of_a_long_text_the_model_reads_both_ends(tmp_path: Path) -> None:
         return "\n".join(map(str, range(10_000)))
 
     async with Toolbox([numbers], folder=tmp_path, max_chars=400) as tools:
-        answer = await tools.answer(call("functions.numbers"))
+        answer = await tools.call(call("functions.numbers"))
     path = tmp_path / "numbers-1.txt"
     text = answer.message.text
     assert text.startswith("0\n1\n2\n")
@@ -147,7 +147,7 @@ async def test_without_a_folder_files_go_to_a_new_one(
         return b"%PDF-1.7"
 
     async with Toolbox([plot]) as tools:
-        answer = await tools.answer(call("functions.plot"))
+        answer = await tools.call(call("functions.plot"))
     (file,) = map(Path, answer.files)
     assert file.is_relative_to(tmp_path)
     assert await to_thread.run_sync(file.read_bytes) == b"%PDF-1.7"

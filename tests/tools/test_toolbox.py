@@ -11,12 +11,12 @@ from ossia.errors import SandboxDiedError
 from ossia.harmony import Message, ToolDescription, ToolNamespace
 from ossia.tools import (
     OpenTool,
-    Result,
     RunContext,
     Tool,
     Toolbox,
     ToolDefinitionError,
     ToolError,
+    ToolReturn,
     tool,
 )
 
@@ -42,9 +42,9 @@ class Diary:
         self.name = name
         self.events = events
 
-    async def answer(self, call: Message, context: RunContext[Any]) -> Result:
+    async def call(self, call: Message, context: RunContext[Any]) -> ToolReturn:
         self.events.append(f"{self.name} reads {call.text} from {call.recipient}")
-        return Result(f"{self.name} has it")
+        return ToolReturn(f"{self.name} has it")
 
 
 class DiaryTool(Tool):
@@ -70,7 +70,7 @@ class DiaryTool(Tool):
 
 async def test_a_call_becomes_the_tools_message() -> None:
     async with Toolbox([add]) as tools:
-        answer = await tools.answer(call("functions.add", '{"a": 2, "b": 3}'))
+        answer = await tools.call(call("functions.add", '{"a": 2, "b": 3}'))
     assert answer.message == Message(
         "tool", "5", name="functions.add", channel="commentary", recipient="assistant"
     )
@@ -104,7 +104,7 @@ async def test_tools_are_entered_and_left_once_a_run() -> None:
     both = [DiaryTool("one", events), DiaryTool("two", events)]
     async with Toolbox(both) as tools:
         for text in ("a", "b"):
-            message = await tools.dispatch(call("one", text, "analysis"))
+            message = (await tools.call(call("one", text, "analysis"))).message
             assert (message.name, message.channel) == ("one", "analysis")
     assert events == [
         "one enters",
@@ -143,11 +143,11 @@ async def test_a_tool_serves_many_runs_at_once() -> None:
 async def test_a_toolbox_answers_only_while_it_is_entered() -> None:
     box = Toolbox([add])
     with pytest.raises(RuntimeError, match="enter the Toolbox"):
-        await box.answer(call("functions.add"))
+        await box.call(call("functions.add"))
     async with box:
         pass
     with pytest.raises(RuntimeError, match="enter the Toolbox"):
-        await box.answer(call("functions.add"))
+        await box.call(call("functions.add"))
     with pytest.raises(RuntimeError, match="serves one run"):
         await box.__aenter__()
 
@@ -165,7 +165,7 @@ async def test_a_lost_sandbox_ends_the_run() -> None:
 
     async with Toolbox([run]) as tools:
         with pytest.raises(SandboxDiedError, match="gone"):
-            await tools.answer(call("functions.run"))
+            await tools.call(call("functions.run"))
 
 
 async def test_calls_run_side_by_side() -> None:
@@ -181,8 +181,8 @@ async def test_calls_run_side_by_side() -> None:
 
     with anyio.fail_after(10):
         async with Toolbox([ping, pong]) as tools, anyio.create_task_group() as group:
-            group.start_soon(tools.answer, call("functions.ping"))
-            group.start_soon(tools.answer, call("functions.pong"))
+            group.start_soon(tools.call, call("functions.ping"))
+            group.start_soon(tools.call, call("functions.pong"))
 
 
 async def test_sequential_calls_wait_for_each_other() -> None:
@@ -200,12 +200,12 @@ async def test_sequential_calls_wait_for_each_other() -> None:
     one, two = (tool(work, name=name, sequential=True) for name in ("one", "two"))
     async with Toolbox([one, two]) as tools, anyio.create_task_group() as group:
         for name in ("one", "two", "one"):
-            group.start_soon(tools.answer, call(f"functions.{name}", f'{{"name": "{name}"}}'))
+            group.start_soon(tools.call, call(f"functions.{name}", f'{{"name": "{name}"}}'))
     assert (most, running) == (1, [])
 
 
 async def test_a_dynamic_tool_is_offered_only_while_it_may_be() -> None:
-    @tool(when=lambda context: context.deps["admin"] and context.step < 3)
+    @tool(enabled=lambda context: context.deps["admin"] and context.step < 3)
     def drop(table: str) -> str:
         return f"dropped {table}"
 
@@ -213,8 +213,8 @@ async def test_a_dynamic_tool_is_offered_only_while_it_may_be() -> None:
     async with Toolbox([add, drop], deps={"admin": True}) as tools:
         assert [one.name for one in tools.functions] == ["add", "drop"]
         arguments = '{"table": "users"}'
-        done = await tools.answer(call("functions.drop", arguments))
-        late = await tools.answer(
+        done = await tools.call(call("functions.drop", arguments))
+        late = await tools.call(
             call("functions.drop", arguments), RunContext({"admin": True}, step=3)
         )
     assert done.message.text == "dropped users"
@@ -225,9 +225,9 @@ async def test_a_dynamic_tool_is_offered_only_while_it_may_be() -> None:
 
 
 async def test_a_hidden_tool_is_not_named_to_the_model() -> None:
-    hidden = tool(add, name="secret_add", when=lambda _: False)
+    hidden = tool(add, name="secret_add", enabled=lambda _: False)
     async with Toolbox([add, hidden]) as tools:
-        message = await tools.dispatch(call("functions.secret_ad"))
+        message = (await tools.call(call("functions.secret_ad"))).message
     assert "secret_add" not in message.text
 
 
@@ -236,6 +236,6 @@ async def test_a_long_failure_is_cut_like_any_other_text() -> None:
         raise ToolError("x" * 10_000)
 
     async with Toolbox([fetch], max_chars=100) as tools:
-        answer = await tools.answer(call("functions.fetch"))
+        answer = await tools.call(call("functions.fetch"))
     assert len(answer.message.text) < 300
     assert answer.failed

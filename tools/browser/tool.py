@@ -14,7 +14,7 @@ from ...harmony import Message, ToolNamespace
 from ..citations import Citation
 from ..context import RunContext
 from ..functions import arguments_json, invalid_arguments
-from ..protocol import OpenTool, Result, Tool
+from ..protocol import OpenTool, Tool, ToolReturn
 from .citations import find_citations
 from .declaration import browser_namespace
 from .fetch import Chromium
@@ -67,10 +67,10 @@ class BrowserTool(Tool):
             Pages,
             Robots,
         )
-        from .network import Gate
+        from .network import NetworkPolicy
 
         hosts = (self.allow_hosts, self.only_hosts, self.deny_hosts)
-        http = Http(Gate(*map(tuple, hosts)), self.fetch_s)
+        http = Http(NetworkPolicy(*map(tuple, hosts)), self.fetch_s)
         async with AsyncExitStack() as stack:
             chromium = self.chromium
             if chromium is None:
@@ -88,7 +88,7 @@ class Browser(OpenTool):
         self._browsing = Browsing(web)
         self._told = 0
 
-    async def answer(self, call: Message, context: RunContext[Any]) -> Result:  # noqa: ARG002
+    async def call(self, call: Message, context: RunContext[Any]) -> ToolReturn:  # noqa: ARG002
         """Do what the call asks, and show what there is to see."""
         recipient = call.recipient or ""
         function = recipient.rpartition(".")[2]
@@ -98,10 +98,10 @@ class Browser(OpenTool):
             raise ToolError(invalid_arguments(recipient, error)) from error
         act = getattr(self._browsing, function)
         try:
-            return Result(await act(**arguments.model_dump(exclude={"source"})))
+            return ToolReturn(await act(**arguments.model_dump(exclude={"source"})))
         except ToolError as error:
             # Told as it is, without a word before it: so the model knows it from its training.
-            return Result(str(error), failed=True)
+            return ToolReturn(str(error), failed=True)
 
     def citations(self, answer: str) -> tuple[Citation, ...]:
         """What the answer points at in the pages that were shown."""

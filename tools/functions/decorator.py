@@ -49,7 +49,7 @@ def tool(function: Callable[..., Any] | None = None, /, **options: Unpack[ToolOp
     stop: it goes on alone, and its result is lost.
 
     options: the fields of Options: `name`, `description`, `timeout_s`, `retries`, `strict`,
-        `sequential`, `idempotent`, `when`.
+        `sequential`, `idempotent`, `enabled`.
     Returns a FunctionTool, which is called like the function itself: test it without a model.
 
     Raises ToolDefinitionError if the function cannot be offered to a model.

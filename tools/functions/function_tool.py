@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from ...errors import ToolDefinitionError, ToolError, ToolRetry
 from ...harmony import Message, ToolDescription, ToolNamespace
 from ..context import RunContext
-from ..protocol import OpenTool, Result, Tool
+from ..protocol import OpenTool, Tool, ToolReturn
 from ..recipients import FUNCTIONS
 from .arguments import arguments_json, invalid_arguments
 from .callables import definition, docstring_of, is_async, name_of
@@ -104,9 +104,9 @@ class FunctionTool(Tool, Generic[P, R]):
         """Whether a call that was interrupted may simply be made again."""
         return self.options.idempotent
 
-    def offered(self, context: RunContext[Any]) -> bool:
+    def is_available(self, context: RunContext[Any]) -> bool:
         """Whether the model may call it now."""
-        return self.options.when is None or self.options.when(context)
+        return self.options.enabled is None or self.options.enabled(context)
 
     @asynccontextmanager
     async def open(self) -> AsyncGenerator[OpenTool]:
@@ -122,7 +122,7 @@ class OpenFunction:
     failures: int = 0
     """How often in a row the model was told to try again."""
 
-    async def answer(self, call: Message, context: RunContext[Any]) -> Result:
+    async def call(self, call: Message, context: RunContext[Any]) -> ToolReturn:
         """Validate the arguments, run the function, and put what it returned into words."""
         try:
             result = as_result(await self._value(call, context), self.tool.name)

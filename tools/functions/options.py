@@ -10,7 +10,7 @@ from ...errors import ToolDefinitionError
 from ..context import RunContext
 from .callables import is_async
 
-When = Callable[[RunContext[Any]], bool]
+Enabled = Callable[[RunContext[Any]], bool]
 
 
 class ToolOptions(TypedDict, total=False):
@@ -23,7 +23,7 @@ class ToolOptions(TypedDict, total=False):
     strict: bool
     sequential: bool
     idempotent: bool
-    when: When | None
+    enabled: Enabled | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ class Options:
     idempotent: bool = False
     """Whether a call may be made again if the process was killed before its answer was recorded.
     If not, a resumed run tells the model that the call was interrupted."""
-    when: When | None = None
+    enabled: Enabled | None = None
     """The tool is offered only while this holds; None: always."""
 
     def __post_init__(self) -> None:
@@ -53,5 +53,7 @@ class Options:
             raise ToolDefinitionError(f"timeout_s is {self.timeout_s}; give seconds, or None")
         if self.retries < 0:
             raise ToolDefinitionError(f"retries is {self.retries}; give 0 for no second try")
-        if self.when is not None and is_async(self.when):
-            raise ToolDefinitionError("`when` is async, and a prompt cannot wait; give a plain one")
+        if self.enabled is not None and is_async(self.enabled):
+            raise ToolDefinitionError(
+                "`enabled` is async, and a prompt cannot wait; give a plain one"
+            )

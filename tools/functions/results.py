@@ -6,7 +6,7 @@ from typing import Any, cast
 
 from pydantic_core import to_json
 
-from ..protocol import Attachment, Result
+from ..protocol import Attachment, ToolReturn
 
 EMPTY = "Done; there is nothing to return."
 
@@ -21,7 +21,7 @@ _ENDINGS = {
 }
 
 
-def as_result(value: Any, name: str) -> Result:
+def as_result(value: Any, name: str) -> ToolReturn:
     """Put a value into words: a str as it is, nothing as a note, bytes as a file, the rest as JSON.
 
     name: of the tool, for the file.
@@ -29,17 +29,17 @@ def as_result(value: Any, name: str) -> Result:
     Raises PydanticSerializationError if the value is no data: it has neither a form in JSON nor
     a text of its own.
     """
-    if isinstance(value, Result):
+    if isinstance(value, ToolReturn):
         return value
     if value is None:
-        return Result(EMPTY)
+        return ToolReturn(EMPTY)
     if isinstance(value, str):
-        return Result(str(value) or EMPTY)
+        return ToolReturn(str(value) or EMPTY)
     if isinstance(value, bytes | bytearray | memoryview):
         data = bytes(cast("bytes", value))
-        return Result("", attached=(Attachment(name + _ending(data), data),))
+        return ToolReturn("", attached=(Attachment(name + _ending(data), data),))
     text = to_json(value, fallback=_own_text, bytes_mode="base64", inf_nan_mode="constants")
-    return Result(text.decode())
+    return ToolReturn(text.decode())
 
 
 def _ending(data: bytes) -> str:

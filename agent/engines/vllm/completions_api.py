@@ -116,7 +116,7 @@ def request_body(
     return body
 
 
-def read_line(line: str, url: str) -> Chunk | None:
+def parse_chunk(line: str, url: str) -> Chunk | None:
     """One line of the event stream; None for what carries nothing.
 
     Raises EngineProtocolError for what is no chunk, EngineError for an error in mid-stream.

@@ -17,7 +17,7 @@ MOST_LINES = 3
 MOST_CHARACTERS = 600
 
 
-def fault_in(log: str) -> str:
+def find_crash_cause(log: str) -> str:
     """The exception that ended the server, with the lines that belong to it; "" if there is none.
 
     log: all that it wrote, shape (n characters,).

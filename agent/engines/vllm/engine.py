@@ -14,12 +14,12 @@ from pydantic import ValidationError
 
 from ....errors import EngineError, EngineProtocolError
 from ....harmony import STOP_TOKENS
-from ...shared_resource import Shared
-from ..constrained import HeldEngine
+from ...shared_resource import SharedResource
+from ..constrained import ConstrainedEngine
 from ..protocol import Sampled, Sampling
-from ..retry import BrokenError, Patience
+from ..retry import Backoff, TransientError
 from ..window import room
-from .completions_api import TRANSIENT, Models, read_line, refusal, request_body
+from .completions_api import TRANSIENT, Models, parse_chunk, refusal, request_body
 
 FIRST_CONTACT_S = 3.0
 """How long to knock at a URL that has never answered: it is more often wrong than slow."""
@@ -27,7 +27,7 @@ UNKNOWN_WINDOW = 131_072
 """The window of gpt-oss, for a server that does not name the one it serves."""
 
 
-class VLLMEngine(HeldEngine[httpx.AsyncClient]):
+class VLLMEngine(ConstrainedEngine[httpx.AsyncClient]):
     """The model that a vLLM server hosts.
 
     base_url: where the server listens, with or without `/v1`.
@@ -61,7 +61,7 @@ class VLLMEngine(HeldEngine[httpx.AsyncClient]):
         self._headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
         self._timeout = httpx.Timeout(silence_s, connect=10.0)
         self._absence_s = absence_s
-        self._shared = Shared(client or self._default_client)
+        self._shared = SharedResource(client or self._default_client)
         self._known: tuple[str, int] | None = None
 
     def __repr__(self) -> str:
@@ -72,7 +72,7 @@ class VLLMEngine(HeldEngine[httpx.AsyncClient]):
         budget = room(len(prompt), window, sampling.max_tokens, url=self.base_url)
         tape = list(prompt)
         async with self._shared.use() as client:
-            patience = Patience(self.base_url, self._absence_s)
+            patience = Backoff(self.base_url, self._absence_s)
             while (ended := _ended(tape, len(prompt), budget)) is None:
                 left = budget - (len(tape) - len(prompt))
                 body = request_body(model, tape, sampling, left)
@@ -84,7 +84,7 @@ class VLLMEngine(HeldEngine[httpx.AsyncClient]):
                             yield piece
                             if piece.finish is not None:
                                 return
-                except BrokenError as broken:
+                except TransientError as broken:
                     await patience.wait(broken)
                     if len(tape) > len(prompt):
                         # A grammar begins where a turn begins; the rest of this one goes without.
@@ -99,11 +99,11 @@ class VLLMEngine(HeldEngine[httpx.AsyncClient]):
         """The model's served name and its window in tokens. Asks the server once."""
         if self._known is None:
             async with self._shared.use() as client:
-                patience = Patience(self.base_url, min(FIRST_CONTACT_S, self._absence_s))
+                patience = Backoff(self.base_url, min(FIRST_CONTACT_S, self._absence_s))
                 while self._known is None:
                     try:
                         self._known = await self._ask_models(client)
-                    except BrokenError as broken:
+                    except TransientError as broken:
                         await patience.wait(broken)
         return self._known
 
@@ -112,9 +112,9 @@ class VLLMEngine(HeldEngine[httpx.AsyncClient]):
         try:
             response = await client.get(url, headers=self._headers, timeout=self._timeout)
         except httpx.TransportError as error:
-            raise BrokenError(_cause(error)) from error
+            raise TransientError(_cause(error)) from error
         if response.status_code in TRANSIENT:
-            raise BrokenError(f"HTTP {response.status_code}")
+            raise TransientError(f"HTTP {response.status_code}")
         if response.status_code != HTTPStatus.OK:
             raise refusal(response.status_code, response.text, url=self.base_url)
         try:
@@ -129,7 +129,7 @@ class VLLMEngine(HeldEngine[httpx.AsyncClient]):
     async def _stream(
         self, client: httpx.AsyncClient, body: dict[str, Any]
     ) -> AsyncGenerator[Sampled]:
-        """One request's pieces. Raises BrokenError where another request can go on."""
+        """One request's pieces. Raises TransientError where another request can go on."""
         url = f"{self.base_url}/v1/completions"
         finish: Literal["stop", "length"] | None = None
         try:
@@ -138,7 +138,7 @@ class VLLMEngine(HeldEngine[httpx.AsyncClient]):
             ) as response:
                 await self._check(response)
                 async for line in response.aiter_lines():
-                    chunk = read_line(line, self.base_url)
+                    chunk = parse_chunk(line, self.base_url)
                     if chunk is None:
                         continue
                     for choice in chunk.choices:
@@ -148,15 +148,15 @@ class VLLMEngine(HeldEngine[httpx.AsyncClient]):
                     if chunk.usage is not None and finish is not None:
                         yield Sampled(finish=finish, cached_tokens=chunk.cached_tokens)
         except httpx.TransportError as error:
-            raise BrokenError(_cause(error)) from error
-        raise BrokenError("the stream ended in mid-turn")
+            raise TransientError(_cause(error)) from error
+        raise TransientError("the stream ended in mid-turn")
 
     async def _check(self, response: httpx.Response) -> None:
         if response.status_code == HTTPStatus.OK:
             return
         await response.aread()
         if response.status_code in TRANSIENT:
-            raise BrokenError(f"HTTP {response.status_code}")
+            raise TransientError(f"HTTP {response.status_code}")
         raise refusal(response.status_code, response.text, url=self.base_url)
 
     def _default_client(self) -> httpx.AsyncClient:

@@ -17,8 +17,8 @@ from anyio import to_thread
 
 from ....errors import EngineError
 from ....harmony import STOP_TOKENS
-from ...shared_resource import Shared
-from ..constrained import HeldEngine
+from ...shared_resource import SharedResource
+from ..constrained import ConstrainedEngine
 from ..protocol import Sampled, Sampling
 from ..window import room
 from .completions_api import NO_ENDOFTEXT
@@ -29,7 +29,7 @@ INSTALL = "pip install 'ossia[vllm]'"
 STOP_S = 15.0
 
 
-class LocalVLLM(HeldEngine[Any]):
+class LocalVLLM(ConstrainedEngine[Any]):
     """A model that vLLM loads into this process; no server, no HTTP.
 
     model: a folder with a gpt-oss model, or a name that vLLM can load.
@@ -53,7 +53,7 @@ class LocalVLLM(HeldEngine[Any]):
             )
         self.model = str(model)
         self._engine_args = engine_args
-        self._shared = Shared(self._load)
+        self._shared = SharedResource(self._load)
 
     def __repr__(self) -> str:
         return f"LocalVLLM({self.model!r})"

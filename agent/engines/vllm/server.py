@@ -33,7 +33,7 @@ from platformdirs import user_cache_path
 
 from ....errors import EngineError, EngineUnavailableError, ServerStartError
 from ....harmony import write_ranks
-from .crash_log import fault_in
+from .crash_log import find_crash_cause
 from .hardware import has_gpu, is_tiny
 
 log = structlog.get_logger()
@@ -249,14 +249,14 @@ def _start_error(server: Server, what: str) -> ServerStartError:
     return ServerStartError(
         _account(server, what),
         url=server.url,
-        fault=fault_in(_written(server)),
+        fault=find_crash_cause(_written(server)),
         log=_tail(server),
     )
 
 
 def _account(server: Server, what: str) -> str:
     """What became of a server, in words: its end, the fault, the last lines of its log."""
-    fault = fault_in(_written(server))
+    fault = find_crash_cause(_written(server))
     why = f": {fault}" if fault else ""
     return f"the vLLM server for {server.model} {what}{why}\nIts last lines:\n{_tail(server)}"
 

@@ -12,7 +12,7 @@ import anyio
 from anyio.abc import ByteStream, SocketListener
 from anyio.streams.tls import TLSListener
 
-Answer = bytes | str | Callable[[ByteStream], Awaitable[None]]
+Response = bytes | str | Callable[[ByteStream], Awaitable[None]]
 HTML = "text/html; charset=utf-8"
 CONNECTED = ""
 """Stands among the paths for a connection that has not asked for any."""
@@ -28,7 +28,7 @@ def head(kind: str = HTML, status: str = "200 OK", **headers: str) -> bytes:
 class Site:
     """What a server has, and who came for it."""
 
-    answers: Mapping[str, Answer]
+    answers: Mapping[str, Response]
     """By path: HTML, all the bytes of an answer, or a function that sends them."""
     port: int = 0
     root: str = ""
@@ -72,7 +72,10 @@ class Site:
 
 @asynccontextmanager
 async def open_site(
-    answers: Mapping[str, Answer], *, tls: ssl.SSLContext | None = None, everywhere: bool = False
+    answers: Mapping[str, Response],
+    *,
+    tls: ssl.SSLContext | None = None,
+    everywhere: bool = False,
 ) -> AsyncGenerator[Site]:
     """Serve for as long as the block lasts, on loopback or at every address of this machine."""
     site = Site(answers)

@@ -18,7 +18,7 @@ from ossia.tools import BrowserTool, Chromium, Toolbox
 from ossia.tools.browser.fetch.http import Http
 from ossia.tools.browser.fetch.pages import Fetch, Pages
 from ossia.tools.browser.network import proxy
-from ossia.tools.browser.network.network_policy import Gate
+from ossia.tools.browser.network.network_policy import NetworkPolicy
 from ossia.tools.browser.text.page import Page
 from tests.tools.browser.site import Site, head, open_site
 
@@ -43,7 +43,7 @@ p { background: url(/background.png) }</style>
 
 
 def pages(chromium: Chromium, by: Fetch = "auto") -> Pages:
-    return Pages(Http(Gate(allow_hosts=("127.0.0.1",))), chromium, by)
+    return Pages(Http(NetworkPolicy(allow_hosts=("127.0.0.1",))), chromium, by)
 
 
 async def shown(page: str, chromium: Chromium, by: Fetch = "chromium") -> Page:
@@ -89,7 +89,7 @@ async def test_without_a_browser_a_tool_that_needs_one_says_so(
             raise AssertionError
     with pytest.raises(BrowserUnavailableError, match="/bin/false did not start"):
         async with Chromium("/bin/false") as broken:
-            await broken.load("http://127.0.0.1/", Gate())
+            await broken.load("http://127.0.0.1/", NetworkPolicy())
 
 
 @pytest.mark.parametrize(
@@ -269,7 +269,9 @@ async def test_a_run_starts_a_browser_of_its_own_and_ends_it() -> None:
         Toolbox([BrowserTool(allow_hosts=[f"127.0.0.1:{site.port}"])]) as tools,
     ):
         arguments = f'{{"id": "{site.root}"}}'
-        opened = await tools.dispatch(
-            Message("assistant", arguments, channel="analysis", recipient="browser.open")
-        )
+        opened = (
+            await tools.call(
+                Message("assistant", arguments, channel="analysis", recipient="browser.open")
+            )
+        ).message
     assert "It is 【0†42】." in opened.text

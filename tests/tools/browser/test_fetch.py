@@ -13,7 +13,7 @@ from ossia.tools import ToolError
 from ossia.tools.browser.fetch.chromium import Chromium
 from ossia.tools.browser.fetch.http import Http
 from ossia.tools.browser.fetch.pages import Pages
-from ossia.tools.browser.network.network_policy import Gate
+from ossia.tools.browser.network.network_policy import NetworkPolicy
 from ossia.tools.browser.text.document import Document
 
 HTML = "text/html; charset=utf-8"
@@ -125,7 +125,7 @@ async def root() -> AsyncGenerator[str]:
         group.cancel_scope.cancel()
 
 
-HTTP = Http(Gate(allow_hosts=("127.0.0.1",)), fetch_s=20, max_bytes=1_000_000)
+HTTP = Http(NetworkPolicy(allow_hosts=("127.0.0.1",)), fetch_s=20, max_bytes=1_000_000)
 PAGES = Pages(HTTP, Chromium(), "http")
 
 

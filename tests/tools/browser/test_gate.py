@@ -11,7 +11,7 @@ from anyio.abc import SocketAttribute, SocketStream
 
 from ossia.sandbox.network.addresses import is_public
 from ossia.tools import ToolError
-from ossia.tools.browser.network.network_policy import Gate
+from ossia.tools.browser.network.network_policy import NetworkPolicy
 from ossia.tools.browser.network.transport import GatedTransport
 
 PRIVATE = """
@@ -46,7 +46,7 @@ def test_a_public_address_is_known_as_one(address: str) -> None:
 @pytest.mark.parametrize("host", (PRIVATE + ENCODED).split())
 async def test_no_way_of_writing_it_gets_through(host: str) -> None:
     with pytest.raises(ToolError, match=r"not on the public internet|there is no host"):
-        await Gate().addresses(host, 80)
+        await NetworkPolicy().addresses(host, 80)
 
 
 async def test_a_name_is_refused_if_one_of_its_addresses_is_private(
@@ -54,7 +54,7 @@ async def test_a_name_is_refused_if_one_of_its_addresses_is_private(
 ) -> None:
     answers(monkeypatch, [["1.1.1.1", "10.0.0.1"]])
     with pytest.raises(ToolError, match=r"mixed\.example is not on the public internet"):
-        await Gate().addresses("mixed.example", 80)
+        await NetworkPolicy().addresses("mixed.example", 80)
 
 
 def answers(monkeypatch: pytest.MonkeyPatch, each: list[list[str]]) -> None:
@@ -94,7 +94,7 @@ async def server() -> AsyncGenerator[tuple[int, list[str]]]:
 
 async def test_what_the_user_has_named_is_reached(server: tuple[int, list[str]]) -> None:
     port, came = server
-    gate = Gate(allow_hosts=(f"127.0.0.1:{port}",))
+    gate = NetworkPolicy(allow_hosts=(f"127.0.0.1:{port}",))
     async with httpx.AsyncClient(transport=GatedTransport(gate)) as client:
         response = await client.get(f"http://127.0.0.1:{port}/here")
     assert (response.text, came) == ("ok", ["GET /here HTTP/1.1"])
@@ -102,7 +102,7 @@ async def test_what_the_user_has_named_is_reached(server: tuple[int, list[str]])
 
 async def test_nothing_else_on_that_machine_is(server: tuple[int, list[str]]) -> None:
     port, came = server
-    gate = Gate(allow_hosts=("127.0.0.1:1",))
+    gate = NetworkPolicy(allow_hosts=("127.0.0.1:1",))
     async with httpx.AsyncClient(transport=GatedTransport(gate)) as client:
         for host in ("127.0.0.1", "localhost", "[::ffff:127.0.0.1]", "2130706433"):
             with pytest.raises(ToolError):
@@ -112,7 +112,7 @@ async def test_nothing_else_on_that_machine_is(server: tuple[int, list[str]]) ->
 
 async def test_a_redirect_goes_through_the_gate_again(server: tuple[int, list[str]]) -> None:
     port, came = server
-    gate = Gate(allow_hosts=(f"127.0.0.1:{port}",))
+    gate = NetworkPolicy(allow_hosts=(f"127.0.0.1:{port}",))
     async with httpx.AsyncClient(transport=GatedTransport(gate), follow_redirects=True) as client:
         with pytest.raises(ToolError, match=r"127\.0\.0\.2 is not on the public internet"):
             await client.get(f"http://127.0.0.1:{port}/there")
@@ -125,7 +125,7 @@ async def test_a_name_that_changes_its_mind_is_asked_once(
     port, came = server
     # The name's first answer leads nowhere, its second would lead to the server.
     answers(monkeypatch, [["127.0.0.3"], ["127.0.0.1"]])
-    gate = Gate(allow_hosts=(f"rebind.example:{port}",))
+    gate = NetworkPolicy(allow_hosts=(f"rebind.example:{port}",))
     async with httpx.AsyncClient(transport=GatedTransport(gate), timeout=5) as client:
         with pytest.raises(httpx.ConnectError):
             await client.get(f"http://rebind.example:{port}/secret")
@@ -135,18 +135,18 @@ async def test_a_name_that_changes_its_mind_is_asked_once(
 @pytest.mark.parametrize(
     ("gate", "host", "said"),
     [
-        (Gate(deny_hosts=("1.1.1.1",)), "1.1.1.1", "not among the hosts"),
-        (Gate(deny_hosts=(".example.org",)), "a.b.EXAMPLE.org.", "not among the hosts"),
-        (Gate(only_hosts=("1.1.1.1",)), "8.8.8.8", "not among the hosts"),
-        (Gate(only_hosts=(".1.1",)), "127.0.1.1", "not on the public internet"),
-        (Gate(), "no-such-host.invalid", "there is no host no-such-host.invalid"),
-        (Gate(), "a" * 300, "there is no host"),
+        (NetworkPolicy(deny_hosts=("1.1.1.1",)), "1.1.1.1", "not among the hosts"),
+        (NetworkPolicy(deny_hosts=(".example.org",)), "a.b.EXAMPLE.org.", "not among the hosts"),
+        (NetworkPolicy(only_hosts=("1.1.1.1",)), "8.8.8.8", "not among the hosts"),
+        (NetworkPolicy(only_hosts=(".1.1",)), "127.0.1.1", "not on the public internet"),
+        (NetworkPolicy(), "no-such-host.invalid", "there is no host no-such-host.invalid"),
+        (NetworkPolicy(), "a" * 300, "there is no host"),
     ],
 )
-async def test_a_refusal_says_why(gate: Gate, host: str, said: str) -> None:
+async def test_a_refusal_says_why(gate: NetworkPolicy, host: str, said: str) -> None:
     with pytest.raises(ToolError, match=said):
         await gate.addresses(host, 80)
 
 
 async def test_a_public_host_is_let_through() -> None:
-    assert await Gate(only_hosts=("1.1.1.1",)).addresses("1.1.1.1", 443) == ["1.1.1.1"]
+    assert await NetworkPolicy(only_hosts=("1.1.1.1",)).addresses("1.1.1.1", 443) == ["1.1.1.1"]

@@ -12,17 +12,17 @@ from ossia.tools import BrowserTool, Chromium, Toolbox
 from ossia.tools.browser.fetch.http import Http
 from ossia.tools.browser.fetch.pages import Pages, needs_scripts
 from ossia.tools.browser.fetch.robots import Robots
-from ossia.tools.browser.network.network_policy import Gate
+from ossia.tools.browser.network.network_policy import NetworkPolicy
 from ossia.tools.browser.text.document import Document, read_document
-from tests.tools.browser.site import Answer, head, open_site
+from tests.tools.browser.site import Response, head, open_site
 
 RULES = "User-agent: *\nDisallow: /private\n\nUser-agent: ossia\nDisallow: /ours\n"
-HTTP = Http(Gate(allow_hosts=("127.0.0.1",)))
+HTTP = Http(NetworkPolicy(allow_hosts=("127.0.0.1",)))
 
 
 async def test_a_site_that_does_not_want_robots_is_left_alone() -> None:
     rules = head("text/plain") + RULES.encode()
-    answers: dict[str, Answer] = {"/robots.txt": rules, "/open": "<p>open"}
+    answers: dict[str, Response] = {"/robots.txt": rules, "/open": "<p>open"}
     pages = Pages(HTTP, Chromium(), "http", Robots())
     async with open_site(answers) as site:
         for _ in range(2):
@@ -61,9 +61,11 @@ async def test_the_users_lists_of_hosts_hold(options: dict[str, Any], said: str)
     browser = BrowserTool(fetch="http", **options)
     async with open_site({"/": "<p>It is here."}) as site, Toolbox([browser]) as tools:
         arguments = f'{{"id": "{site.root}/"}}'
-        message = await tools.dispatch(
-            Message("assistant", arguments, channel="analysis", recipient="browser.open")
-        )
+        message = (
+            await tools.call(
+                Message("assistant", arguments, channel="analysis", recipient="browser.open")
+            )
+        ).message
     assert said in message.text
 
 

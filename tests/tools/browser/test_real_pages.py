@@ -14,7 +14,7 @@ import pytest
 from ossia.tools import Chromium
 from ossia.tools.browser.fetch.http import Http
 from ossia.tools.browser.fetch.pages import Pages
-from ossia.tools.browser.network.network_policy import Gate
+from ossia.tools.browser.network.network_policy import NetworkPolicy
 from ossia.tools.browser.text.page import Page
 from tests.tools.browser.site import head, open_site
 
@@ -70,7 +70,9 @@ async def test_links_headings_and_code_of_real_pages_are_kept(package: str, part
     paths = {f"/{file.relative_to(DOCS[package])}": file for file in chosen}
     answers = {path: head() + file.read_bytes() for path, file in paths.items()}
     async with open_site(answers) as site:
-        pages = Pages(Http(Gate(allow_hosts=(f"127.0.0.1:{site.port}",))), Chromium(), "http")
+        pages = Pages(
+            Http(NetworkPolicy(allow_hosts=(f"127.0.0.1:{site.port}",))), Chromium(), "http"
+        )
         for path, file in paths.items():
             check(await pages.fetch(site.root + path), file.read_bytes())
 

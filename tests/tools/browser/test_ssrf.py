@@ -17,8 +17,8 @@ from ossia.tools import Chromium
 from ossia.tools.browser.fetch import chromium as chromium_module
 from ossia.tools.browser.fetch.http import Http
 from ossia.tools.browser.fetch.pages import Pages
-from ossia.tools.browser.network.network_policy import Gate
-from tests.tools.browser.site import Answer, Site, head, open_site
+from ossia.tools.browser.network.network_policy import NetworkPolicy
+from tests.tools.browser.site import Response, Site, head, open_site
 from tests.tools.browser.test_gate import ENCODED, PRIVATE, answers
 
 LOOPBACK = """
@@ -34,7 +34,7 @@ example.org@127.0.0.1 127.0.0.1#@8.8.8.8
 async def secret() -> AsyncGenerator[Site]:
     """What nobody may see: it counts every connection that is made to it."""
     async with open_site({"/": "<p>secret"}, everywhere=True) as site:
-        gate = Gate(allow_hosts=("127.0.0.1", "::1"))
+        gate = NetworkPolicy(allow_hosts=("127.0.0.1", "::1"))
         for host in ("127.0.0.1", "[::1]"):
             await Http(gate).get(f"http://{host}:{site.port}/")
         assert site.came == ["/", "/"]
@@ -61,7 +61,7 @@ async def test_no_way_of_writing_an_address_leads_there(host: str, secret: Site)
 async def test_no_redirect_leads_there(status: str, target: str, secret: Site) -> None:
     location = target.format(secret.port)
     async with open_site({"/": head(status=status, Location=location)}) as site:
-        http = Http(Gate(allow_hosts=(f"127.0.0.1:{site.port}",)))
+        http = Http(NetworkPolicy(allow_hosts=(f"127.0.0.1:{site.port}",)))
         with pytest.raises(ToolError, match="not on the public internet"):
             await http.get(site.root)
     assert secret.came == []
@@ -158,16 +158,16 @@ async def test_no_part_of_a_page_leads_there(patient: Chromium, secret: Site) ->
     }
 
     page = page_of_ways(secret.port)
-    held: dict[str, Answer] = {"/held": page + HELD, "/hold": until(secret, ENOUGH)}
+    held: dict[str, Response] = {"/held": page + HELD, "/hold": until(secret, ENOUGH)}
     async with open_site({"/": page, **held, **moved}) as site:
         here = (f"127.0.0.1:{site.port}",)
-        open_gate = Gate(allow_hosts=(*here, f"127.0.0.1:{secret.port}"))
+        open_gate = NetworkPolicy(allow_hosts=(*here, f"127.0.0.1:{secret.port}"))
         await patient.load(f"{site.root}/held", open_gate)
         reached = set(secret.came)
         # Some of them are no ways in the Chromium at hand.
         assert len([at for at in range(len(WAYS)) if f"/way-{at}" in reached]) >= ENOUGH
         secret.came.clear()
-        document = await patient.load(site.root, Gate(allow_hosts=here))
+        document = await patient.load(site.root, NetworkPolicy(allow_hosts=here))
     assert secret.came == []
     assert document is not None
     assert "said said" in document.text
@@ -183,15 +183,15 @@ async def test_no_way_of_writing_an_address_leads_there_in_chromium(
         f"<iframe src='{written(host, secret.port, f'/{at}')}'></iframe>"
         for at, host in enumerate(hosts)
     )
-    held: dict[str, Answer] = {"/held": frames + HELD, "/hold": until(secret, 20)}
+    held: dict[str, Response] = {"/held": frames + HELD, "/hold": until(secret, 20)}
     async with open_site({"/": frames, **held}) as site:
         here = f"127.0.0.1:{site.port}"
         names = ("127.0.0.1", "localhost", "127.1.2.3", "0.0.0.0", "::", "::ffff:7f00:1")
-        await patient.load(f"{site.root}/held", Gate(allow_hosts=(here, *names)))
+        await patient.load(f"{site.root}/held", NetworkPolicy(allow_hosts=(here, *names)))
         reached = set(secret.came)
         assert len([at for at in range(len(hosts)) if f"/{at}" in reached]) >= 20
         secret.came.clear()
-        await patient.load(site.root, Gate(allow_hosts=(here,)))
+        await patient.load(site.root, NetworkPolicy(allow_hosts=(here,)))
     assert secret.came == []
 
 
@@ -203,7 +203,9 @@ async def test_a_name_that_changes_its_mind_leads_nowhere(
 ) -> None:
     # Public when it is looked at, and this machine ever after.
     answers(monkeypatch, [["203.0.113.7"], *[["127.0.0.1"]] * 20])
-    pages = Pages(Http(Gate(), fetch_s=5), chromium, "http" if by == "http" else "chromium")
+    pages = Pages(
+        Http(NetworkPolicy(), fetch_s=5), chromium, "http" if by == "http" else "chromium"
+    )
     with pytest.raises(ToolError, match=r"rebind\.example is not on the public internet"):
         await pages.fetch(f"http://rebind.example:{secret.port}/")
     assert secret.came == []
@@ -224,7 +226,7 @@ async def test_nothing_leaves_beside_the_proxy(chromium: Chromium) -> None:
         document.write("tried")
         </script>"""
         async with open_site({"/": page}) as site:
-            gate = Gate(allow_hosts=(f"127.0.0.1:{site.port}",))
+            gate = NetworkPolicy(allow_hosts=(f"127.0.0.1:{site.port}",))
             document = await chromium.load(site.root, gate)
         assert document is not None
         assert "tried" in document.text

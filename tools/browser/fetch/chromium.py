@@ -22,7 +22,7 @@ from .dom_snapshot import built
 if TYPE_CHECKING:
     from playwright.async_api import Browser, Page, Playwright
 
-    from ..network import Gate
+    from ..network import NetworkPolicy
 
 log = structlog.get_logger()
 
@@ -107,7 +107,7 @@ class Chromium:
             "Chromium('/path/to/chrome')"
         )
 
-    async def load(self, url: str, gate: Gate) -> Document | None:
+    async def load(self, url: str, gate: NetworkPolicy) -> Document | None:
         """The page as its scripts have built it; None if it is no page, but a file.
 
         Raises ToolError with what the model should read, BrowserUnavailableError if there is no
@@ -156,7 +156,7 @@ class Chromium:
             return self._browser
 
 
-async def _load(url: str, gate: Gate, browser: Browser, load_s: float) -> Document:
+async def _load(url: str, gate: NetworkPolicy, browser: Browser, load_s: float) -> Document:
     """One page in a context of its own, behind a proxy of its own."""
     from ..network import GateProxy  # h11 and httpcore
 

@@ -10,7 +10,7 @@ import httpx
 from anyio import fail_after
 
 from ....errors import ToolError
-from ..network import Gate, GatedTransport
+from ..network import GatedTransport, NetworkPolicy
 from ..text import Document
 from .decompress import ACCEPTED, unpacker
 
@@ -34,7 +34,7 @@ _HEADERS = {
 class Http:
     """Documents by plain HTTP. It keeps no cookies, and one connection serves one of them."""
 
-    gate: Gate = field(default_factory=Gate)
+    gate: NetworkPolicy = field(default_factory=NetworkPolicy)
     fetch_s: float = FETCH_S
     max_bytes: int = MAX_BYTES
 

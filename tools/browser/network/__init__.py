@@ -1,5 +1,5 @@
 """The one gate to the network that every connection passes."""
 
-from .network_policy import Gate as Gate
+from .network_policy import NetworkPolicy as NetworkPolicy
 from .proxy import GateProxy as GateProxy
 from .transport import GatedTransport as GatedTransport

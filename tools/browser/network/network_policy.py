@@ -16,7 +16,7 @@ RESOLVE_S = 10.0
 
 
 @dataclass(frozen=True, slots=True)
-class Gate:
+class NetworkPolicy:
     """Resolves a name once, and says which addresses may be connected to.
 
     Whoever connects must connect to the addresses that come out here: to resolve the name again

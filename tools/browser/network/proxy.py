@@ -16,7 +16,7 @@ from anyio.abc import SocketAttribute, SocketStream
 
 from ....errors import ToolError
 from ....sandbox.network import while_serving
-from .network_policy import Gate
+from .network_policy import NetworkPolicy
 from .transport import GatedNetwork
 
 MAX_BYTES = 32 * 1024 * 1024
@@ -41,7 +41,7 @@ T = TypeVar("T")
 class GateProxy:
     """A proxy for one page: whatever the page asks for goes through the gate."""
 
-    gate: Gate
+    gate: NetworkPolicy
     left: int = field(default_factory=lambda: MAX_BYTES)
     """Bytes that may still come in."""
     refusals: list[str] = field(default_factory=list[str])

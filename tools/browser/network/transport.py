@@ -11,7 +11,7 @@ from typing import Any, Self, cast
 import httpcore
 import httpx
 
-from .network_policy import Gate
+from .network_policy import NetworkPolicy
 
 SocketOption = (
     tuple[int, int, int] | tuple[int, int, bytes | bytearray] | tuple[int, int, None, int]
@@ -21,7 +21,7 @@ SocketOption = (
 class GatedNetwork(httpcore.AsyncNetworkBackend):
     """TCP, and only through the gate. Its methods raise httpcore's errors, and ToolError."""
 
-    def __init__(self, gate: Gate) -> None:
+    def __init__(self, gate: NetworkPolicy) -> None:
         self._gate = gate
         self._network: httpcore.AsyncNetworkBackend = cast(
             "httpcore.AsyncNetworkBackend", httpcore.AnyIOBackend()
@@ -58,7 +58,7 @@ class GatedTransport(httpx.AsyncBaseTransport):
     Raises ToolError from the gate, and httpx's own errors for the rest.
     """
 
-    def __init__(self, gate: Gate) -> None:
+    def __init__(self, gate: NetworkPolicy) -> None:
         self._pool = httpcore.AsyncConnectionPool(
             ssl_context=_trusted(),
             http2=True,
