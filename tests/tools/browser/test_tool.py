@@ -169,9 +169,7 @@ async def test_a_run_that_is_taken_up_goes_on_with_its_pages(library: LocalSearc
 
 async def test_a_line_seen_at_another_cursor_was_seen(library: LocalSearch) -> None:
     async with Toolbox([BrowserTool(search=library)]) as tools:
-        (
-            await tools.call(call("open", id="http://library.internal/salt.html", num_lines=3))
-        ).message
+        await tools.call(call("open", id="http://library.internal/salt.html", num_lines=3))
         before = tools.citations("【0†L5】 【0†L2-L5】 【0†L2】")
         await tools.call(call("open", loc=3))
         after = tools.citations("【0†L5】 【0†L2–5】 【1†title†L2】 【0†L5-L2】 【0†L7-L8】")
