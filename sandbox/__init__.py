@@ -12,6 +12,7 @@ from .images import build_image as build_image
 from .images import build_tree as build_tree
 from .images import image_tag as image_tag
 from .images import prune_images as prune_images
+from .log import get_logger as get_logger
 from .pool import SandboxPool as SandboxPool
 from .protocol import Execution as Execution
 from .protocol import ExecutionError as ExecutionError

@@ -18,8 +18,8 @@ FACES = {
     """,
     "ossia.sandbox": """
         BubblewrapSandbox DockerSandbox Execution ExecutionError Sandbox SandboxFile SandboxOptions
-        SandboxPool UnsafeLocalSandbox build_image build_tree get_folder image_tag open_sandbox
-        prune prune_images put_folder
+        SandboxPool UnsafeLocalSandbox build_image build_tree get_folder get_logger image_tag
+        open_sandbox prune prune_images put_folder
     """,
     "ossia.tools": """
         Attachment Brave BrowserTool Chromium Citation CitationSource DuckDuckGo Exa
