@@ -5,7 +5,7 @@
         ...
 
     async with Toolbox([get_weather, PythonTool()]) as tools:
-        message = await tools.dispatch(call)
+        result = await tools.call(message)
 
 A function's signature and docstring are all that the model is told. A Toolbox lives as long as one
 run; whatever goes wrong inside a tool, it turns into words that the model can act on.
@@ -37,6 +37,7 @@ from .protocol import FileStore as FileStore
 from .protocol import OpenTool as OpenTool
 from .protocol import Stateful as Stateful
 from .protocol import Tool as Tool
+from .protocol import ToolCall as ToolCall
 from .protocol import ToolResult as ToolResult
 from .protocol import ToolReturn as ToolReturn
 from .python import PythonTool as PythonTool

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import tempfile
 from collections.abc import Iterable
-from dataclasses import replace
 from itertools import count
 from pathlib import Path, PurePath
 
@@ -37,23 +36,24 @@ class ArtifactStore:
         self._numbers = count(1)
         self._written: set[str] = set()
 
-    async def shelve(self, result: ToolReturn, name: str) -> ToolReturn:
-        """Keep the attached files, and the whole of a text that is too long; the model is told.
+    async def store(self, returned: ToolReturn, name: str) -> tuple[str, tuple[str, ...]]:
+        """Store the attached files, and the full text if it is too long.
 
-        name: of the tool, for the file that holds a long text.
+        name: of the tool, for the file that has the full text.
+        Returns the text for the model, which names the stored files, and the paths of all files.
         """
-        kept = [await self._keep(one) for one in result.attached]
+        paths = [await self._keep(file) for file in returned.attached]
         lines = [
-            f"The file is {path} ({len(one.data):,} bytes)."
-            for one, path in zip(result.attached, kept, strict=True)
+            f"The file is {path} ({len(file.data):,} bytes)."
+            for file, path in zip(returned.attached, paths, strict=True)
         ]
-        text = result.text
+        text = returned.text
         if len(text) > self._max_chars:
-            whole = await self._keep(Attachment(f"{name}.txt", text.encode()))
-            kept.append(whole)
-            text = self._both_ends(text, whole)
+            full = await self._keep(Attachment(f"{name}.txt", text.encode()))
+            paths.append(full)
+            text = self._both_ends(text, full)
         text = "\n".join(part for part in [text, *lines] if part)
-        return replace(result, text=text, files=(*result.files, *kept), attached=())
+        return text, (*returned.files, *paths)
 
     async def read(self, path: str) -> bytes:
         """A file that some result named, from wherever it lies.

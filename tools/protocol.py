@@ -36,14 +36,16 @@ class ToolReturn:
 
 @dataclass(frozen=True, slots=True)
 class ToolResult:
-    """What became of one call."""
+    """The result of one tool call."""
 
     message: Message
     """The tool's message, ready for the transcript."""
     failed: bool
     seconds: float
     files: tuple[str, ...] = ()
-    """What the call left behind: paths in the sandbox (/mnt/data/...) or, without one, here."""
+    """Files that the call left behind: paths in the sandbox (/mnt/data/...) or on this machine."""
+    error: BaseException | None = None
+    """The exception that the tool raised, if it raised one: a ToolError or an unexpected one."""
 
 
 class OpenTool(Protocol):
@@ -122,3 +124,21 @@ class Tool(Protocol):
     def open(self) -> AbstractAsyncContextManager[OpenTool]:
         """Enter it for one run, and leave it when the run ends."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """A tool call whose recipient has been resolved; see `Toolbox.resolve`."""
+
+    message: Message
+    """The call, with the recipient corrected if the model misspelled it."""
+    name: str
+    """The name to count and log: the recipient, or what the model wrote instead."""
+    recipient: str | None = None
+    """The recipient; None if there is no such tool."""
+    tool: Tool | None = None
+
+    @property
+    def idempotent(self) -> bool:
+        """Whether an interrupted call can be repeated safely."""
+        return self.tool is None or self.tool.idempotent

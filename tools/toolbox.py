@@ -20,7 +20,7 @@ from .artifacts import ArtifactStore, find_file_store
 from .citations import Citation
 from .context import RunContext
 from .functions import as_tool
-from .protocol import CitationSource, OpenTool, Stateful, Tool, ToolResult, ToolReturn
+from .protocol import CitationSource, OpenTool, Stateful, Tool, ToolCall, ToolResult, ToolReturn
 from .recipients import FUNCTIONS, by_recipient, find_recipient, recipients_of, unknown_tool
 
 log = structlog.get_logger()
@@ -60,11 +60,11 @@ class Toolbox:
         self._context = RunContext(deps)
         self._folder = folder
         self._max_chars = max_chars
-        self._turn = Lock()
+        self._sequential = Lock()
         self._stack = AsyncExitStack()
         self._open: dict[int, OpenTool] = {}
         self._entered = False
-        self._shelf: ArtifactStore | None = None
+        self._artifacts: ArtifactStore | None = None
 
     @property
     def functions(self) -> tuple[ToolDescription, ...]:
@@ -87,13 +87,13 @@ class Toolbox:
         return tuple(name for space in self._offered() for name in recipients_of(space))
 
     async def __aenter__(self) -> Self:
-        if self._shelf is not None:
+        if self._artifacts is not None:
             raise RuntimeError("a Toolbox serves one run: make another for the next")
         async with AsyncExitStack() as stack:
             for one in self.tools:
                 self._open[id(one)] = await stack.enter_async_context(one.open())
             self._stack = stack.pop_all()
-        self._shelf = ArtifactStore(
+        self._artifacts = ArtifactStore(
             find_file_store(self._open.values()), self._folder, self._max_chars
         )
         self._entered = True
@@ -108,59 +108,68 @@ class Toolbox:
         self._entered = False
         await self._stack.__aexit__(kind, error, traceback)
 
-    async def call(self, call: Message, context: RunContext[Any] | None = None) -> ToolResult:
-        """Run one call, and tell what became of it.
+    def resolve(self, message: Message) -> ToolCall:
+        """Find the tool that a call is addressed to."""
+        written = message.recipient or ""
+        recipient = find_recipient(written, self._tools)
+        if recipient is None:
+            return ToolCall(message, name=written)
+        message = replace(message, recipient=recipient)
+        return ToolCall(message, recipient, recipient, self._tools[recipient])
 
-        context: what tools may know of the run; None: the toolbox's own deps.
+    async def call(
+        self, call: Message | ToolCall, context: RunContext[Any] | None = None
+    ) -> ToolResult:
+        """Run one tool call.
 
-        A failed call is an answer like any other. Raises SandboxError if the run has lost what its
-        tools stand on; cancellation and the like pass through.
+        call: the model's message, or what `resolve` made of it.
+        context: what the tool may know about the run. None: only the toolbox's own deps.
+
+        A failed call has a result like any other. Raises SandboxError if the run has lost its
+        sandbox; cancellation and the like pass through.
         """
-        if self._shelf is None or not self._entered:
+        if self._artifacts is None or not self._entered:
             raise RuntimeError("enter the Toolbox to call its tools: async with Toolbox(...)")
-        begun = perf_counter()
-        recipient = find_recipient(call.recipient or "", self._tools)
-        tool = recipient or str(call.recipient)
+        if isinstance(call, Message):
+            call = self.resolve(call)
+        started = perf_counter()
+        files: tuple[str, ...] = ()
+        error: BaseException | None = None
         try:
-            result = await self._result(recipient, call, context or self._context)
-            result = await self._shelf.shelve(result, tool.rpartition(".")[2])
+            try:
+                returned = await self._run(call, context or self._context)
+            except ToolError as raised:
+                returned, error = ToolReturn(f"Error: {raised}", failed=True), raised
+            text, files = await self._artifacts.store(returned, call.name.rpartition(".")[2])
+            failed = returned.failed
         except SandboxError:
             raise
-        except Exception:
-            log.exception("tool_crashed", tool=tool)
-            result = ToolReturn(f"Error: {tool} failed unexpectedly", failed=True)
-        seconds = perf_counter() - begun
+        except Exception as raised:
+            log.exception("tool_crashed", tool=call.name)
+            text, failed, error = f"Error: {call.name} failed unexpectedly", True, raised
+        seconds = perf_counter() - started
         log.info(
             "tool_answered",
-            tool=tool,
+            tool=call.name,
             seconds=round(seconds, 3),
-            chars=len(result.text),
-            failed=result.failed,
+            chars=len(text),
+            failed=failed,
         )
-        message = _message(result.text, recipient, call)
-        return ToolResult(message, result.failed, seconds, result.files)
+        return ToolResult(_message(text, call), failed, seconds, files, error)
+
+    def refuse(self, call: ToolCall, reason: str) -> ToolResult:
+        """Return the result of a call that is not run."""
+        return ToolResult(_message(f"Error: {reason}", call), failed=True, seconds=0.0)
 
     async def read(self, path: str) -> bytes:
         """The contents of a file that an answer named, for as long as the run lasts.
 
         Raises SandboxError or OSError if it is not there any more.
         """
-        assert self._shelf is not None, "files come from answers, and answers from an open Toolbox"
-        return await self._shelf.read(path)
-
-    def name(self, call: Message) -> str:
-        """Whom a call addresses: a recipient that there is, or what the model made up."""
-        return find_recipient(call.recipient or "", self._tools) or str(call.recipient)
-
-    def refusal(self, call: Message, why: str) -> ToolResult:
-        """The answer to a call that is not made."""
-        recipient = find_recipient(call.recipient or "", self._tools)
-        return ToolResult(_message(f"Error: {why}", recipient, call), failed=True, seconds=0.0)
-
-    def idempotent(self, call: Message) -> bool:
-        """Whether a call that was interrupted may be made again, by the word of its tool."""
-        recipient = find_recipient(call.recipient or "", self._tools)
-        return recipient is None or self._tools[recipient].idempotent
+        assert self._artifacts is not None, (
+            "files come from answers, and answers from an open Toolbox"
+        )
+        return await self._artifacts.read(path)
 
     async def put_back(self, files: Mapping[str, bytes]) -> None:
         """Give the run the files of an earlier process, by their paths.
@@ -190,26 +199,17 @@ class Toolbox:
         for name, opened in self._stateful():
             opened.restore(changes.get(name, ()))
 
-    async def _result(
-        self, recipient: str | None, call: Message, context: RunContext[Any]
-    ) -> ToolReturn:
-        """What the tool says, be it of its failure."""
-        try:
-            tool = self._chosen(recipient, call, context)
-            call, opened = replace(call, recipient=recipient), self._open[id(tool)]
-            if not tool.sequential:
-                return await opened.call(call, context)
-            async with self._turn:
-                return await opened.call(call, context)
-        except ToolError as error:
-            return ToolReturn(f"Error: {error}", failed=True)
-
-    def _chosen(self, recipient: str | None, call: Message, context: RunContext[Any]) -> Tool:
-        if recipient is None:
-            raise ToolError(unknown_tool(call.recipient or "", self.recipients))
-        if not self._tools[recipient].is_available(context):
-            raise ToolError(f"{recipient} is not available now")
-        return self._tools[recipient]
+    async def _run(self, call: ToolCall, context: RunContext[Any]) -> ToolReturn:
+        """Run the tool. Raises ToolError if it is unknown, not available, or fails."""
+        if call.tool is None:
+            raise ToolError(unknown_tool(call.name, self.recipients))
+        if not call.tool.is_available(context):
+            raise ToolError(f"{call.recipient} is not available now")
+        opened = self._open[id(call.tool)]
+        if not call.tool.sequential:
+            return await opened.call(call.message, context)
+        async with self._sequential:
+            return await opened.call(call.message, context)
 
     def _stateful(self) -> Iterator[tuple[str, Stateful]]:
         for one in self.tools:
@@ -221,11 +221,10 @@ class Toolbox:
         return (one.namespace for one in self.tools if one.is_available(self._context))
 
 
-def _message(text: str, recipient: str | None, call: Message) -> Message:
-    """The answer, in the channel of its call if a tool may speak there."""
-    name = recipient or (call.recipient if _NAME.fullmatch(call.recipient or "") else None)
-    functions = (name or FUNCTIONS).partition(".")[0] == FUNCTIONS
-    channel = call.channel
+def _message(text: str, call: ToolCall) -> Message:
+    """Return the tool's message, in the channel of the call if tools may use that channel."""
+    name = call.recipient or (call.name if _NAME.fullmatch(call.name) else FUNCTIONS)
+    channel = call.message.channel
     if channel not in _CHANNELS:
-        channel = "commentary" if functions else "analysis"
-    return Message("tool", text, name=name or FUNCTIONS, channel=channel, recipient="assistant")
+        channel = "commentary" if name.partition(".")[0] == FUNCTIONS else "analysis"
+    return Message("tool", text, name=name, channel=channel, recipient="assistant")

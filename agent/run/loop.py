@@ -137,13 +137,14 @@ class Run(Generic[OutputT]):
 
     async def _act(self, call: Message) -> ToolCallFinished:
         """Run one call; whatever comes of it, the model reads it next."""
-        self._meter.check_call(self._toolbox.name(call))
-        lost = call is self._interrupted and not self._toolbox.idempotent(call)
+        resolved = self._toolbox.resolve(call)
+        self._meter.check_call(resolved.name)
+        lost = call is self._interrupted and not resolved.idempotent
         if lost:
-            answer = self._toolbox.refusal(call, INTERRUPTED)
+            answer = self._toolbox.refuse(resolved, INTERRUPTED)
         else:
             with self._bound():
-                answer = await self._meter.within(self._toolbox.call(call, self._context))
+                answer = await self._meter.within(self._toolbox.call(resolved, self._context))
         message = await self.book.end_call(call, answer, was_run=not lost)
         return ToolCallFinished(
             **self.stamp,
@@ -177,7 +178,8 @@ class Run(Generic[OutputT]):
         if self._agent.limits.then == "raise" or self.state.limit is not None:
             raise reached
         if (call := self.state.call) is not None:
-            answer = self._toolbox.refusal(call, "it was not finished: the run is at its limit")
+            reason = "it was not finished: the run is at its limit"
+            answer = self._toolbox.refuse(self._toolbox.resolve(call), reason)
             await self.book.end_call(call, answer, was_run=False)
         await self.book.tell(Message("user", HURRY), "limit", reason=reached.limit)
         return LimitReached(**self.stamp, limit=reached.limit, reason=str(reached))
@@ -186,7 +188,7 @@ class Run(Generic[OutputT]):
         """Go on with something the user says. A call that nobody will answer is told to be lost."""
         self._meter.start()
         if (call := self.state.call) is not None:
-            answer = self._toolbox.refusal(call, INTERRUPTED)
+            answer = self._toolbox.refuse(self._toolbox.resolve(call), INTERRUPTED)
             await self.book.end_call(call, answer, was_run=False)
         await self.book.tell(message, "asked")
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from ...errors import JournalError
 from ...harmony import Message, SystemContent, decode
-from ...tools import RunContext, Toolbox, ToolResult
+from ...tools import RunContext, Toolbox, ToolCall, ToolResult
 from ..agent import Agent
 from ..config import OutputT
 from ..engines import Sampled, Sampling
@@ -148,12 +148,13 @@ class _Answers(Toolbox):
 
     async def call(
         self,
-        call: Message,
+        call: Message | ToolCall,
         context: RunContext[Any] | None = None,  # noqa: ARG002 - no tool is run
     ) -> ToolResult:
         """What the tape says."""
+        asked = call.message if isinstance(call, ToolCall) else call
         ended = next(self._calls, None)
-        assert ended is not None, f"the tape has no answer to {call.recipient}: {call.text}"
+        assert ended is not None, f"the tape has no answer to {asked.recipient}: {asked.text}"
         text = ended.message.text.removesuffix(f"\n{ended.nudge}" if ended.nudge else "")
         return ToolResult(replace(ended.message, content=text), ended.failed, ended.seconds)
 

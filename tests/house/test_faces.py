@@ -26,7 +26,7 @@ FACES = {
         FUNCTIONS FunctionTool Hit
         FileStore
         LocalSearch OpenTool Options PythonTool RunContext SearXNG SearchBackend Stateful
-        Tavily Tool ToolDefinitionError ToolResult ToolReturn
+        Tavily Tool ToolCall ToolDefinitionError ToolResult ToolReturn
         ToolError ToolRetry Toolbox YouCom link_citations tool
     """,
     "ossia.agent": """

@@ -46,7 +46,11 @@ async def test_a_tool_says_whether_its_calls_may_be_made_again() -> None:
         asks = [
             Message("assistant", "{}", recipient=f"functions.{name}") for name in ("look", "pay")
         ]
-        assert [toolbox.idempotent(ask) for ask in [*asks, python("1")]] == [True, False, False]
+        assert [toolbox.resolve(ask).idempotent for ask in [*asks, python("1")]] == [
+            True,
+            False,
+            False,
+        ]
         assert toolbox.changes() == {}
 
 

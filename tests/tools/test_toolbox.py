@@ -16,6 +16,7 @@ from ossia.tools import (
     Toolbox,
     ToolDefinitionError,
     ToolError,
+    ToolRetry,
     ToolReturn,
     tool,
 )
@@ -38,20 +39,30 @@ def add(a: int, b: int = 1) -> int:
 class Diary:
     """A tool that writes down when it is entered, called and left."""
 
-    def __init__(self, name: str, events: list[str]) -> None:
+    def __init__(self, name: str, events: list[str], error: Exception | None) -> None:
         self.name = name
         self.events = events
+        self.error = error
 
     async def call(self, call: Message, context: RunContext[Any]) -> ToolReturn:
         self.events.append(f"{self.name} reads {call.text} from {call.recipient}")
+        if self.error is not None:
+            raise self.error
         return ToolReturn(f"{self.name} has it")
 
 
 class DiaryTool(Tool):
-    def __init__(self, name: str, events: list[str], fails: type[Exception] | None = None) -> None:
+    def __init__(
+        self,
+        name: str,
+        events: list[str],
+        open_error: type[Exception] | None = None,
+        call_error: Exception | None = None,
+    ) -> None:
         self.name = name
         self.events = events
-        self.fails = fails
+        self.open_error = open_error
+        self.call_error = call_error
 
     @property
     def namespace(self) -> ToolNamespace:
@@ -59,11 +70,11 @@ class DiaryTool(Tool):
 
     @asynccontextmanager
     async def open(self) -> AsyncGenerator[OpenTool]:
-        if self.fails:
-            raise self.fails(self.name)
+        if self.open_error:
+            raise self.open_error(self.name)
         self.events.append(f"{self.name} enters")
         try:
-            yield Diary(self.name, self.events)
+            yield Diary(self.name, self.events, self.call_error)
         finally:
             self.events.append(f"{self.name} leaves")
 
@@ -76,6 +87,50 @@ async def test_a_call_becomes_the_tools_message() -> None:
     )
     assert (answer.failed, answer.files) == (False, ())
     assert answer.seconds >= 0
+
+
+async def test_a_call_is_resolved_once_and_then_run() -> None:
+    async with Toolbox([add]) as tools:
+        resolved = tools.resolve(call("add", '{"a": 2}'))
+        assert resolved.message == call("functions.add", '{"a": 2}')
+        assert (resolved.recipient, resolved.name) == ("functions.add", "functions.add")
+        assert resolved.tool is tools.tools[0]
+        assert not resolved.idempotent
+        assert (await tools.call(resolved)).message.text == "3"
+
+
+async def test_a_call_to_an_unknown_tool_resolves_to_no_tool() -> None:
+    async with Toolbox([add]) as tools:
+        resolved = tools.resolve(call("container.exec"))
+        assert (resolved.recipient, resolved.tool) == (None, None)
+        assert resolved.name == "container.exec"
+        assert resolved.message == call("container.exec")
+        # Nothing runs, so nothing runs twice.
+        assert resolved.idempotent
+        result = await tools.call(resolved)
+    assert isinstance(result.error, ToolError)
+
+
+async def test_a_refused_call_has_a_failed_result_in_the_channel_of_the_call() -> None:
+    async with Toolbox([add]) as tools:
+        result = tools.refuse(tools.resolve(call("add", channel="analysis")), "no time is left")
+    assert result.message == Message(
+        "tool",
+        "Error: no time is left",
+        name="functions.add",
+        channel="analysis",
+        recipient="assistant",
+    )
+    assert (result.failed, result.seconds, result.error) == (True, 0.0, None)
+
+
+@pytest.mark.parametrize("error", [ToolError("closed"), ToolRetry("busy"), ValueError("a bug")])
+async def test_the_result_has_the_exception_that_the_tool_raised(error: Exception) -> None:
+    async with Toolbox([DiaryTool("diary", [], call_error=error), add]) as tools:
+        result = await tools.call(call("diary"))
+        assert result.failed
+        assert result.error is error
+        assert (await tools.call(call("functions.add", '{"a": 2}'))).error is None
 
 
 def test_functions_and_namespaces_are_declared_apart() -> None:
