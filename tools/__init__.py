@@ -25,6 +25,7 @@ from .browser.search import SearchBackend as SearchBackend
 from .browser.search import SearXNG as SearXNG
 from .browser.search import Tavily as Tavily
 from .browser.search import YouCom as YouCom
+from .cancellation import is_cancelled as is_cancelled
 from .citations import Citation as Citation
 from .citations import link_citations as link_citations
 from .context import RunContext as RunContext

@@ -9,14 +9,15 @@ from dataclasses import replace
 from pathlib import Path
 from time import perf_counter
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, cast
 
+import anyio
 import structlog
-from anyio import Lock
 
 from ..errors import SandboxError, ToolError
 from ..harmony import Message, ToolDescription, ToolNamespace
 from .artifacts import ArtifactStore, find_file_store
+from .cancellation import is_cancelled
 from .citations import Citation
 from .context import RunContext
 from .functions import as_tool
@@ -60,7 +61,7 @@ class Toolbox:
         self._context = RunContext(deps)
         self._folder = folder
         self._max_chars = max_chars
-        self._sequential = Lock()
+        self._sequential = anyio.Lock()
         self._stack = AsyncExitStack()
         self._open: dict[int, OpenTool] = {}
         self._entered = False
@@ -125,8 +126,12 @@ class Toolbox:
         call: the model's message, or what `resolve` made of it.
         context: what the tool may know about the run. None: only the toolbox's own deps.
 
-        A failed call has a result like any other. Raises SandboxError if the run has lost its
-        sandbox; cancellation and the like pass through.
+        A failed call has a result like any other: `failed` is true, and `error` is the exception
+        that the tool raised. So is a CancelledError that the tool raised although nobody cancelled
+        this task, and a GeneratorExit.
+
+        Raises SandboxError if the run has lost its sandbox. Cancellation, SystemExit and
+        KeyboardInterrupt pass through unchanged.
         """
         if self._artifacts is None or not self._entered:
             raise RuntimeError("enter the Toolbox to call its tools: async with Toolbox(...)")
@@ -144,7 +149,9 @@ class Toolbox:
             failed = returned.failed
         except SandboxError:
             raise
-        except Exception as raised:
+        except BaseException as raised:
+            if not _is_failure(raised):
+                raise
             log.exception("tool_crashed", tool=call.name)
             text, failed, error = f"Error: {call.name} failed unexpectedly", True, raised
         seconds = perf_counter() - started
@@ -219,6 +226,18 @@ class Toolbox:
 
     def _offered(self) -> Iterator[ToolNamespace]:
         return (one.namespace for one in self.tools if one.is_available(self._context))
+
+
+def _is_failure(error: BaseException) -> bool:
+    """Return whether an unexpected exception is a failure of the tool; others end the run."""
+    if isinstance(error, Exception):
+        return True
+    if isinstance(error, BaseExceptionGroup):
+        group = cast("BaseExceptionGroup[BaseException]", error)
+        return all(map(_is_failure, group.exceptions))
+    return not is_cancelled() and isinstance(
+        error, (GeneratorExit, anyio.get_cancelled_exc_class())
+    )
 
 
 def _message(text: str, call: ToolCall) -> Message:

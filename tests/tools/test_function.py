@@ -91,26 +91,6 @@ async def test_a_timeout_of_the_functions_own_is_no_deadline(ask: Ask) -> None:
     assert answer.message.text == "Error: functions.fetch failed unexpectedly"
 
 
-async def test_a_cancelled_run_cancels_its_call() -> None:
-    running = anyio.Event()
-
-    async def wait() -> None:
-        running.set()
-        await anyio.sleep_forever()
-
-    answers: list[ToolResult] = []
-    async with Toolbox([wait]) as tools, anyio.create_task_group() as group:
-
-        async def ask() -> None:
-            answers.append(await tools.call(call("functions.wait")))
-
-        group.start_soon(ask)
-        with anyio.fail_after(10):
-            await running.wait()
-        group.cancel_scope.cancel()
-    assert answers == []
-
-
 @pytest.mark.parametrize("signal", [KeyboardInterrupt, SystemExit])
 @pytest.mark.parametrize("threaded", [True, False])
 async def test_what_ends_the_program_passes_through(

@@ -156,13 +156,32 @@ async def _run(ready: Callable[[], Any], *, waits: bool) -> Any:
     A task group inside the function wraps what its tasks raise; one ToolError alone is taken out.
     """
     try:
-        value = ready() if waits else await to_thread.run_sync(ready, abandon_on_cancel=True)
+        value = ready() if waits else await _run_in_thread(ready)
         return await value if inspect.isawaitable(value) else value
     except ExceptionGroup as group:
         found, rest = group.split(ToolError)
         if found is None or rest is not None:
             raise
         raise _first(found) from group
+
+
+async def _run_in_thread(ready: Callable[[], Any]) -> Any:
+    """Run a plain function in a thread, which goes on alone if the call is cancelled.
+
+    A GeneratorExit is raised here and not by the thread's future: asyncio would throw it into the
+    outermost coroutine of the task, which closes all the others, up to the whole run.
+    """
+
+    def run() -> tuple[Any, GeneratorExit | None]:
+        try:
+            return ready(), None
+        except GeneratorExit as error:
+            return None, error
+
+    value, error = await to_thread.run_sync(run, abandon_on_cancel=True)
+    if error is not None:
+        raise error
+    return value
 
 
 def _first(group: ExceptionGroup[ToolError]) -> ToolError:
