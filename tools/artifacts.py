@@ -8,13 +8,13 @@ from collections.abc import Iterable
 from itertools import count
 from pathlib import Path, PurePath
 
-import structlog
 from anyio import to_thread
 
 from ..errors import SandboxError
+from ..sandbox import get_logger
 from .protocol import Attachment, FileStore, ToolReturn
 
-log = structlog.get_logger()
+log = get_logger("ossia.tools")
 
 _UNSAFE = re.compile(r"[^\w.-]")
 _NAME_CHARS = 100
@@ -82,8 +82,9 @@ class ArtifactStore:
         if self._keeper is not None:
             try:
                 return await self._keeper.keep(numbered, file.data)
-            except SandboxError:
-                log.warning("file_not_kept_in_sandbox", file=numbered, exc_info=True)
+            except SandboxError as error:
+                reason = type(error).__name__
+                log.warning("file_not_stored_in_sandbox", bytes=len(file.data), error=reason)
         return await to_thread.run_sync(self._write, numbered, file.data)
 
     def _write(self, name: str, data: bytes) -> str:

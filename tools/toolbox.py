@@ -12,10 +12,10 @@ from types import TracebackType
 from typing import Any, Self, cast
 
 import anyio
-import structlog
 
 from ..errors import SandboxError, ToolError
 from ..harmony import Message, ToolDescription, ToolNamespace
+from ..sandbox import get_logger
 from .artifacts import ArtifactStore, find_file_store
 from .cancellation import is_cancelled
 from .citations import Citation
@@ -24,7 +24,7 @@ from .functions import as_tool
 from .protocol import CitationSource, OpenTool, Stateful, Tool, ToolCall, ToolResult, ToolReturn
 from .recipients import FUNCTIONS, by_recipient, find_recipient, recipients_of, unknown_tool
 
-log = structlog.get_logger()
+log = get_logger("ossia.tools")
 
 _CHANNELS = frozenset({"analysis", "commentary"})
 # A name the model made up goes into a header only if it looks like a tool's.
@@ -152,17 +152,10 @@ class Toolbox:
         except BaseException as raised:
             if not _is_failure(raised):
                 raise
-            log.exception("tool_crashed", tool=call.name)
             text, failed, error = f"Error: {call.name} failed unexpectedly", True, raised
-        seconds = perf_counter() - started
-        log.info(
-            "tool_answered",
-            tool=call.name,
-            seconds=round(seconds, 3),
-            chars=len(text),
-            failed=failed,
-        )
-        return ToolResult(_message(text, call), failed, seconds, files, error)
+        result = ToolResult(_message(text, call), failed, perf_counter() - started, files, error)
+        _log(result)
+        return result
 
     def refuse(self, call: ToolCall, reason: str) -> ToolResult:
         """Return the result of a call that is not run."""
@@ -237,6 +230,21 @@ def _is_failure(error: BaseException) -> bool:
         return all(map(_is_failure, group.exceptions))
     return not is_cancelled() and isinstance(
         error, (GeneratorExit, anyio.get_cancelled_exc_class())
+    )
+
+
+def _log(result: ToolResult) -> None:
+    """Log one line per call, without anything that was sent or returned."""
+    error, fields = result.error, dict[str, str]()
+    if error is not None and not isinstance(error, ToolError):
+        fields["error"] = type(error).__name__  # its text may have arguments or keys
+    log.info(
+        "tool_call_finished",
+        tool=result.message.name,
+        seconds=round(result.seconds, 3),
+        chars=len(result.message.text),
+        failed=result.failed,
+        **fields,
     )
 
 

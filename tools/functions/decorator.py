@@ -41,9 +41,11 @@ def tool(function: Callable[..., Any] | None = None, /, **options: Unpack[ToolOp
     What it returns is what the model reads: a str as it is, models and plain data as JSON, None as
     a note that it succeeded. Bytes and very long results go to a file that the model is told of.
 
-    What goes wrong is told, too: raise `ToolRetry("...")` if another call may work, and
-    `ToolError("...")` if none will. Any other exception is logged with its traceback, and the model
-    learns only that the call failed.
+    To report a failure to the model, raise `ToolRetry("...")` if another call may work, or
+    `ToolError("...")` if none will. After any other exception the model reads only that the call
+    failed unexpectedly. The log has the exception's class name, never its text or a traceback:
+    both can contain arguments and keys. The exception itself, with its traceback, is
+    `ToolResult.error`.
 
     An async function is cancelled after `timeout_s`. A plain one runs in a thread, which nobody can
     stop: it goes on alone, and its result is lost.
