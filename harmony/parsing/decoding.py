@@ -21,7 +21,10 @@ _HEAD_TOKENS = frozenset(token for words in _HEADS for token in words)
 _LONGEST = max(map(len, _HEADS))
 
 PLAIN: dict[Any, str] = {}
-"""The text of tokens that are nothing but their text; it grows as tokens are met."""
+"""The text of each token that always means the same text; filled as tokens are read.
+
+Each has two keys, the token and the tuple of it alone: engines hand out tuples.
+"""
 
 
 class Decoder:
@@ -48,7 +51,7 @@ class Decoder:
         self.held = [*tokens[keep:]]
         text = self._decode(tokens if keep == len(tokens) else tokens[:keep])
         if idle and self.is_idle and len(tokens) == 1 and "\ufffd" not in text:
-            PLAIN[tokens[0]] = text
+            PLAIN[tokens[0]] = PLAIN[(tokens[0],)] = text
         return text
 
     def flush(self) -> str:

@@ -24,8 +24,8 @@ from .header_recovery import Close, Mended, is_wrapped_source, recover_header, r
 _ENDS: dict[int, Ending] = {special.END: "end", special.CALL: "call", special.RETURN: "return"}
 _ENDINGS: dict[Close, Ending] = {"start": "end", "end": "end", "call": "call", "return": "return"}
 _NOTHING: dict[Any, str] = {}
-# One delta is made for every token: the generated constructor would take twice the time.
-_new = cast("Any", tuple).__new__
+# The parser makes a delta for every token, and the generated constructor takes twice the time.
+_new = object.__new__
 
 
 class StreamParser:
@@ -82,11 +82,21 @@ class StreamParser:
         """
         try:
             text = self._plain[tokens]
-        except (KeyError, TypeError):
+        except KeyError:
             return self._feed((tokens,) if isinstance(tokens, int) else tokens)
+        except TypeError:
+            # A list cannot be a key.
+            tokens = cast("Sequence[int]", tokens)
+            if len(tokens) != 1 or tokens[0] not in self._plain:
+                return self._feed(tokens)
+            text = self._plain[tokens[0]]
         self._at = at = self._at + 1
         self._text.append(text)
-        return [_new(Delta, (at, self._header, text))]
+        delta: Any = _new(Delta)
+        delta.at = at
+        delta.header = self._header
+        delta.text = text
+        return [delta]
 
     def finish(self) -> list[Event]:
         """End the stream: an open message ends here, as it is.

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -139,7 +140,7 @@ class Ours:
                 transcript.append(message)
         return transcript.prompt()
 
-    def stream(self, tokens: list[int]) -> int:
+    def stream(self, tokens: Sequence[int] | Sequence[tuple[int, ...]]) -> int:
         parser = StreamParser()
         size = 0
         for token in tokens:
@@ -158,11 +159,13 @@ def cases(module: Any) -> list[Case]:
     messages = conversation()
     dicts = [message.to_dict() for message in messages]
     tokens = completion()
+    pieces = [(token,) for token in tokens]
     read = theirs.messages(dicts)
     for left, right in (
         (theirs.render(dicts), ours.render(dicts)),
         (theirs.run(read), ours.run(messages)),
         (theirs.stream(tokens), ours.stream(tokens)),
+        (theirs.stream(tokens), ours.stream(pieces)),
         (theirs.parse(tokens), ours.parse(tokens)),
     ):
         if left != right:
@@ -170,10 +173,12 @@ def cases(module: Any) -> list[Case]:
     render_both = (partial(theirs.render, dicts), partial(ours.render, dicts))
     run_both = (partial(theirs.run, read), partial(ours.run, messages))
     stream_both = (partial(theirs.stream, tokens), partial(ours.stream, tokens))
+    pieces_both = (partial(theirs.stream, tokens), partial(ours.stream, pieces))
     parse_both = (partial(theirs.parse, tokens), partial(ours.parse, tokens))
     return [
         Case("render 60 steps from dicts", *render_both, 5, STEPS, "step"),
         Case("stream, token by token", *stream_both, 3, len(tokens), "token"),
+        Case("stream, in tuples of one", *pieces_both, 3, len(tokens), "token"),
         Case("parse a whole completion", *parse_both, 8, len(tokens), "token"),
         Case("prompts of a 60-step run", *run_both, 60, STEPS, "step"),
     ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import pytest
 
@@ -47,16 +47,23 @@ def test_events_tell_of_headers_deltas_and_ends(spell: Spell) -> None:
     ]
 
 
-def test_every_token_brings_its_delta(spell: Spell) -> None:
+def bare(tokens: list[int]) -> int:
+    return tokens[0]
+
+
+@pytest.mark.parametrize("form", [bare, tuple[int, ...], list[int]])
+def test_every_token_brings_its_delta(
+    form: Callable[[list[int]], int | Sequence[int]], spell: Spell
+) -> None:
     parser = StreamParser()
     parser.feed(spell("<|channel|>final<|message|>"))
-    tokens = encode("Streams are read as they come.")
-    deltas = [event for token in tokens for event in parser.feed(token)]
-    assert len(deltas) == len(tokens)
-    assert [event.at for event in deltas] == [*range(3, 3 + len(tokens))]
+    pieces = [form([token]) for token in encode("Streams are read as they come.")]
+    deltas = [event for piece in pieces for event in parser.feed(piece)]
+    assert len(deltas) == len(pieces)
+    assert [event.at for event in deltas] == [*range(3, 3 + len(pieces))]
     # The same tokens again, from the table of known ones.
-    assert [event for token in tokens for event in parser.feed(token)] == [
-        Delta(event.at + len(tokens), event.header, event.text)
+    assert [event for piece in pieces for event in parser.feed(piece)] == [
+        Delta(event.at + len(pieces), event.header, event.text)
         for event in deltas
         if isinstance(event, Delta)
     ]

@@ -65,11 +65,11 @@ def test_a_real_completion_is_recovered(case: Case, spell: Spell) -> None:
 @pytest.mark.parametrize("case", CASES, ids=[case["id"] for case in CASES])
 def test_it_makes_no_difference_how_a_real_completion_is_cut(case: Case, spell: Spell) -> None:
     tokens = spell(case["text"])
-    parser = StreamParser()
+    by_token, by_tuple = StreamParser(), StreamParser()
     for token in tokens:
-        parser.feed(token)
-    parser.finish()
-    assert parser.messages == parse(tokens)
+        assert by_token.feed(token) == by_tuple.feed((token,))
+    assert by_token.finish() == by_tuple.finish()
+    assert by_token.messages == by_tuple.messages == parse(tokens)
 
 
 @pytest.mark.parametrize(
