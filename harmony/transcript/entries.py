@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -80,28 +80,42 @@ def rendered(message: Message, *, functions: bool) -> Entry:
     return Entry((message,), (*tokens[:-1],), (tokens[-1],), (tokens[-1],))
 
 
-def sampled(tokens: Sequence[int], known: frozenset[str]) -> list[Entry]:
-    """What a model sampled, message by message where they can be told apart.
+def sampled(
+    tokens: Sequence[int], recipients: frozenset[str], events: Iterable[Event] | None = None
+) -> list[Entry]:
+    """Return what a model sampled as entries, one per message where messages can be separated.
 
-    tokens: shape (n,), beginning after `<|start|>assistant`.
-    known: recipients that exist.
+    tokens: shape (n,), after `<|start|>assistant`.
+    recipients: recipients that exist.
+    events: see `Transcript.append_sampled`.
     """
-    parser = StreamParser(recipients=known)
-    events = parser.feed(tokens) + parser.finish()
-    ended = [event for event in events if isinstance(event, Ended)]
+    complete = None if events is None else _events_of(tokens, events)
+    if complete is None:
+        parser = StreamParser(recipients=recipients)
+        complete = parser.feed(tokens) + parser.finish()
+    ended = [event for event in complete if isinstance(event, Ended)]
     if not ended:
         return []
-    if any(_tangles(event) for event in events):
+    if any(_tangles(event) for event in complete):
         messages = tuple(event.message for event in ended)
-        return [
-            _entry(
-                messages,
-                [*generation_prefix("assistant"), *tokens[: ended[-1].at]],
-                tokens,
-                ended[-1],
-            )
-        ]
+        whole = [*generation_prefix("assistant"), *tokens[: ended[-1].at]]
+        return [_entry(messages, whole, tokens, ended[-1])]
     return list(_split(tokens, ended))
+
+
+def _events_of(tokens: Sequence[int], events: Iterable[Event]) -> list[Event] | None:
+    """Return the events of these tokens and of `finish`; None if those of `finish` are missing."""
+    size = len(tokens)
+    known = [event for event in events if event.at <= size]
+    if any(event.at == size and isinstance(event, Ended) and event.end is None for event in known):
+        # Only `finish` ends a message without a reason, so no token came after these.
+        return known
+    known = [event for event in known if event.at < size]
+    ends = size > 0 and tokens[-1] in _ENDS
+    if ends and any(event.at == size - 1 and isinstance(event, Ended) for event in known):
+        # Between two messages `finish` has nothing to report.
+        return known
+    return None
 
 
 def _split(tokens: Sequence[int], ended: Sequence[Ended]) -> Iterator[Entry]:

@@ -8,6 +8,7 @@ from itertools import chain, islice
 from typing import Any, overload
 
 from ..format import Json, Message, Role
+from ..parsing import Event
 from ..rendering import generation_prefix, offers_functions
 from .entries import Entry, rendered, sampled
 
@@ -137,15 +138,25 @@ class Transcript:
         self._push(entry)
 
     def append_sampled(
-        self, tokens: Sequence[int], *, recipients: Collection[str] = ()
+        self,
+        tokens: Sequence[int],
+        *,
+        recipients: Collection[str] = (),
+        events: Iterable[Event] | None = None,
     ) -> list[Message]:
         """Add what the model sampled after `prompt()`, exactly, and return its messages.
 
-        tokens: shape (n,), without the opening. If they end in the middle of a header, that
-        header is left out.
-        recipients: those that exist; they settle doubtful headers, as in `StreamParser`.
+        tokens: shape (n,), without the generation prefix. If they end in the middle of a header,
+            that header is left out.
+        recipients: recipients that exist; they resolve doubtful headers, as in `StreamParser`.
+        events: all `Ended` and `Repaired` events that a new `StreamParser` with the same
+            recipients returned for these tokens, in order; other events are ignored. The tokens
+            are then not parsed again. The parser may have read more tokens after these: their
+            events are ignored, so `tokens` may be any prefix of what was read. If the tokens end
+            inside a message and the parser was not finished there, they are parsed again: the
+            events do not tell how the message ends. The result is the same in every case.
         """
-        entries = sampled(tokens, frozenset(recipients))
+        entries = sampled(tokens, frozenset(recipients), events)
         for entry in entries:
             self._push(entry)
         return [message for entry in entries for message in entry.messages]

@@ -21,6 +21,7 @@ from ossia.harmony import (
     Repaired,
     Started,
     StreamParser,
+    Transcript,
     decode,
     encode,
     parse,
@@ -168,6 +169,22 @@ def test_it_makes_no_difference_how_a_stream_is_cut() -> None:
             events += parser.feed(chance.choice(ways_to_hand_over(piece)))
         events += parser.finish()
         assert joined(events) == joined(due), seed
+
+
+def test_events_of_the_stream_make_the_same_transcript_as_parsing_again() -> None:
+    for seed in range(300):
+        chance = random.Random(seed)
+        tokens = stream(chance)
+        recipients = chance.choice([(), ("functions.f",), ("functions.f", "python")])
+        parser = StreamParser(recipients=recipients)
+        unfinished = [event for token in tokens for event in parser.feed((token,))]
+        finished = unfinished + parser.finish()
+        for size in range(len(tokens) + 1):
+            parsed, *given = Transcript(), Transcript(), Transcript()
+            parsed.append_sampled(tokens[:size], recipients=recipients)
+            for transcript, events in zip(given, (unfinished, finished), strict=True):
+                transcript.append_sampled(tokens[:size], recipients=recipients, events=events)
+                assert transcript.to_dict() == parsed.to_dict(), (seed, size)
 
 
 def test_strict_mode_raises_nothing_but_its_own_error() -> None:

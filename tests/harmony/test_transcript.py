@@ -10,7 +10,9 @@ import pytest
 from ossia.errors import MessageError
 from ossia.harmony import (
     DeveloperContent,
+    Ended,
     Message,
+    StreamParser,
     SystemContent,
     ToolDescription,
     ToolNamespace,
@@ -66,6 +68,16 @@ def test_sampled_tokens_stay_as_they_were_sampled(spell: Spell) -> None:
     before = transcript.prompt()
     assert transcript.append_sampled(odd) == [Message("assistant", "value", channel="final")]
     assert transcript.tokens == before + odd
+
+
+@pytest.mark.parametrize("end", ["<|return|>", ""])
+def test_tokens_whose_events_are_given_are_not_parsed_again(end: str, spell: Spell) -> None:
+    tokens = spell("<|channel|>final<|message|>1" + end)
+    parser = StreamParser()
+    events = parser.feed(tokens) + parser.finish()
+    other = Message("assistant", "2", channel="final")
+    changed = [e._replace(message=other) if isinstance(e, Ended) else e for e in events]
+    assert Transcript().append_sampled(tokens, events=changed) == [other]
 
 
 def test_return_becomes_end_when_history_goes_on(spell: Spell) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from ossia.harmony import Ended, Message, Repaired, StreamParser, parse
+from ossia.harmony import Ended, Message, Repaired, StreamParser, Transcript, parse
 
 Spell = Callable[[str], list[int]]
 Case = dict[str, Any]
@@ -70,6 +70,19 @@ def test_it_makes_no_difference_how_a_real_completion_is_cut(case: Case, spell: 
         assert by_token.feed(token) == by_tuple.feed((token,))
     assert by_token.finish() == by_tuple.finish()
     assert by_token.messages == by_tuple.messages == parse(tokens)
+
+
+@pytest.mark.parametrize("case", [*CASES, *VARIANTS], ids=lambda case: case["text"][:60])
+def test_a_streamed_completion_makes_the_same_transcript_as_a_parsed_one(
+    case: Case, spell: Spell
+) -> None:
+    tokens, recipients = spell(case["text"]), case.get("recipients", ())
+    parser = StreamParser(recipients=recipients)
+    events = [event for token in tokens for event in parser.feed((token,))] + parser.finish()
+    parsed, given = Transcript(), Transcript()
+    messages = parsed.append_sampled(tokens, recipients=recipients)
+    assert given.append_sampled(tokens, recipients=recipients, events=events) == messages
+    assert given.to_dict() == parsed.to_dict()
 
 
 @pytest.mark.parametrize(
