@@ -11,7 +11,7 @@ from typing_extensions import TypeVar
 
 from ..harmony import ReasoningEffort
 from ..tools import Tool, Toolbox
-from .context import READ_TOOL_RESULT, ContextPolicy, TrimContext
+from .context import READ_TOOL_RESULT_TOOL, ContextPolicy, TrimContext
 from .engines import Engine, Sampling
 from .journal import Journal
 from .limits import Limits
@@ -57,5 +57,5 @@ class AgentConfig(Generic[OutputT]):
         # Read once: what cannot be offered to a model is told here, and costs a run nothing.
         object.__setattr__(self, "tools", Toolbox(self.tools).tools)
         if self.context is not None:
-            Toolbox((*self.tools, READ_TOOL_RESULT))
+            Toolbox((*self.tools, READ_TOOL_RESULT_TOOL))
         object.__setattr__(self, "output_format", OutputFormat[OutputT](self.output_type))

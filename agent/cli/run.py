@@ -71,8 +71,8 @@ def resume(
 async def _setup_of(journal: SQLiteJournal, run_id: str) -> Setup:
     """What the command line said when the run began."""
     opened, *_ = await journal.read(run_id)
-    if isinstance(opened, RunOpened) and opened.about:
-        return Setup.model_validate(opened.about)
+    if isinstance(opened, RunOpened) and opened.metadata:
+        return Setup.model_validate(opened.metadata)
     raise JournalError(
         f"the run {run_id} was not begun by `ossia run`; go on with it by Agent.resume",
         run_id=run_id,

@@ -39,7 +39,7 @@ def runs(
     for one in listed:
         table.add_row(
             one.run_id,
-            f"{one.began.astimezone():%Y-%m-%d %H:%M}",
+            f"{one.started_at.astimezone():%Y-%m-%d %H:%M}",
             Text(one.status, style=_STYLES[one.status]),
             str(one.steps),
             f"{one.seconds:.1f}",

@@ -1,6 +1,6 @@
-"""What the model is shown when a run has outgrown its window.
+"""Context policies: what the prompt leaves out when a run outgrows the model's context window.
 
-Only the prompt changes, never the record: a run's messages and its journal keep everything.
+Only the prompt changes. The run's messages and its journal keep everything.
 """
 
 from __future__ import annotations
@@ -10,129 +10,138 @@ from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 from ...harmony import Message
-from .read_tool_result import left_out
+from ...tools import FUNCTIONS
+from .read_tool_result import READ_TOOL_RESULT, ReadTool, make_placeholder
 
-Shown = Mapping[int, Message | None]
-"""By a message's index in the run: what stands in its place; None leaves it out."""
+Replacements = Mapping[int, Message | None]
+"""Replacement by index of a message in the run; None removes the message from the prompt."""
 
 
 @runtime_checkable
 class Windowed(Protocol):
-    """An engine that knows its model's window."""
+    """An engine that knows the context window of its model."""
 
     async def window(self) -> int | None:
-        """Tokens of prompt and turn together; None if it does not know."""
+        """Return the tokens that prompt and turn may have together; None if unknown."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """A run whose prompt has grown too long."""
+    """A run whose prompt has become too long."""
 
     messages: tuple[Message, ...]
-    """The whole run."""
+    """All messages of the run."""
     sizes: tuple[int, ...]
-    """Tokens that each of them takes in the prompt; 0 for what is left out of it."""
-    fixed: int
-    """How many of the first messages are the system's, the developer's and the task."""
-    shown: Shown
-    """What stands in the place of messages already."""
+    """Tokens of each message in the prompt; 0 if it was removed."""
+    opening_count: int
+    """Number of messages that the run started with: system, developer and task."""
+    replacements: Replacements
+    """Replacements that are already in the prompt."""
     window: int
+    """Tokens that prompt and turn may have together."""
     ask: Callable[[str], Awaitable[str]]
-    """Has the model answer a question about all it is shown: for a summary."""
+    """Asks the model a question about the whole prompt, to write a summary for example."""
+    read_tool: ReadTool = READ_TOOL_RESULT
+    """Name of the function by which the model reads a tool result that was left out."""
 
     @property
-    def used(self) -> int:
-        """Tokens of the prompt, all together."""
+    def used_tokens(self) -> int:
+        """Tokens of the whole prompt."""
         return sum(self.sizes)
 
     @property
-    def outputs(self) -> list[int]:
-        """The indices of what tools have said."""
+    def tool_results(self) -> list[int]:
+        """Indexes of the tool results."""
         return [at for at, message in enumerate(self.messages) if message.role == "tool"]
 
-    def left_out(self, at: int) -> Message:
-        """What to show for the output at an index: a line by which the model can get it back."""
-        number = self.outputs.index(at) + 1
-        return left_out(self.messages[at], number, self.sizes[at])
+    def placeholder(self, at: int) -> Message:
+        """Return the line that replaces the tool result at an index and says how to read it."""
+        return make_placeholder(
+            self.messages[at],
+            number=self.tool_results.index(at) + 1,
+            tokens=self.sizes[at],
+            read_tool=self.read_tool,
+        )
 
 
 class ContextPolicy(Protocol):
-    """Decides what the model is shown no more."""
+    """A rule that decides what to leave out of the prompt."""
 
     def reserve(self, window: int) -> int:
-        """Tokens to be kept free for the next turn; with fewer, `trim` is asked."""
+        """Return the tokens to keep free for the next turn. With fewer, the loop calls `trim`."""
         ...
 
-    async def trim(self, context: Context) -> Shown:
-        """What to show from now on in the place of messages; nothing where there is no way.
+    async def trim(self, context: Context) -> Replacements:
+        """Return replacements for messages; none if there is nothing to leave out.
 
-        The run goes on if its prompt fits then; otherwise it ends with ContextLengthError.
+        The run continues if its prompt fits then. Otherwise it ends with ContextLengthError.
         """
         ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrimContext(ContextPolicy):
-    """Leaves out the oldest tool outputs; where that is not enough, the model sums up.
+    """The default policy: leave out the oldest tool results, then have the model summarize.
 
-    An engine's prefix cache ends where the prompt changes. So this takes out much at once, and
-    seldom, rather than a little at every step.
+    A change in the middle of the prompt invalidates the engine's prefix cache from there on.
+    Therefore this policy leaves out much at a time, and does so rarely.
     """
 
     reserve_tokens: int | None = None
-    """Kept free for the next turn; None: a quarter of the window, 8,192 at the most."""
+    """Tokens to keep free for the next turn; None: a quarter of the window, at most 8,192."""
     target: float = 0.5
-    """How full the window may be afterwards."""
-    recent: int = 3
-    """How many of the last calls keep their outputs, and are not summed up."""
-    summarise: bool = True
+    """Fraction of the window that the prompt may fill after trimming."""
+    keep_recent: int = 3
+    """Number of most recent tool calls whose results stay and are not summarized."""
+    summarize: bool = True
+    """Whether the model writes a summary if leaving out tool results is not enough."""
 
     def reserve(self, window: int) -> int:
-        """Tokens to be kept free for the next turn."""
+        """Return the tokens to keep free for the next turn."""
         return min(window // 4, 8192) if self.reserve_tokens is None else self.reserve_tokens
 
-    async def trim(self, context: Context) -> Shown:
-        """Leave out outputs, the oldest first, until the target is met; or sum up what was done."""
-        shown, used = self._without_outputs(context)
-        if used <= context.window * self.target or not self.summarise:
-            return shown
-        first, end = context.fixed, self._kept_from(context)
+    async def trim(self, context: Context) -> Replacements:
+        """Leave out tool results, oldest first, until the target is met; else summarize."""
+        replacements, used = self._leave_out_results(context)
+        if used <= context.window * self.target or not self.summarize:
+            return replacements
+        first, end = context.opening_count, self._first_recent(context)
         if end - first < 2:
-            return shown
-        summary = await context.ask(SUM_UP)
-        count = sum(at < end for at in context.outputs)
-        way_back = STILL_THERE.format(count=count) if count else ""
-        told = Message("user", f"{SUMMED_UP}{way_back}\n\n{summary}")
-        shown = {at: message for at, message in shown.items() if at >= end}
-        return {**dict.fromkeys(range(first, end)), first: told, **shown}
+            return replacements
+        summary = await context.ask(SUMMARIZE)
+        count = sum(at < end for at in context.tool_results)
+        hint = READ_HINT.format(count=count, functions=FUNCTIONS, read_tool=context.read_tool)
+        message = Message("user", f"{SUMMARY}{hint if count else ''}\n\n{summary}")
+        recent = {at: replacement for at, replacement in replacements.items() if at >= end}
+        return {**dict.fromkeys(range(first, end)), first: message, **recent}
 
-    def _without_outputs(self, context: Context) -> tuple[dict[int, Message | None], int]:
-        """What stands for tool outputs that are left out, and about how full the window is then."""
-        shown: dict[int, Message | None] = {}
-        used = context.used
-        for at in context.outputs[: -self.recent or None]:
+    def _leave_out_results(self, context: Context) -> tuple[dict[int, Message | None], int]:
+        """Return placeholders for tool results and the approximate size of the prompt then."""
+        replacements: dict[int, Message | None] = {}
+        used = context.used_tokens
+        for at in context.tool_results[: -self.keep_recent or None]:
             if used <= context.window * self.target:
                 break
             size = context.sizes[at]
-            if at in context.shown or size <= SHORT_TOKENS:
+            if at in context.replacements or size <= PLACEHOLDER_TOKENS:
                 continue
-            shown[at] = context.left_out(at)
-            used -= size - SHORT_TOKENS
-        return shown, used
+            replacements[at] = context.placeholder(at)
+            used -= size - PLACEHOLDER_TOKENS
+        return replacements, used
 
-    def _kept_from(self, context: Context) -> int:
-        """Where the last calls begin: after the output before them."""
-        outputs = context.outputs[: -self.recent or None]
-        return outputs[-1] + 1 if outputs else context.fixed
+    def _first_recent(self, context: Context) -> int:
+        """Return the index after the last tool result that is not recent."""
+        results = context.tool_results[: -self.keep_recent or None]
+        return results[-1] + 1 if results else context.opening_count
 
 
-SHORT_TOKENS = 64
-"""What an output must take to be worth leaving out; the line in its place takes less."""
-SUM_UP = (
-    "The context is almost full, and the work so far will be replaced by what you write now. Write "
-    "down, as briefly as you can, all that is needed to go on: what was asked, what was done, what "
-    "was found (numbers, names and addresses in full), which files there are, what is left."
+PLACEHOLDER_TOKENS = 64
+"""Upper bound of a placeholder's tokens. A result of this size or less is not worth leaving out."""
+SUMMARIZE = (
+    "The context window is almost full. Your next message will replace the work so far. Summarize "
+    "everything that is needed to continue: the task, what was done, what was found (numbers, "
+    "names and addresses in full), which files exist, and what remains to be done. Be brief."
 )
-SUMMED_UP = "The work so far, summed up by yourself to save room."
-STILL_THERE = " What the tools said, outputs 1 to {count}, functions.read_tool_result shows again."
+SUMMARY = "Summary of the work so far, written by you to save space."
+READ_HINT = " Call {functions}.{read_tool} to read tool results 1 to {count}."

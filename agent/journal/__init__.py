@@ -5,9 +5,9 @@ from .protocol import Journal as Journal
 from .protocol import RunSummary as RunSummary
 from .protocol import digest_of as digest_of
 from .records import ContextTrimmed as ContextTrimmed
-from .records import KeptFile as KeptFile
 from .records import OutputAccepted as OutputAccepted
 from .records import Record as Record
+from .records import RecordedFile as RecordedFile
 from .records import RunFailed as RunFailed
 from .records import RunOpened as RunOpened
 from .records import RunResumed as RunResumed

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from .protocol import RunSummary, digest_of, missing_blob, summary_of, taken_run, unknown_run
-from .records import Record
+from .records import Record, TurnSampled
 
 
 class MemoryJournal:
@@ -40,6 +40,8 @@ class MemoryJournal:
     async def runs(self) -> list[RunSummary]:
         """Return the runs, the newest first."""
         return [
-            summary_of(run_id, records, steps=sum(one.kind == "turn_taken" for one in records))
+            summary_of(
+                run_id, records, steps=sum(isinstance(record, TurnSampled) for record in records)
+            )
             for run_id, records in reversed(self._runs.items())
         ]

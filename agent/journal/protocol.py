@@ -49,7 +49,7 @@ class RunSummary:
     """A run, as a list of runs shows it."""
 
     run_id: str
-    began: datetime
+    started_at: datetime
     task: str
     """What the user asked, the last time."""
     status: Literal["answered", "failed", "unfinished"]
@@ -57,7 +57,7 @@ class RunSummary:
     steps: int
     seconds: float
     failure: str | None = None
-    about: dict[str, Any] = field(default_factory=dict[str, Any])
+    metadata: dict[str, Any] = field(default_factory=dict[str, Any])
 
 
 def digest_of(data: bytes) -> str:
@@ -74,19 +74,19 @@ def summary_of(run_id: str, records: Sequence[Record], *, steps: int) -> RunSumm
     assert isinstance(opened, RunOpened), "a run's first record opens it"
     asked = [message for message in opened.messages if message.role == "user"]
     asked += [
-        one.message for one in records if isinstance(one, UserMessageAdded) and one.why == "asked"
+        one.message for one in records if isinstance(one, UserMessageAdded) and one.origin == "user"
     ]
     failed = last if isinstance(last, RunFailed) else None
     answered = isinstance(last, OutputAccepted)
     return RunSummary(
         run_id=run_id,
-        began=opened.began,
+        started_at=opened.started_at,
         task=asked[-1].text if asked else "",
         status="answered" if answered else "failed" if failed else "unfinished",
         steps=steps,
         seconds=last.at_s,
-        failure=f"{failed.error}: {failed.text}" if failed else None,
-        about=opened.about,
+        failure=f"{failed.error_type}: {failed.text}" if failed else None,
+        metadata=opened.metadata,
     )
 
 

@@ -1,7 +1,11 @@
-"""What happened in a run, as far as its course depends on it.
+"""Records of what happened in a run.
 
-A run is these records and nothing else: whoever reads them in order stands where the run stood.
-They hold the whole run, reasoning and tool outputs included; treat a journal as you treat those.
+The records are the whole run: read in order, they give the state in which the run stopped.
+They contain everything, including reasoning and tool results. Protect a journal accordingly.
+
+Stored names are a file format. `from_json` also reads the names that earlier versions wrote;
+`to_json` writes only the current ones. A version that does not know a record's kind refuses to
+read it.
 """
 
 from __future__ import annotations
@@ -9,10 +13,21 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, PlainValidator, TypeAdapter
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    PlainValidator,
+    TypeAdapter,
+    ValidationError,
+)
 
+from ...errors import JournalError
 from ...harmony import Message
+from ..context import READ_TOOL_RESULT, ReadTool
 from ..usage import Usage
+from .upgrade import upgrade
 
 
 def _message(value: Any) -> Message:
@@ -20,116 +35,119 @@ def _message(value: Any) -> Message:
 
 
 MessageField = Annotated[Message, PlainValidator(_message), PlainSerializer(Message.to_dict)]
-"""A message, in JSON as openai-harmony writes it."""
+"""A message, stored as JSON in the form that openai-harmony uses."""
 
 
 class _Record(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     at_s: float = 0.0
-    """Seconds that the run has been worked on, all processes together."""
+    """Seconds of work on the run so far, summed over all processes."""
 
 
 class RunOpened(_Record):
-    """The run begins: the system and developer messages, then the task."""
+    """The start of a run: the system and developer messages, then the task."""
 
     kind: Literal["run_opened"] = "run_opened"
     messages: tuple[MessageField, ...]
-    began: datetime
+    started_at: datetime
     """In UTC."""
-    about: dict[str, Any] = {}
-    """What whoever started the run wants back with it; the command line keeps its options here."""
+    metadata: dict[str, Any] = {}
+    """The caller's own data about the run. The command line stores its options here."""
     forked_from: str | None = None
-    """The run whose records these are a copy of, up to some step."""
+    """The run that this run was forked from."""
 
 
 class RunResumed(_Record):
-    """A process goes on with a run that another one began; the other can write no more."""
+    """A process resumed the run. The process that worked on it before can no longer write to it."""
 
-    kind: Literal["run_taken"] = "run_taken"
+    kind: Literal["run_resumed"] = "run_resumed"
 
 
 class TurnSampled(_Record):
-    """The model's turn is over.
+    """A turn of the model.
 
-    If it ended in a call, its tool is started next: until an answer is recorded, nobody knows how
-    far it got.
+    If the turn ends in a tool call, the tool starts next. Until its result is recorded, the call
+    may have run partially.
     """
 
-    kind: Literal["turn_taken"] = "turn_taken"
+    kind: Literal["turn_sampled"] = "turn_sampled"
     tokens: tuple[int, ...]
-    """As sampled, all of them."""
-    kept: int
-    """How many of them the run goes on from; fewer than there are where the turn led nowhere."""
+    """All sampled tokens, unchanged."""
+    kept_tokens: int
+    """Number of leading tokens that the run keeps; less than all if the turn was discarded."""
     recipients: tuple[str, ...]
-    """Whom a call could address; they settle doubtful headers."""
+    """Recipients that a call could name; the parser uses them to read malformed headers."""
     usage: Usage
-    discarded: str | None = None
-    """Why the turn is sampled again; None where it ended in a call or an answer."""
+    discard_reason: str | None = None
+    """Why the turn is sampled again; None if it ended in a tool call or an answer."""
 
 
-class KeptFile(BaseModel):
-    """A file that a call wrote."""
+class RecordedFile(BaseModel):
+    """A file that a tool call wrote."""
 
     model_config = ConfigDict(frozen=True)
 
     path: str
-    """Where the model knows it."""
+    """The path that the model uses."""
     digest: str | None
-    """SHA-256 of its contents, by which the journal has them; None: not kept."""
+    """SHA-256 of the contents, which the journal stores as a blob; None if it does not."""
 
 
 class ToolResultRecorded(_Record):
-    """The answer to the model's call, from its tool or from the loop."""
+    """The result of a tool call, from the tool or from the loop."""
 
-    kind: Literal["call_ended"] = "call_ended"
+    kind: Literal["tool_result_recorded"] = "tool_result_recorded"
     message: MessageField
     failed: bool
     seconds: float
-    files: tuple[KeptFile, ...] = ()
-    changes: dict[str, Any] = {}
-    """What has changed in the states of tools, by namespace."""
+    files: tuple[RecordedFile, ...] = ()
+    state_changes: dict[str, Any] = {}
+    """Changes to the tools' states, by namespace."""
     was_run: bool = True
-    """Whether a tool was asked at all."""
-    nudge: str = ""
-    """What the loop has added to the answer, as its last line."""
-    trace: str = ""
-    """Digest of the call and its answer: the same again brings nothing new."""
+    """Whether the tool was run."""
+    repeat_notice: str = ""
+    """The loop's notice about repeated calls: the last line of the message, if there is one."""
+    fingerprint: str = ""
+    """Digest of the call and its result. An equal fingerprint means that nothing new was found."""
 
 
 class UserMessageAdded(_Record):
-    """A message from the user, or from the loop in the user's place."""
+    """A user message, from the user or from the loop."""
 
-    kind: Literal["model_told"] = "model_told"
+    kind: Literal["user_message_added"] = "user_message_added"
     message: MessageField
-    why: Literal["asked", "rejected", "limit"]
-    """The user speaks; the answer was of the wrong type; a limit asks for an answer."""
+    origin: Literal["user", "rejection", "limit"]
+    """Who wrote the message: the user, or the loop because it rejected the output or because the
+    run reached a limit and the model must answer."""
     reason: str = ""
-    """What was wrong with the answer; which field of `Limits` was reached."""
+    """Why the output was rejected, or which field of `Limits` was reached."""
 
 
 class OutputAccepted(_Record):
-    """The model's answer is of the asked type."""
+    """The answer is valid for the output type."""
 
-    kind: Literal["answer_taken"] = "answer_taken"
+    kind: Literal["output_accepted"] = "output_accepted"
 
 
 class ContextTrimmed(_Record):
-    """From here on, the model is shown other messages in place of some."""
+    """From here on, the prompt has other messages in place of some of the run's messages."""
 
     kind: Literal["context_trimmed"] = "context_trimmed"
-    shown: dict[int, MessageField | None]
-    """By the index of a message of the run: what stands for it; None leaves it out."""
+    replacements: dict[int, MessageField | None]
+    """Replacement by index of the message in the run; None removes the message."""
+    read_tool: ReadTool = READ_TOOL_RESULT
+    """Name of the function that reads tool results that were left out."""
     usage: Usage = Usage()
-    """What it cost to make them."""
+    """Usage of the model to write the replacements."""
 
 
 class RunFailed(_Record):
-    """The run ended without an answer. It can be resumed all the same."""
+    """The run ended without an output. It can still be resumed."""
 
     kind: Literal["run_failed"] = "run_failed"
-    error: str
-    """The exception's class."""
+    error_type: str
+    """Class name of the exception."""
     text: str
 
 
@@ -150,10 +168,23 @@ _records: TypeAdapter[Record] = TypeAdapter(Record)
 
 
 def to_json(record: Record) -> bytes:
-    """A record as a line of JSON."""
+    """Return a record as one line of JSON."""
     return _records.dump_json(record)
 
 
 def from_json(line: bytes | str) -> Record:
-    """Read what `to_json` wrote."""
-    return _records.validate_json(line)
+    """Return the record that `to_json` wrote, in this version of ossia or an earlier one.
+
+    Raises JournalError if it is not a record of a known kind.
+    """
+    try:
+        return _records.validate_python(upgrade(line))
+    except ValidationError as error:
+        # Without the input: it contains the run's messages.
+        details = "; ".join(fault["msg"] for fault in error.errors(include_input=False))
+    except ValueError as error:
+        details = str(error)
+    raise JournalError(
+        f"a record cannot be read: {details}. It was written by a later version of ossia, or it is "
+        "damaged"
+    )

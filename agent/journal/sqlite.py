@@ -16,6 +16,7 @@ from ...errors import JournalError
 from ..shared_resource import SharedResource, UsesSharedResource
 from .protocol import RunSummary, digest_of, missing_blob, summary_of, taken_run, unknown_run
 from .records import Record, from_json, to_json
+from .upgrade import stored_kinds
 
 T = TypeVar("T")
 
@@ -32,15 +33,26 @@ CREATE TABLE IF NOT EXISTS records (
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS blobs (digest TEXT PRIMARY KEY, data BLOB NOT NULL) WITHOUT ROWID;
 """
-_SUMMARISED = """
-SELECT run_id, record FROM records AS one
-WHERE kind IN ('run_opened', 'model_told')
-    OR number = (SELECT MAX(number) FROM records WHERE run_id = one.run_id)
+_TURN_KINDS = stored_kinds("turn_sampled")
+_SUMMARY_KINDS = (*stored_kinds("run_opened"), *stored_kinds("user_message_added"))
+_FORMAT = 2
+"""Version of the file format, stored as the file's `user_version`."""
+_READABLE = frozenset({1, _FORMAT})
+"""Formats that this version reads. The first write makes a file of format 1 one of format 2."""
+
+
+def _in(values: Sequence[str]) -> str:
+    return f"IN ({', '.join('?' * len(values))})"
+
+
+# Only the number of placeholders is put into these queries.
+_SUMMARY_RECORDS = f"""
+SELECT run_id, record FROM records AS row
+WHERE kind {_in(_SUMMARY_KINDS)}
+    OR number = (SELECT MAX(number) FROM records WHERE run_id = row.run_id)
 ORDER BY run_id, number
-"""
-_STEPS = "SELECT run_id, COUNT(*) FROM records WHERE kind = 'turn_taken' GROUP BY run_id"
-_FORMAT = 1
-"""Of the file; kept in its `user_version`."""
+"""  # noqa: S608
+_STEPS = f"SELECT run_id, COUNT(*) FROM records WHERE kind {_in(_TURN_KINDS)} GROUP BY run_id"  # noqa: S608
 
 
 class SQLiteJournal(UsesSharedResource["_Desk"]):
@@ -91,14 +103,15 @@ class SQLiteJournal(UsesSharedResource["_Desk"]):
 
     async def runs(self) -> list[RunSummary]:
         """Return the runs, the newest first."""
-        rows, steps = await self._ask(_SUMMARISED), dict(await self._ask(_STEPS))
+        rows = await self._ask(_SUMMARY_RECORDS, *_SUMMARY_KINDS)
+        steps = dict(await self._ask(_STEPS, *_TURN_KINDS))
 
         def summaries() -> list[RunSummary]:
             runs: dict[str, list[Record]] = {}
             for run_id, record in rows:
                 runs.setdefault(run_id, []).append(from_json(record))
             found = [summary_of(*run, steps=steps.get(run[0], 0)) for run in runs.items()]
-            return sorted(found, key=lambda run: run.began, reverse=True)
+            return sorted(found, key=lambda run: run.started_at, reverse=True)
 
         return await to_thread.run_sync(summaries)
 
@@ -158,7 +171,9 @@ class _Desk:
             if batch is self._next:  # nobody has committed it yet
                 self._next = _Batch()
                 try:
-                    await self._in_thread(lambda: _commit(self.connection, batch.entries))
+                    await self._in_thread(
+                        lambda: _commit(self.connection, self._path, batch.entries)
+                    )
                 except JournalError as error:
                     batch.error = error
         if batch.error is not None:
@@ -197,28 +212,35 @@ def _connect(path: Path) -> sqlite3.Connection:
     try:
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=FULL")
-        _check_format(path, *connection.execute("PRAGMA user_version").fetchone())
-        connection.executescript(_SCHEMA)
-        connection.execute(f"PRAGMA user_version={_FORMAT}")
+        if _read_format(connection, path) is None:
+            connection.executescript(_SCHEMA)
+            connection.execute(f"PRAGMA user_version={_FORMAT}")
     except BaseException:
         connection.close()
         raise
     return connection
 
 
-def _check_format(path: Path, version: int) -> None:
-    if version not in {0, _FORMAT}:
+def _read_format(database: sqlite3.Connection | sqlite3.Cursor, path: Path) -> int | None:
+    """Return a file's format; None if the file is new. Raises JournalError if it is unknown."""
+    (version,) = database.execute("PRAGMA user_version").fetchone()
+    if version not in {0, *_READABLE}:
         raise JournalError(
-            f"{path} is a journal of format {version}, and this ossia knows {_FORMAT}: update "
-            "ossia, or name another file"
+            f"{path} is a journal of format {version}, and this ossia knows formats 1 to {_FORMAT}:"
+            " update ossia, or name another file"
         )
+    return int(version) or None
 
 
-def _commit(connection: sqlite3.Connection, entries: Sequence[_Entry]) -> None:
+def _commit(connection: sqlite3.Connection, path: Path, entries: Sequence[_Entry]) -> None:
     # IMMEDIATE: a transaction that reads first and then finds another writer cannot wait for it.
     with closing(connection.cursor()) as cursor:
         cursor.execute("BEGIN IMMEDIATE")
         try:
+            # Earlier versions cannot read the records that this one writes. With the new format,
+            # they refuse the file. A file that is only read keeps its format.
+            if _read_format(cursor, path) != _FORMAT:
+                cursor.execute(f"PRAGMA user_version={_FORMAT}")
             for entry in entries:
                 _insert(cursor, entry)
         except BaseException:

@@ -15,7 +15,7 @@ from ...errors import EngineError, JournalError
 from ...harmony import Message, SystemContent
 from ...tools import Tool, Toolbox
 from ..config import AgentConfig, OutputT
-from ..context import read_tool_result_tool
+from ..context import make_read_tools
 from ..journal import ContextTrimmed, Journal, Record, RunFailed, RunOpened, RunResumed, TurnSampled
 from .loop import Run
 from .meter import Meter
@@ -49,7 +49,7 @@ async def begun(
     """
     async with _open(agent, _new_run_id(), State(), deps) as run:
         opened = _opened(agent, run.book.toolbox, task)
-        await run.book.record(opened.model_copy(update={"about": dict(about or {})}))
+        await run.book.record(opened.model_copy(update={"metadata": dict(about or {})}))
         yield run
 
 
@@ -94,7 +94,7 @@ async def forked(
     async with _open(agent, _new_run_id(), State(), deps) as run:
         opened = _opened(agent, run.book.toolbox, task)
         kept = [_moved(record, first.messages, opened.messages) for record in kept]
-        update = {"forked_from": run_id, "about": first.about}
+        update = {"forked_from": run_id, "metadata": first.metadata}
         await run.book.record(opened.model_copy(update=update), *kept)
         await _restore(run.book)
         yield run
@@ -117,7 +117,9 @@ async def enter_shared(agent: AgentConfig[Any], stack: AsyncExitStack) -> None:
 
 def tools_of(agent: AgentConfig[Any], state: State) -> Sequence[Tool | Callable[..., Any]]:
     """The agent's tools, and the one by which the model reads again what it is shown no more."""
-    return agent.tools if agent.context is None else [*agent.tools, read_tool_result_tool(state)]
+    if agent.context is None:
+        return agent.tools
+    return [*agent.tools, *make_read_tools(state, agent.tools)]
 
 
 def _new_run_id() -> str:
@@ -163,7 +165,7 @@ def _leaves(group: BaseExceptionGroup[BaseException]) -> list[BaseException]:
 
 def _opened(agent: AgentConfig[Any], toolbox: Toolbox, task: str | Sequence[Message]) -> RunOpened:
     said = opening(agent, toolbox, agent.output_format.response_formats, task)
-    return RunOpened(messages=tuple(said), began=datetime.now(UTC))
+    return RunOpened(messages=tuple(said), started_at=datetime.now(UTC))
 
 
 def _described(messages: Sequence[Message]) -> list[Message]:
@@ -200,10 +202,10 @@ def _moved(record: Record, old: Sequence[Message], new: Sequence[Message]) -> Re
     later = len(new) - len(old)
     shown = {
         places[at] if at in places else at + later: message
-        for at, message in record.shown.items()
+        for at, message in record.replacements.items()
         if at in places or at >= len(old)
     }
-    return record.model_copy(update={"shown": shown})
+    return record.model_copy(update={"replacements": shown})
 
 
 async def _restore(book: RunRecorder) -> None:

@@ -168,7 +168,7 @@ class Run(Generic[OutputT]):
                     faults=faults,
                 ) from rejected
             told = Message("user", f"Your answer was not accepted:\n{rejected}")
-            await self.book.tell(told, "rejected", reason=str(rejected))
+            await self.book.tell(told, "rejection", reason=str(rejected))
             return AnswerRejected(**self.stamp, reason=str(rejected))
         await self.book.record(OutputAccepted(at_s=self._meter.seconds))
         return None
@@ -190,7 +190,7 @@ class Run(Generic[OutputT]):
         if (call := self.state.call) is not None:
             answer = self._toolbox.refuse(self._toolbox.resolve(call), INTERRUPTED)
             await self.book.end_call(call, answer, was_run=False)
-        await self.book.tell(message, "asked")
+        await self.book.tell(message, "user")
 
     async def output(self, final: Message) -> OutputT:
         """An answer as the asked type. Raises RejectedAnswer if it is not."""

@@ -13,8 +13,8 @@ from ...harmony import Message
 from ...tools import Toolbox, ToolResult
 from ..journal import (
     Journal,
-    KeptFile,
     Record,
+    RecordedFile,
     ToolResultRecorded,
     TurnSampled,
     UserMessageAdded,
@@ -49,21 +49,23 @@ class RunRecorder:
             self.state.apply(record)
 
     async def tell(
-        self, message: Message, why: Literal["asked", "rejected", "limit"], *, reason: str = ""
+        self, message: Message, origin: Literal["user", "rejection", "limit"], *, reason: str = ""
     ) -> None:
         """Write down what the model is told, by the user or in the user's place."""
         at_s = self.meter.seconds
-        await self.record(UserMessageAdded(at_s=at_s, message=message, why=why, reason=reason))
+        await self.record(
+            UserMessageAdded(at_s=at_s, message=message, origin=origin, reason=reason)
+        )
 
     async def take(self, turn: Turn) -> None:
         """Write down a turn of the model: all of it, and how much of it the run goes on from."""
         taken = TurnSampled(
             at_s=self.meter.seconds,
             tokens=tuple(turn.tokens),
-            kept=len(turn.tokens) if turn.fault is None else turn.kept,
+            kept_tokens=len(turn.tokens) if turn.fault is None else turn.kept,
             recipients=tuple(turn.recipients),
             usage=turn.usage,
-            discarded=turn.fault,
+            discard_reason=turn.fault,
         )
         await self.record(taken)
 
@@ -82,10 +84,10 @@ class RunRecorder:
             failed=answer.failed,
             seconds=answer.seconds,
             files=files,
-            changes={} if self.journal is None else self.toolbox.changes(),
+            state_changes={} if self.journal is None else self.toolbox.changes(),
             was_run=was_run,
-            nudge=nudge,
-            trace=trace,
+            repeat_notice=nudge,
+            fingerprint=trace,
         )
         await self.record(ended, blobs=blobs)
         return message
@@ -101,7 +103,7 @@ class RunRecorder:
             log.warning("file_not_taken_out", run_id=self.run_id, path=path, reason=str(error))
             return None
 
-    async def _keep(self, paths: Sequence[str]) -> tuple[tuple[KeptFile, ...], list[bytes]]:
+    async def _keep(self, paths: Sequence[str]) -> tuple[tuple[RecordedFile, ...], list[bytes]]:
         """The files of a call, for the journal: a sandbox ends with its process."""
         files: dict[str, str | None] = dict.fromkeys(paths)
         blobs: list[bytes] = []
@@ -110,4 +112,6 @@ class RunRecorder:
             if data is not None:
                 blobs.append(data)
                 files[path] = digest_of(data)
-        return tuple(KeptFile(path=path, digest=digest) for path, digest in files.items()), blobs
+        return tuple(
+            RecordedFile(path=path, digest=digest) for path, digest in files.items()
+        ), blobs

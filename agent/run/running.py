@@ -95,6 +95,8 @@ async def _write_down(run: Run[Any], error: Exception) -> None:
     log.info("run_failed", run_id=run.book.run_id, error=type(error).__name__)
     if run.book.journal is None or isinstance(error, JournalError):
         return
-    failed = RunFailed(at_s=run.book.meter.seconds, error=type(error).__name__, text=str(error))
+    failed = RunFailed(
+        at_s=run.book.meter.seconds, error_type=type(error).__name__, text=str(error)
+    )
     with suppress(JournalError), move_on_after(FAREWELL_S, shield=True):
         await run.book.record(failed)

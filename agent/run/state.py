@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from ...harmony import Message, Transcript
-from ..context import shown_with_recall
+from ..context import READ_TOOL_RESULT, ReadTool, replacements_in_prompt
 from ..journal import (
     ContextTrimmed,
     OutputAccepted,
@@ -62,7 +62,7 @@ class State:
         self.changes: dict[str, list[Any]] = {}
         """By namespace, all that has changed in a tool's state."""
         self.seen: set[str] = set()
-        """Calls with their answers, as `ToolResultRecorded.trace` has them."""
+        """Calls with their answers, as `ToolResultRecorded.fingerprint` has them."""
         self.stale = 0
         """How many calls in a row have brought nothing new."""
         self.opening: tuple[Message, ...] = ()
@@ -70,8 +70,10 @@ class State:
         """By a message's index, what a policy put in its place."""
         self.shown_for: dict[int, tuple[Message, ...]] = {}
         """By a message's index, all that is shown in its place."""
-        self.left_out = False
-        """Whether the model is shown less than all that tools have said."""
+        self.has_left_out_results = False
+        """Whether the prompt leaves out any tool result."""
+        self.read_tool: ReadTool = READ_TOOL_RESULT
+        """Name of the function by which the model reads tool results that were left out."""
         self.count = 0
         """How many records there are."""
         for record in records:
@@ -96,30 +98,32 @@ class State:
                 self.answer, self.final = self.final, None
             case ContextTrimmed():
                 self._use(record.usage)
-                self.replaced |= record.shown
+                self.replaced |= record.replacements
+                self.read_tool = record.read_tool
                 self._show()
             case RunResumed() | RunFailed():
                 pass
 
     @property
-    def outputs(self) -> list[Message]:
-        """What tools have said, all of it."""
+    def tool_results(self) -> list[Message]:
+        """All tool results, also those that are left out of the prompt."""
         return [message for message in self.transcript.messages if message.role == "tool"]
 
     def _show(self) -> None:
         messages = self.transcript.messages
-        self.left_out = any(messages[at].role == "tool" for at in self.replaced)
-        self.shown_for = shown_with_recall(self.opening, self.replaced, offered=self.left_out)
+        self.has_left_out_results = any(messages[at].role == "tool" for at in self.replaced)
+        read_tool = self.read_tool if self.has_left_out_results else None
+        self.shown_for = replacements_in_prompt(self.opening, self.replaced, read_tool=read_tool)
         self.shown = self.transcript.replaced(self.shown_for)
 
     def _take(self, turn: TurnSampled) -> None:
-        kept = turn.tokens[: turn.kept]
+        kept = turn.tokens[: turn.kept_tokens]
         said = self.transcript.append_sampled(kept, recipients=turn.recipients)
         if self.shown is not self.transcript:
             self.shown.append_sampled(kept, recipients=turn.recipients)
         self._use(turn.usage)
         self.step_usage = turn.usage
-        if turn.discarded is not None:
+        if turn.discard_reason is not None:
             self.discarded += 1
             return
         self.discarded = 0
@@ -142,17 +146,17 @@ class State:
             self._use(used)
             self.step_usage += used
         self.files |= {file.path: file.digest for file in ended.files}
-        for name, change in ended.changes.items():
+        for name, change in ended.state_changes.items():
             self.changes.setdefault(name, []).append(change)
-        self.stale = self.stale + 1 if ended.trace in self.seen else 0
-        self.seen.add(ended.trace)
+        self.stale = self.stale + 1 if ended.fingerprint in self.seen else 0
+        self.seen.add(ended.fingerprint)
 
     def _listen(self, told: UserMessageAdded) -> None:
         self._tell(told.message)
         self.final = None
-        if told.why == "rejected":
+        if told.origin == "rejection":
             self.faults.append(told.reason)
-        elif told.why == "limit":
+        elif told.origin == "limit":
             self.limit = told.reason
         else:
             self.answer, self.limit, self.faults = None, None, []

@@ -51,7 +51,10 @@ class Trimmer:
         if changes or self._aside != Usage():
             at_s, aside = self._book.meter.seconds, self._aside
             self._aside = Usage()
-            await self._book.record(ContextTrimmed(at_s=at_s, shown=dict(changes), usage=aside))
+            trimmed = ContextTrimmed(
+                at_s=at_s, replacements=dict(changes), read_tool=state.read_tool, usage=aside
+            )
+            await self._book.record(trimmed)
         after = state.shown.count
         if after > most:
             raise ContextLengthError(
@@ -72,10 +75,11 @@ class Trimmer:
         return Context(
             messages=messages,
             sizes=tuple(sum(islice(sizes, count)) for count in counts),
-            fixed=len(state.opening),
-            shown=state.replaced,
+            opening_count=len(state.opening),
+            replacements=state.replaced,
             window=window,
             ask=self._ask,
+            read_tool=state.read_tool,
         )
 
     async def _ask(self, question: str) -> str:

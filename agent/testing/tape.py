@@ -10,7 +10,7 @@ from typing import Any
 
 from ...errors import JournalError
 from ...harmony import Message, SystemContent, decode
-from ...tools import RunContext, Toolbox, ToolCall, ToolResult
+from ...tools import RunContext, Toolbox, ToolResult
 from ..agent import Agent
 from ..config import OutputT
 from ..engines import Sampled, Sampling
@@ -102,7 +102,7 @@ class Tape:
         )
         toolbox = _Answers(tools_of(agent, state), self._course)
         meter = Meter(played.limits, state)
-        book = _Book("replay", state, meter, toolbox, None, _unasked(self._course))
+        book = _Book("replay", state, meter, toolbox, None, self._course, _unasked(self._course))
         run = Run(played, book)
         task = [one for one in opened.messages if one.role not in {"system", "developer"}]
         said = opening(played, toolbox, agent.output_format.response_formats, task)
@@ -110,7 +110,7 @@ class Tape:
         if task:
             await _drain(run)
         for record in self._course:
-            if isinstance(record, UserMessageAdded) and record.why == "asked":
+            if isinstance(record, UserMessageAdded) and record.origin == "user":
                 await run.ask(record.message)
                 await _drain(run)
         return await finished(run)
@@ -136,7 +136,7 @@ class _Engine:
         written = len(prompt) - len(recorded)
         assert list(prompt[: len(recorded)]) == recorded, _parted(self._count, prompt, recorded)
         yield Sampled(tokens=turn.tokens[written:])
-        yield Sampled(finish="length" if turn.discarded == CUT else "stop")
+        yield Sampled(finish="length" if turn.discard_reason == CUT else "stop")
 
 
 class _Answers(Toolbox):
@@ -148,14 +148,15 @@ class _Answers(Toolbox):
 
     async def call(
         self,
-        call: Message | ToolCall,
+        call: Message,
         context: RunContext[Any] | None = None,  # noqa: ARG002 - no tool is run
     ) -> ToolResult:
         """What the tape says."""
-        asked = call.message if isinstance(call, ToolCall) else call
         ended = next(self._calls, None)
-        assert ended is not None, f"the tape has no answer to {asked.recipient}: {asked.text}"
-        text = ended.message.text.removesuffix(f"\n{ended.nudge}" if ended.nudge else "")
+        assert ended is not None, f"the tape has no answer to {call.recipient}: {call.text}"
+        text = ended.message.text.removesuffix(
+            f"\n{ended.repeat_notice}" if ended.repeat_notice else ""
+        )
         return ToolResult(replace(ended.message, content=text), ended.failed, ended.seconds)
 
 
@@ -163,12 +164,31 @@ class _Answers(Toolbox):
 class _Book(RunRecorder):
     """Adds what the loop cannot know by itself: what a clock or a full window made of the run."""
 
+    course: Sequence[Record]
     unasked: Mapping[int, Record]
 
     async def record(self, *records: Record, blobs: Sequence[bytes] = ()) -> None:
-        await super().record(*records, blobs=blobs)
+        first = self.state.count
+        recorded = [self._as_recorded(record, first + i) for i, record in enumerate(records)]
+        await super().record(*recorded, blobs=blobs)
         while (due := self.unasked.get(self.state.count)) is not None:
             self.state.apply(due)
+
+    def _as_recorded(self, record: Record, at: int) -> Record:
+        """Return a record with the loop's own texts as recorded, since their wording may change."""
+        recorded = self.course[at] if at < len(self.course) else None
+        texts: dict[str, Any] = {}
+        if isinstance(record, UserMessageAdded) and isinstance(recorded, UserMessageAdded):
+            if record.origin == recorded.origin == "rejection":
+                texts = {"message": recorded.message}
+        elif (
+            isinstance(record, ToolResultRecorded)
+            and isinstance(recorded, ToolResultRecorded)
+            and record.repeat_notice
+            and recorded.repeat_notice
+        ):
+            texts = {"message": recorded.message, "repeat_notice": recorded.repeat_notice}
+        return record.model_copy(update=texts)
 
 
 def _unasked(course: Sequence[Record]) -> dict[int, Record]:
@@ -177,7 +197,7 @@ def _unasked(course: Sequence[Record]) -> dict[int, Record]:
         at: record
         for at, record in enumerate(course)
         if isinstance(record, ContextTrimmed)
-        or (isinstance(record, UserMessageAdded) and record.why == "limit")
+        or (isinstance(record, UserMessageAdded) and record.origin == "limit")
     }
 
 

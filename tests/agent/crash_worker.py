@@ -140,7 +140,7 @@ def run(folder: Path, case: dict[str, Any]) -> dict[str, Any]:
     async def go_on() -> None:
         journal = SQLiteJournal(path)
         agent = Agent(Model(), tools=tools(ran, "", 0), journal=journal)
-        begun = [run.run_id for run in await journal.runs() if run.about == {"case": name}]
+        begun = [run.run_id for run in await journal.runs() if run.metadata == {"case": name}]
         stream = agent.stream_resumed(begun[0]) if begun else agent.stream("Go.")
         async for event in stream:
             finish(event)

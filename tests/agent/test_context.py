@@ -7,7 +7,7 @@ from contextlib import aclosing
 import pytest
 
 from ossia.agent import Agent, Context, MemoryJournal, PromptTrimmed, TrimContext
-from ossia.agent.context.policy import Shown
+from ossia.agent.context.policy import Replacements
 from ossia.agent.testing import ScriptedEngine
 from ossia.errors import ContextLengthError, EngineError
 from ossia.harmony import Message, decode
@@ -25,10 +25,10 @@ def ask(n: int) -> str:
     )
 
 
-def recall(output: int) -> str:
+def read_result(number: int) -> str:
     return (
         "<|channel|>commentary to=functions.read_tool_result <|constrain|>json<|message|>"
-        f'{{"output": {output}}}<|call|>'
+        f'{{"number": {number}}}<|call|>'
     )
 
 
@@ -44,7 +44,7 @@ def long_task(turns: int, *after: str | Exception) -> ScriptedEngine:
 
 async def test_the_oldest_outputs_are_left_out_and_the_record_keeps_them() -> None:
     engine = long_task(8, FINAL)
-    agent = Agent(engine, tools=[read], context=TrimContext(summarise=False, recent=2))
+    agent = Agent(engine, tools=[read], context=TrimContext(summarize=False, keep_recent=2))
     async with aclosing(agent.stream("Read all.")) as events:
         told = [event async for event in events]
     trimmed = [event for event in told if isinstance(event, PromptTrimmed)]
@@ -54,22 +54,22 @@ async def test_the_oldest_outputs_are_left_out_and_the_record_keeps_them() -> No
     result = getattr(told[-1], "result")  # noqa: B009 - the last event is RunFinished
     assert sum(message.text.endswith("word") for message in result.messages) == 8
     last = decode(engine.prompts[-1])
-    assert "tokens of functions.read were left out here" in last
+    assert "This result of functions.read (" in last
     assert "<7>" in last
     assert "<0>" not in last
 
 
 async def test_the_model_can_read_again_what_was_left_out() -> None:
-    engine = long_task(6, recall(1), recall(40), FINAL)
-    agent = Agent(engine, tools=[read], context=TrimContext(summarise=False, recent=1))
+    engine = long_task(6, read_result(1), read_result(40), FINAL)
+    agent = Agent(engine, tools=[read], context=TrimContext(summarize=False, keep_recent=1))
     result = await agent.run("Read all.")
     before, *_, trimmed, asked, told = map(decode, engine.prompts)
     assert "read_tool_result" not in before
-    assert "functions.read_tool_result shows them again, as output 1.]" in trimmed
+    assert "call functions.read_tool_result with 1.]" in trimmed
     assert "type read_tool_result = (_: {" in trimmed
     assert "<0>" not in trimmed
     assert "<0>" in asked
-    assert "there is no output 40; they are numbered 1 to 7" in told
+    assert "no tool result 40; tool results are numbered 1 to 7" in told
     assert result.usage.tool_calls == 8
 
 
@@ -81,19 +81,19 @@ async def test_python_alone_is_told_of_the_function_when_it_is_needed() -> None:
         chunk=1000,
         window=WINDOW,
     )
-    context = TrimContext(summarise=False, recent=1)
+    context = TrimContext(summarize=False, keep_recent=1)
     tools = [PythonTool(UnsafeLocalSandbox)]
     await Agent(engine, tools=tools, context=context).run("Print.")
     first, *_, last = map(decode, engine.prompts)
     assert "<|start|>developer" not in first
     assert "Calls to these tools must go to the commentary channel" in last
     assert "<|start|>developer<|message|># Tools" in last
-    assert "python were left out here" in last
+    assert "This result of python (" in last
 
 
 async def test_a_fork_with_other_instructions_shows_what_was_shown() -> None:
     journal = MemoryJournal()
-    context = TrimContext(summarise=False, recent=1)
+    context = TrimContext(summarize=False, keep_recent=1)
     first = long_task(7, FINAL)
     agent = Agent(first, tools=[read], context=context, journal=journal)
     whole = await agent.run("Read all.")
@@ -102,13 +102,15 @@ async def test_a_fork_with_other_instructions_shows_what_was_shown() -> None:
     bare = Agent(engine, context=context, journal=journal)
     await bare.fork(whole.run_id, step=7)
     then, now = decode(first.prompts[-1]), decode(engine.prompts[0])
-    assert "were left out here" in then
+    assert "was left out to save space" in then
     assert then.partition("<|start|>user")[2] == now.partition("<|start|>user")[2]
 
 
 async def test_a_prompt_grows_by_what_is_said_between_two_trimmings() -> None:
     engine = long_task(8, FINAL)
-    await Agent(engine, tools=[read], context=TrimContext(summarise=False, recent=1)).run("Read.")
+    await Agent(engine, tools=[read], context=TrimContext(summarize=False, keep_recent=1)).run(
+        "Read."
+    )
     pairs = list(zip(engine.prompts, engine.prompts[1:], strict=False))
     kept = [second[: len(first)] == first for first, second in pairs]
     assert kept.count(False) <= 3
@@ -117,14 +119,14 @@ async def test_a_prompt_grows_by_what_is_said_between_two_trimmings() -> None:
 async def test_where_that_is_not_enough_the_model_sums_up() -> None:
     journal = MemoryJournal()
     # Nothing may be left out of the last calls, so only a summary makes room.
-    context = TrimContext(recent=2, target=0.1)
+    context = TrimContext(keep_recent=2, target=0.1)
     engine = long_task(5, SUMMARY, FINAL)
     agent = Agent(engine, tools=[read], context=context, journal=journal)
     result = await agent.run("Read all.")
     assert result.output == "Done."
     asked, after = map(decode, engine.prompts[-2:])
     assert asked.endswith("<|channel|>final<|message|>")
-    assert "write now" in asked
+    assert "will replace the work so far" in asked
     assert "Five were read: 0 to 4." in after
     assert "<0>" not in after
     assert "<4>" in after
@@ -135,7 +137,7 @@ async def test_where_that_is_not_enough_the_model_sums_up() -> None:
 
 async def test_a_run_that_fits_no_more_ends_clearly() -> None:
     engine = long_task(6, FINAL)
-    agent = Agent(engine, tools=[read], context=TrimContext(summarise=False, recent=100))
+    agent = Agent(engine, tools=[read], context=TrimContext(summarize=False, keep_recent=100))
     with pytest.raises(ContextLengthError, match="most that a window") as raised:
         await agent.run("Read all.")
     assert raised.value.window == WINDOW
@@ -143,7 +145,7 @@ async def test_a_run_that_fits_no_more_ends_clearly() -> None:
 
 async def test_a_resumed_run_shows_what_was_shown() -> None:
     journal = MemoryJournal()
-    context = TrimContext(summarise=False, recent=1)
+    context = TrimContext(summarize=False, keep_recent=1)
     whole = long_task(8, FINAL)
     await Agent(whole, tools=[read], context=context).run("Read.")
     first = long_task(6, EngineError("gone"))
@@ -160,10 +162,10 @@ async def test_a_policy_is_an_object_that_users_can_replace() -> None:
         def reserve(self, window: int) -> int:
             return 700
 
-        async def trim(self, context: Context) -> Shown:
-            assert context.used > context.window - 700
-            assert context.messages[context.fixed - 1].text == "Read all."
-            first, *others = range(context.fixed, len(context.messages))
+        async def trim(self, context: Context) -> Replacements:
+            assert context.used_tokens > context.window - 700
+            assert context.messages[context.opening_count - 1].text == "Read all."
+            first, *others = range(context.opening_count, len(context.messages))
             return {first: Message("user", "You have read some."), **dict.fromkeys(others)}
 
     engine = long_task(6, FINAL)

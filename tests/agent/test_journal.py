@@ -17,8 +17,8 @@ from ossia.agent.journal import Journal, MemoryJournal, Record, SQLiteJournal
 from ossia.agent.journal.protocol import digest_of
 from ossia.agent.journal.records import (
     ContextTrimmed,
-    KeptFile,
     OutputAccepted,
+    RecordedFile,
     RunFailed,
     RunOpened,
     ToolResultRecorded,
@@ -42,28 +42,30 @@ OPENED = RunOpened(
         ),
         ASKED,
     ),
-    began=datetime(2026, 1, 2, tzinfo=UTC),
-    about={"model": "m"},
+    started_at=datetime(2026, 1, 2, tzinfo=UTC),
+    metadata={"model": "m"},
 )
 TAKEN = TurnSampled(
-    at_s=1.5, tokens=(1, 200012), kept=2, recipients=("python",), usage=Usage(steps=1)
+    at_s=1.5, tokens=(1, 200012), kept_tokens=2, recipients=("python",), usage=Usage(steps=1)
 )
 ENDED = ToolResultRecorded(
     message=Message("tool", "5", name="python", channel="analysis", recipient="assistant"),
     failed=False,
     seconds=0.1,
-    files=(KeptFile(path="/mnt/data/a", digest=digest_of(b"x")),),
-    changes={"python": True},
+    files=(RecordedFile(path="/mnt/data/a", digest=digest_of(b"x")),),
+    state_changes={"python": True},
 )
-TOLD = UserMessageAdded(message=Message("user", "And 3 + 4?"), why="asked")
+TOLD = UserMessageAdded(message=Message("user", "And 3 + 4?"), origin="user")
 RECORDS: Sequence[Record] = (
     OPENED,
     TAKEN,
     ENDED,
     TOLD,
-    ContextTrimmed(shown={2: None, 3: Message("user", "short")}, usage=Usage(sampled_tokens=3)),
+    ContextTrimmed(
+        replacements={2: None, 3: Message("user", "short")}, usage=Usage(sampled_tokens=3)
+    ),
     OutputAccepted(at_s=2.0),
-    RunFailed(error="EngineError", text="on fire"),
+    RunFailed(error_type="EngineError", text="on fire"),
 )
 
 
@@ -110,9 +112,13 @@ async def test_contents_are_kept_by_their_digest(journal: Journal) -> None:
 
 
 async def test_the_list_of_runs_says_how_each_stands(journal: Journal) -> None:
-    later = OPENED.model_copy(update={"began": datetime(2026, 1, 3, tzinfo=UTC), "about": {}})
+    later = OPENED.model_copy(
+        update={"started_at": datetime(2026, 1, 3, tzinfo=UTC), "metadata": {}}
+    )
     await journal.append("old", 0, [OPENED, TAKEN, ENDED, TAKEN, OutputAccepted(at_s=2.0)])
-    await journal.append("new", 0, [later, TAKEN, RunFailed(error="EngineError", text="on fire")])
+    await journal.append(
+        "new", 0, [later, TAKEN, RunFailed(error_type="EngineError", text="on fire")]
+    )
     new, old = await journal.runs()
     assert (new.run_id, new.status, new.steps, new.failure) == (
         "new",
@@ -121,7 +127,7 @@ async def test_the_list_of_runs_says_how_each_stands(journal: Journal) -> None:
         "EngineError: on fire",
     )
     assert (old.run_id, old.status, old.steps, old.seconds) == ("old", "answered", 2, 2.0)
-    assert (old.task, old.about) == ("2 + 3?", {"model": "m"})
+    assert (old.task, old.metadata) == ("2 + 3?", {"model": "m"})
     await journal.append("old", 5, [TOLD])
     (_, old) = await journal.runs()
     assert (old.status, old.task) == ("unfinished", "And 3 + 4?")

@@ -17,7 +17,7 @@ from ossia.tools import tool
 FINAL = '<|channel|>final<|message|>{"total": 5}<|return|>'
 READ_TOOL_RESULT = (
     "<|channel|>commentary to=functions.read_tool_result <|constrain|>json<|message|>"
-    '{"output": 1}<|call|>'
+    '{"number": 1}<|call|>'
 )
 THOUGHT = "<|channel|>analysis<|message|>Hm.<|end|>"
 
@@ -72,11 +72,11 @@ RUNS: dict[str, tuple[list[Any], dict[str, Any]]] = {
     "circles": ([*[ask(1)] * 4, FINAL], {}),
     "trimmed": (
         [*map(ask, range(8)), READ_TOOL_RESULT, FINAL],
-        {"window": 2000, "context": TrimContext(summarise=False, recent=1)},
+        {"window": 2000, "context": TrimContext(summarize=False, keep_recent=1)},
     ),
     "summed up": (
         [*map(ask, range(4)), "All read.<|return|>", FINAL],
-        {"window": 2000, "context": TrimContext(recent=2, target=0.1)},
+        {"window": 2000, "context": TrimContext(keep_recent=2, target=0.1)},
     ),
     "at its limit": (
         [ask(1), ask(2), '{"total": 5}<|return|>'],
