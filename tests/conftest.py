@@ -64,7 +64,7 @@ def no_bubblewrap() -> str | None:
 
 @cache
 def no_engine() -> str | None:
-    from ossia.agent.engines.vllm.server import engine_python
+    from ossia.agent.engines.vllm import engine_python
     from ossia.errors import EngineError
 
     try:

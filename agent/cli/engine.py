@@ -1,4 +1,4 @@
-"""`ossia engine`: a vLLM server in the foreground."""
+"""`ossia engine`: runs a vLLM server in the foreground."""
 
 from __future__ import annotations
 
@@ -11,50 +11,51 @@ import anyio
 import typer
 from rich.console import Console
 
-from ..engines.vllm import Server, checked, default_model, open_server
+from ..engines.vllm import Server, default_model, open_server, require_checkpoint
 
 
 def engine(
     model: Annotated[
         str | None,
         typer.Argument(
-            help="A folder with a gpt-oss model, or its name; without one gpt-oss-20b where there "
-            "is a GPU, else the tiny model."
+            help="A folder with a gpt-oss model, or a model name. The default is gpt-oss-20b with "
+            "a GPU, and the tiny model without one."
         ),
     ] = None,
     *,
     port: Annotated[
-        int, typer.Option(help="Where to listen, on loopback; 0 takes a free port.")
+        int, typer.Option(help="The loopback port to listen on; 0 chooses a free one.")
     ] = 8000,
     option: Annotated[
-        list[str] | None, typer.Option(help="Handed to vLLM's server, such as --max-model-len=8192")
+        list[str] | None,
+        typer.Option(help="An option for vLLM's server, such as --max-model-len=8192."),
     ] = None,
 ) -> None:
-    """Serve a model with vLLM on this machine, until Ctrl-C."""
+    """Serve a model with vLLM on this machine, until you press Ctrl-C."""
 
-    async def work() -> None:
-        chosen = model or default_model()
-        async with open_with_progress(chosen, port=port or None, options=option or ()) as server:
-            Console().print(f"serving {server.model} at {server.url}; Ctrl-C ends it")
+    async def serve() -> None:
+        name = model or default_model()
+        async with open_with_progress(name, port=port or None, options=option or ()) as server:
+            Console().print(f"Serving {server.model} at {server.url}. Press Ctrl-C to stop.")
             await server.watch()
 
-    anyio.run(work)
+    anyio.run(serve)
 
 
 @asynccontextmanager
 async def open_with_progress(
     model: str, *, port: int | None = None, options: Sequence[str] = ()
 ) -> AsyncGenerator[Server]:
-    """`open_server`, with a word on the terminal about what takes so long."""
+    """Open a server as `open_server` does, and show on the terminal that it is starting."""
     console = Console(stderr=True, highlight=False)
-    doing = f"starting vLLM for {Path(model).name}; about a minute on a CPU"
+    status = f"Starting vLLM for {Path(model).name} (about a minute on a CPU)"
     if not console.is_terminal:
-        console.print(f"{doing} …", style="dim")
-    began = anyio.current_time()
+        console.print(f"{status} …", style="dim")
+    started = anyio.current_time()
     async with AsyncExitStack() as stack:
-        with console.status(doing):
-            opened = open_server(checked(model), port=port, options=options)
-            server = await stack.enter_async_context(opened)
-        seconds = anyio.current_time() - began
-        console.print(f"vLLM serves {server.model} after {seconds:.0f} s", style="dim")
+        with console.status(status):
+            opening = open_server(require_checkpoint(model), port=port, options=options)
+            server = await stack.enter_async_context(opening)
+        seconds = anyio.current_time() - started
+        console.print(f"Started vLLM for {server.model} in {seconds:.0f} s", style="dim")
         yield server

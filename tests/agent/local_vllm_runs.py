@@ -1,7 +1,6 @@
-"""A program for the engine's interpreter: whole turns of a model that vLLM loads in process.
+"""A program for the engine's interpreter that runs a model which vLLM loads in process.
 
-Writes what came of them to standard output, as JSON; vLLM writes its log there too, so that the
-last line counts.
+It prints the observed facts as JSON in the last line of standard output. vLLM's log comes before.
 """
 
 from __future__ import annotations
@@ -11,7 +10,7 @@ import sys
 from contextlib import aclosing
 from typing import Any
 
-# What the engine's environment lacks comes from the one that runs the tests, and comes last.
+# Packages that the engine's environment lacks come from the test environment, with low priority.
 sys.path += sys.argv[2:]
 
 import anyio
@@ -29,33 +28,33 @@ def get_weather(city: str) -> dict[str, object]:
     return {"temperature": 21, "sky": "clear"} if city == "Paris" else {}
 
 
-async def cached(engine: LocalVLLM) -> int | None:
-    """How much of a prompt of 300 tokens the prefix cache serves."""
-    one = Sampling(temperature=0.0, max_tokens=1)
-    async with aclosing(engine.generate(range(1000, 1300), one)) as pieces:
+async def cached_tokens(engine: LocalVLLM) -> int | None:
+    """Return how many tokens of a 300-token prompt the prefix cache serves."""
+    one_token = Sampling(temperature=0.0, max_tokens=1)
+    async with aclosing(engine.generate(range(1000, 1300), one_token)) as pieces:
         return [piece.cached_tokens async for piece in pieces][-1]
 
 
 async def main() -> None:
-    said: dict[str, Any] = {}
+    facts: dict[str, Any] = {}
     async with LocalVLLM(sys.argv[1], enforce_eager=True, max_model_len=8192) as engine:
-        said["obeys"] = await engine.obeys_grammars()
+        facts["obeys_grammars"] = await engine.obeys_grammars()
         agent = Agent(engine, tools=[get_weather], sampling=GREEDY)
         result = await agent.run("What is the weather in Paris?")
-        said["output"] = result.output
-        said["cached"] = [await cached(engine) for _ in range(2)]
+        facts["output"] = result.output
+        facts["cached"] = [await cached_tokens(engine) for _ in range(2)]
         prompt = Transcript([Message("user", "Hi")]).prompt()
-        cut = Sampling(temperature=0.0, max_tokens=3, grammar=turn_grammar())
-        async with aclosing(engine.generate(prompt, cut)) as pieces:
+        limited = Sampling(temperature=0.0, max_tokens=3, grammar=turn_grammar())
+        async with aclosing(engine.generate(prompt, limited)) as pieces:
             sampled = [piece async for piece in pieces]
-        said["cut"] = [sum(len(piece.tokens) for piece in sampled), sampled[-1].finish]
+        facts["limited"] = [sum(len(piece.tokens) for piece in sampled), sampled[-1].finish]
         async with aclosing(engine.generate(prompt, GREEDY)) as pieces:
-            said["left early"] = len((await anext(pieces)).tokens)
+            facts["stopped_early"] = len((await anext(pieces)).tokens)
         try:
             await agent.run("Hi " * 9000)
         except ContextLengthError as error:
-            said["window"] = error.window
-    print(json.dumps(said))  # noqa: T201 - what the test reads
+            facts["window"] = error.window
+    print(json.dumps(facts))  # noqa: T201 - the test reads it
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The engine in process: in an environment that has vLLM, and in one that has not."""
+"""The in-process engine, in environments with and without vLLM."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ import anyio
 import pytest
 
 from ossia.agent import LocalVLLM
-from ossia.agent.engines.vllm.server import engine_python
+from ossia.agent.engines.vllm import engine_python
 from ossia.errors import EngineError
 
 ROOT = Path(__file__).parents[2]
 
 
-def test_without_vllm_the_way_to_it_is_said() -> None:
+def test_without_vllm_the_error_says_how_to_install_it() -> None:
     with pytest.raises(EngineError, match=r"pip install 'ossia\[vllm\]'.*ossia engine"):
         LocalVLLM("openai/gpt-oss-20b")
 
@@ -25,7 +25,7 @@ def test_without_vllm_the_way_to_it_is_said() -> None:
 @pytest.mark.vllm
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-async def test_whole_runs_need_no_server() -> None:
+async def test_complete_runs_need_no_server() -> None:
     from examples.tiny_gpt_oss import checkpoint
 
     program = Path(__file__).with_name("local_vllm_runs.py")
@@ -41,10 +41,10 @@ async def test_whole_runs_need_no_server() -> None:
     with anyio.fail_after(570):
         done = await anyio.run_process(command, env=environment, check=False)
     assert done.returncode == 0, done.stderr.decode()[-4000:]
-    said = json.loads(done.stdout.decode().splitlines()[-1])
-    assert said["obeys"]
-    assert said["output"] == "It is 21 degrees and clear in Paris."
-    assert said["cached"] == [0, 256], "whole blocks of 128 tokens"
-    assert said["cut"] == [3, "length"]
-    assert said["left early"] == 1
-    assert said["window"] == 8192
+    facts = json.loads(done.stdout.decode().splitlines()[-1])
+    assert facts["obeys_grammars"]
+    assert facts["output"] == "It is 21 degrees and clear in Paris."
+    assert facts["cached"] == [0, 256], "only full blocks of 128 tokens are cached"
+    assert facts["limited"] == [3, "length"]
+    assert facts["stopped_early"] == 1
+    assert facts["window"] == 8192

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ossia.agent.engines.vllm.server import engine_python
+from ossia.agent.engines.vllm import engine_python
 
 CHECKOUT = Path(__file__).parents[2]
 

@@ -20,7 +20,7 @@ import pytest
 from pydantic import BaseModel, ConfigDict, Field, HttpUrl, RootModel, SecretStr, TypeAdapter
 from typing_extensions import TypeAliasType, TypedDict
 
-from ossia.agent.engines.vllm.server import engine_python
+from ossia.agent.engines.vllm import engine_python
 from ossia.agent.testing import harmony_tokens
 from ossia.errors import HarmonyError
 from ossia.harmony import ToolDescription, ToolNamespace

@@ -1,7 +1,7 @@
-"""What a vLLM server died of, as its log tells it.
+"""The cause of a vLLM server's crash, found in its log.
 
-An engine's process logs its traceback, and the server's process one of its own behind it, which
-says no more than that the engine did not start: the cause stands somewhere above the end.
+The engine process logs the traceback of the real error. The server process then logs a second
+traceback that only says that the engine did not start. So the cause is above the end of the log.
 Source: logs of vLLM 0.32.
 """
 
@@ -10,27 +10,27 @@ from __future__ import annotations
 import re
 
 _PREFIX = r"(?:\(\w+ pid=\d+\) )?(?:[A-Z]+ \d\d-\d\d [\d:]+ \[[^\]]+\] )?"
-_FAULT = re.compile(rf"{_PREFIX}((?:\w+\.)*\w*(?:Error|Exception)\b(?:: .*)?|\S+: error: .*)")
-_MORE = re.compile(rf"{_PREFIX}(\s+\S.*)")
-_NO_CAUSE = "Engine core initialization failed"
-MOST_LINES = 3
-MOST_CHARACTERS = 600
+_EXCEPTION = re.compile(rf"{_PREFIX}((?:\w+\.)*\w*(?:Error|Exception)\b(?:: .*)?|\S+: error: .*)")
+_CONTINUATION = re.compile(rf"{_PREFIX}(\s+\S.*)")
+_SECONDARY_ERROR = "Engine core initialization failed"
+MAX_LINES = 3
+MAX_CHARACTERS = 600
 
 
 def find_crash_cause(log: str) -> str:
-    """The exception that ended the server, with the lines that belong to it; "" if there is none.
+    """Return the exception that ended the server, with its continuation lines; "" if none is found.
 
-    log: all that it wrote, shape (n characters,).
+    log: the server's whole log.
     """
     lines = log.splitlines()
-    found = ""
-    for at, line in enumerate(lines):
-        told = _FAULT.fullmatch(line)
-        if told is None or _NO_CAUSE in line:
+    cause = ""
+    for index, line in enumerate(lines):
+        exception = _EXCEPTION.fullmatch(line)
+        if exception is None or _SECONDARY_ERROR in line:
             continue
-        found = told[1]
-        for more in map(_MORE.fullmatch, lines[at + 1 : at + MOST_LINES]):
-            if more is None:
+        cause = exception[1]
+        for continuation in map(_CONTINUATION.fullmatch, lines[index + 1 : index + MAX_LINES]):
+            if continuation is None:
                 break
-            found += "\n" + more[1]
-    return found[:MOST_CHARACTERS]
+            cause += "\n" + continuation[1]
+    return cause[:MAX_CHARACTERS]

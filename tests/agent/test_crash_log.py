@@ -1,4 +1,4 @@
-"""The cause of a server's death, out of logs as vLLM 0.32 writes them."""
+"""The cause of a server's crash, in logs that vLLM 0.32 writes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ usage: api_server.py [-h] [--headless] [--log-error-stack | --no-log-error-stack
                      [model_tag]
 api_server.py: error: unrecognized arguments: --foo
 """
-WINDOW = """\
+CONTEXT_LENGTH = """\
 (APIServer pid=1) WARNING 11-22 06:09:01 [system_utils.py:255] failed with error current limit
 Traceback (most recent call last):
   File "arg_utils.py", line 1, in create_model_config
@@ -35,7 +35,7 @@ safetensors.SafetensorError: Error while deserializing header: incomplete metada
 {API}  File "utils.py", line 1088, in wait_for_engine_startup
 {API}RuntimeError: Engine core initialization failed. See root cause above.
 """
-CHAIN = """\
+EXCEPTION_CHAIN = """\
 KeyError: 'rope'
 
 During handling of the above exception, another exception occurred:
@@ -45,11 +45,11 @@ ValueError: this model has no rope
 
 
 @pytest.mark.parametrize(
-    ("log", "fault"),
+    ("log", "cause"),
     [
         (ARGUMENTS, "api_server.py: error: unrecognized arguments: --foo"),
         (
-            WINDOW,
+            CONTEXT_LENGTH,
             "pydantic_core._pydantic_core.ValidationError: 1 validation error for ModelConfig\n"
             "  Value error, User-specified max_model_len (99999999) is greater than the derived "
             "max_model_len\n"
@@ -59,11 +59,11 @@ ValueError: this model has no rope
             WEIGHTS,
             "safetensors.SafetensorError: Error while deserializing header: incomplete metadata",
         ),
-        (CHAIN, "ValueError: this model has no rope"),
+        (EXCEPTION_CHAIN, "ValueError: this model has no rope"),
         ("INFO 11-22 06:12:35 [api.py:1] Error handling is on\nloading", ""),
         ("ValueError: " + "x" * 10_000, "ValueError: " + "x" * 588),
         ("", ""),
     ],
 )
-def test_the_cause_is_found_above_the_end(log: str, fault: str) -> None:
-    assert find_crash_cause(log) == fault
+def test_finds_the_cause_above_the_end_of_the_log(log: str, cause: str) -> None:
+    assert find_crash_cause(log) == cause
