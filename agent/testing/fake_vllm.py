@@ -1,4 +1,4 @@
-"""A server that speaks vLLM's HTTP for tokens, from a script: for tests of what goes wrong."""
+"""A scripted server with vLLM's HTTP API for token ids, for tests of failures."""
 
 from __future__ import annotations
 
@@ -20,35 +20,35 @@ from .scripted import harmony_tokens
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
-    """What the server does with one request for a completion."""
+    """The server's response to one completion request."""
 
     turn: str | Sequence[int] = ()
-    """What it samples: harmony text that begins after `<|start|>assistant`, or token ids."""
+    """The sampled turn: harmony text that starts after `<|start|>assistant`, or token ids."""
     status: int = 200
-    """Anything else is answered with `error`, and no stream."""
+    """The HTTP status. Any status but 200 sends `error` and no stream."""
     error: str = "scripted error"
     drop_after: int | None = None
-    """Close the connection after that many tokens, in mid-stream."""
+    """Close the connection after this number of tokens, in the middle of the stream."""
     hang_after: int | None = None
-    """Say nothing more after that many tokens, until the client goes away."""
+    """Send nothing more after this number of tokens, until the client disconnects."""
     line_after: tuple[int, str] | None = None
-    """After that many tokens, a line of the stream as it stands: broken JSON, say."""
+    """A number of tokens, and a raw line to send after them, such as broken JSON."""
     token_ids: bool = True
-    """False: text alone, as servers do that do not know `return_token_ids`."""
+    """False sends text only, like a server that does not know `return_token_ids`."""
     cached_tokens: int | None = 0
 
     @property
     def tokens(self) -> list[int]:
-        """The turn as token ids."""
+        """Return the turn as token ids."""
         return harmony_tokens(self.turn) if isinstance(self.turn, str) else list(self.turn)
 
 
 Grammars = Literal["obeyed", "ignored", "refused"]
-"""What the server does about grammars, as far as a client can try it out. What the script says is
-sampled either way."""
+"""How the server responds when a client probes its support for grammars. The scripted turns are
+sampled in any case."""
 
-_CANARY = {"structural_tag": json.dumps(probe_grammar_tag())}
-_CANARY_REPLIES: dict[Grammars, Reply] = {
+_PROBE = {"structural_tag": json.dumps(probe_grammar_tag())}
+_PROBE_REPLIES: dict[Grammars, Reply] = {
     "obeyed": Reply(turn=f"{PROBE_TEXT}<|return|>"),
     "ignored": Reply(turn="<|channel|>final<|message|>Hello!<|return|>"),
     "refused": Reply(status=400, error="structural_tag is not supported"),
@@ -56,7 +56,7 @@ _CANARY_REPLIES: dict[Grammars, Reply] = {
 
 
 class FakeVLLM:
-    """The server: its URL, and everything that it was asked.
+    """The server, with its URL and the requests that it received.
 
     async with open_fake_vllm([Reply(turn="<|channel|>final<|message|>Hi<|return|>")]) as fake:
         engine = VLLMEngine(fake.url)
@@ -67,70 +67,72 @@ class FakeVLLM:
     ) -> None:
         self.url = ""
         self.requests: list[dict[str, Any]] = []
-        """The JSON of each request for a completion."""
+        """The JSON body of each completion request, without grammar probes."""
         self.headers: list[dict[str, str]] = []
-        """The headers of each request of any kind; names in lower case."""
-        self.asked = anyio.Event()
-        """Set when the first request for a completion has come."""
-        self.left = anyio.Event()
-        """Set when a client has gone away from a stream that hangs."""
+        """The headers of every request, with names in lower case."""
+        self.request_received = anyio.Event()
+        """Set when the first completion request arrives."""
+        self.client_disconnected = anyio.Event()
+        """Set when a client disconnects from a stream that hangs."""
         self._replies = iter(replies)
         self._model = model
         self._window = window
-        self._canary = _CANARY_REPLIES[grammars]
+        self._probe_reply = _PROBE_REPLIES[grammars]
 
     async def serve(self, stream: SocketStream) -> None:
-        """Answer one connection until the client or the script ends it."""
+        """Serve one connection until the client or the script closes it."""
         http = _Connection(stream)
         async with stream:
             while (request := await http.request()) is not None:
                 target, headers, body = request
                 self.headers.append(headers)
                 if target == "/v1/models":
-                    await http.answer(200, self._models())
+                    await http.respond(200, self._models())
                 elif not await self._complete(http, json.loads(body)):
                     return
 
-    async def _complete(self, http: _Connection, asked: dict[str, Any]) -> bool:
-        """Play the next reply; False if the connection is to be closed."""
-        if asked.get("structured_outputs") == _CANARY:
-            reply = self._canary
-        else:
-            self.requests.append(asked)
-            self.asked.set()
-            said = next(self._replies, None)
-            assert said is not None, f"the script has no reply number {len(self.requests)}"
-            reply = said
+    async def _complete(self, http: _Connection, body: dict[str, Any]) -> bool:
+        """Send the reply to one completion request; return False to close the connection."""
+        reply = self._next_reply(body)
         if reply.status != 200:
-            await http.answer(reply.status, {"error": {"message": reply.error}})
+            await http.respond(reply.status, {"error": {"message": reply.error}})
             return True
-        await http.begin_stream()
-        tokens = reply.tokens[: asked["max_tokens"]]
-        for count, token in enumerate(tokens):
-            if not await self._misbehave(http, reply, count):
+        await http.start_stream()
+        tokens = reply.tokens[: body["max_tokens"]]
+        for index, token in enumerate(tokens):
+            if not await self._misbehave(http, reply, index):
                 return False
-            last = count == len(tokens) - 1
-            finish = ("stop" if token in STOP_TOKENS else "length") if last else None
+            is_last = index == len(tokens) - 1
+            finish = ("stop" if token in STOP_TOKENS else "length") if is_last else None
             choice: dict[str, Any] = {"index": 0, "text": "…", "finish_reason": finish}
             if reply.token_ids:
                 choice["token_ids"] = [token]
-            await http.line(json.dumps({"choices": [choice]}))
+            await http.send_line(_json({"choices": [choice]}))
         if not await self._misbehave(http, reply, len(tokens)):
             return False
         details = {"cached_tokens": reply.cached_tokens}
-        usage = {"prompt_tokens": len(asked["prompt"]), "prompt_tokens_details": details}
-        await http.line(json.dumps({"choices": [], "usage": usage}))
-        await http.line("[DONE]")
+        usage = {"prompt_tokens": len(body["prompt"]), "prompt_tokens_details": details}
+        await http.send_line(_json({"choices": [], "usage": usage}))
+        await http.send_line("[DONE]")
         await http.end_stream()
         return True
 
+    def _next_reply(self, body: dict[str, Any]) -> Reply:
+        if body.get("structured_outputs") == _PROBE:
+            return self._probe_reply
+        self.requests.append(body)
+        self.request_received.set()
+        reply = next(self._replies, None)
+        assert reply is not None, f"the script has no reply number {len(self.requests)}"
+        return reply
+
     async def _misbehave(self, http: _Connection, reply: Reply, sent: int) -> bool:
-        """Do what the script says for after `sent` tokens; False if nothing shall follow."""
+        """Do what the script says for after `sent` tokens; return False to end the stream."""
         if reply.line_after is not None and reply.line_after[0] == sent:
-            await http.line(reply.line_after[1])
+            await http.send_line(reply.line_after[1])
         if reply.hang_after == sent:
-            await http.gone()
-            self.left.set()
+            await http.wait_until_closed()
+            self.client_disconnected.set()
             return False
         return reply.drop_after != sent
 
@@ -147,7 +149,7 @@ async def open_fake_vllm(
     port: int = 0,
     grammars: Grammars = "obeyed",
 ) -> AsyncGenerator[FakeVLLM]:
-    """Serve a script on loopback until the block ends. A script that is used up fails the test."""
+    """Serve a script on loopback until the block ends. A request after its last reply fails."""
     fake = FakeVLLM(replies, model=model, window=window, grammars=grammars)
     listener = await anyio.create_tcp_listener(local_host="127.0.0.1", local_port=port)
     async with listener:
@@ -162,14 +164,14 @@ async def open_fake_vllm(
 
 
 class _Connection:
-    """HTTP/1.1 on one socket, as far as the fake needs it; the protocol itself is h11's."""
+    """An HTTP/1.1 connection on one socket. h11 implements the protocol."""
 
     def __init__(self, stream: SocketStream) -> None:
         self._stream = stream
         self._h11 = h11.Connection(h11.SERVER)
 
     async def request(self) -> tuple[str, dict[str, str], bytes] | None:
-        """The next request's target, headers and body; None when the client is gone."""
+        """Return the next request's target, headers and body; None if the client disconnected."""
         if self._h11.our_state is h11.DONE:
             self._h11.start_next_cycle()
         request, body = None, b""
@@ -187,25 +189,25 @@ class _Connection:
             else:
                 return None
 
-    async def answer(self, status: int, value: dict[str, Any]) -> None:
-        body = json.dumps(value).encode()
+    async def respond(self, status: int, value: dict[str, Any]) -> None:
+        body = _json(value).encode()
         head = [("Content-Type", "application/json"), ("Content-Length", str(len(body)))]
         await self._send(h11.Response(status_code=status, headers=head))
         await self._send(h11.Data(data=body))
         await self._send(h11.EndOfMessage())
 
-    async def begin_stream(self) -> None:
+    async def start_stream(self) -> None:
         head = [("Content-Type", "text/event-stream"), ("Transfer-Encoding", "chunked")]
         await self._send(h11.Response(status_code=200, headers=head))
 
-    async def line(self, data: str) -> None:
+    async def send_line(self, data: str) -> None:
         await self._send(h11.Data(data=f"data: {data}\n\n".encode()))
 
     async def end_stream(self) -> None:
         await self._send(h11.EndOfMessage())
 
-    async def gone(self) -> None:
-        """Wait until the client has closed its side."""
+    async def wait_until_closed(self) -> None:
+        """Wait until the client closes its side."""
         while await self._receive():
             pass
 
@@ -221,3 +223,8 @@ class _Connection:
             await self._stream.send(data or b"")
         except anyio.BrokenResourceError:
             return
+
+
+def _json(value: dict[str, Any]) -> str:
+    """Return compact JSON with raw UTF-8, as vLLM sends it."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))

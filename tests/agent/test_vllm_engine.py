@@ -172,7 +172,7 @@ async def test_leaving_a_turn_closes_the_stream_so_that_the_server_stops() -> No
         async with aclosing(VLLMEngine(server.url).generate(PROMPT, Sampling())) as pieces:
             await anext(pieces)
         with fail_after(10):
-            await server.left.wait()
+            await server.client_disconnected.wait()
 
 
 async def test_cancelling_a_run_closes_the_stream() -> None:
@@ -180,10 +180,10 @@ async def test_cancelling_a_run_closes_the_stream() -> None:
         async with create_task_group() as group:
             group.start_soon(Agent(VLLMEngine(server.url)).run, "2 + 3?")
             with fail_after(10):
-                await server.asked.wait()
+                await server.request_received.wait()
             group.cancel_scope.cancel()
         with fail_after(10):
-            await server.left.wait()
+            await server.client_disconnected.wait()
 
 
 async def test_runs_share_the_connections_of_an_engine_that_is_held_open() -> None:
