@@ -19,7 +19,7 @@ from ..events import (
     TurnRepaired,
 )
 from ..result import RunResult
-from .sanitize import plain
+from .sanitize import sanitize
 
 _STREAMED = {
     ReasoningDelta: "dim italic",
@@ -92,7 +92,7 @@ class Display:
             self._open = None
 
     def _print(self, text: str, style: str, end: str = "\n") -> None:
-        self._console.print(Text(plain(text), style=style), end=end, soft_wrap=True)
+        self._console.print(Text(sanitize(text), style=style), end=end, soft_wrap=True)
 
 
 def cost(result: RunResult[object]) -> str:

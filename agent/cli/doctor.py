@@ -19,7 +19,7 @@ from ...tools import Chromium
 from ..engines import Sampling
 from ..engines.vllm import VLLMEngine, engine_python, has_gpu
 from . import options
-from .sanitize import plain
+from .sanitize import sanitize
 
 CHECK_S = 60.0
 """How long one examination may take."""
@@ -51,7 +51,7 @@ def doctor(
     console = Console(highlight=False)
     for finding in findings:
         mark, style = ("✓", "green") if finding.healthy else ("✗", "red")
-        told = plain(finding.text).replace("\n", "\n  ")
+        told = sanitize(finding.text).replace("\n", "\n  ")
         line = Text.assemble((f"{mark} ", style), (f"{finding.name}: ", "bold"), told)
         console.print(line, soft_wrap=True)
     needed = {finding.name for finding in findings if finding.healthy} >= {"server", "token ids"}

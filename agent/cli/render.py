@@ -1,4 +1,4 @@
-"""`ossia render`: what a conversation is to the model."""
+"""`ossia render`: shows a conversation as the model reads it."""
 
 from __future__ import annotations
 
@@ -13,40 +13,40 @@ from rich.text import Text
 from ...harmony import conversation_from_json, decode
 from ...harmony.format import places
 from ...harmony.rendering import render as render_messages
-from .sanitize import plain
+from .sanitize import sanitize
 
 
 def render(
     conversation: Annotated[
         typer.FileText,
         typer.Argument(
-            help="Messages as JSON, in openai-harmony's shape; - reads standard input.",
+            help="Messages as JSON, in the format of openai-harmony; - reads standard input.",
         ),
     ],
     *,
     prompt: Annotated[
-        bool, typer.Option("--prompt", help="Open the assistant's next message at the end.")
+        bool, typer.Option("--prompt", help="Append the start of the assistant's next message.")
     ] = False,
-    ids: Annotated[bool, typer.Option("--ids", help="Token ids, as JSON.")] = False,
+    ids: Annotated[bool, typer.Option("--ids", help="Print token ids, as JSON.")] = False,
 ) -> None:
-    """Show a conversation as harmony, every special token coloured; or as token ids.
+    """Show a conversation as harmony text with colored special tokens, or as token ids.
 
-    On a terminal `<|start|>` in somebody's text looks different from the token; `--ids` tells
-    them apart anywhere.
+    On a terminal, the color shows whether `<|start|>` is the special token or ordinary text. With
+    `--ids`, the difference is visible everywhere.
     """
     messages = conversation_from_json(conversation.read())
     tokens = render_messages(messages, next_role="assistant" if prompt else None)
     if ids:
-        print(json.dumps(tokens))  # noqa: T201 - the command's very output
+        print(json.dumps(tokens))  # noqa: T201 - the command's output
     else:
         Console(highlight=False).print(Text.assemble(*_spans(tokens)), soft_wrap=True)
 
 
 def _spans(tokens: Sequence[int]) -> Iterator[tuple[str, str]]:
-    """Text and its style: special tokens stand out, what somebody wrote is plain."""
-    since = 0
-    for at in places(tokens):
-        yield plain(decode(tokens[since:at])), ""
-        yield decode(tokens[at : at + 1]), "bold cyan"
-        since = at + 1
-    yield plain(decode(tokens[since:])), ""
+    """Yield pieces of text with their style; special tokens have a style of their own."""
+    start = 0
+    for index in places(tokens):
+        yield sanitize(decode(tokens[start:index])), ""
+        yield decode(tokens[index : index + 1]), "bold cyan"
+        start = index + 1
+    yield sanitize(decode(tokens[start:])), ""

@@ -1,4 +1,4 @@
-"""`ossia sandbox`: the image that sandboxes start from, and what nobody needs any more."""
+"""`ossia sandbox`: builds the image that sandboxes start from, and removes what is left over."""
 
 from __future__ import annotations
 
@@ -12,12 +12,15 @@ from rich.console import Console
 from ...sandbox import build_image, build_tree, prune_images
 from ...sandbox import prune as prune_abandoned
 
-app = typer.Typer(help="Make the sandboxes' image, remove what is left.", no_args_is_help=True)
+app = typer.Typer(
+    help="Build the sandbox image, and remove leftover sandboxes and images.",
+    no_args_is_help=True,
+)
 
 
 @app.callback()
 def commands() -> None:
-    """Make the sandboxes' image, remove what is left."""
+    """Build the sandbox image, and remove leftover sandboxes and images."""
 
 
 @app.command()
@@ -25,23 +28,30 @@ def build(
     *,
     recipe: Annotated[
         Literal["auto", "debian", "dockerfile"],
-        typer.Option(help="debian needs no image registry; auto takes what works here."),
+        typer.Option(
+            help="debian needs no image registry; auto chooses a recipe that works on this machine."
+        ),
     ] = "auto",
     tree: Annotated[
-        bool, typer.Option("--tree", help="Without Docker: the system that bubblewrap shows.")
+        bool,
+        typer.Option(
+            "--tree", help="Build the file system for bubblewrap sandboxes; needs no Docker."
+        ),
     ] = False,
 ) -> None:
-    """Make the image, unless it is there; its tag follows its recipe."""
+    """Build the image and print its tag. An existing image of the same recipe is reused."""
     console = Console(stderr=True, highlight=False)
-    tell = partial(console.print, style="dim", markup=False)
-    make = partial(build_tree, tell) if tree else partial(build_image, tell, recipe=recipe)
-    made = anyio.run(make)
-    Console(highlight=False).print(made, markup=False)
+    show_progress = partial(console.print, style="dim", markup=False)
+    if tree:
+        name = anyio.run(build_tree, show_progress)
+    else:
+        name = anyio.run(partial(build_image, show_progress, recipe=recipe))
+    Console(highlight=False).print(name, markup=False)
 
 
 @app.command()
 def prune() -> None:
-    """Remove what killed owners left, and images of other versions that are older than a day."""
+    """Remove what killed programs left, and other versions' images older than a day."""
     removed = anyio.run(prune_abandoned) + anyio.run(prune_images)
     console = Console(highlight=False)
     for name in removed:

@@ -91,7 +91,7 @@ async def test_the_options_reach_the_engine() -> None:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["--tool", "phyton"], "no tool 'phyton'; known: python"),
+        (["--tool", "phyton"], "no tool named 'phyton'; known: python"),
         (["--tool", "nowhere.py:f"], "nowhere.py:f': "),
         (["--model", "gpt-oss-20b"], "it serves: gpt-oss-fake"),
         (["--reasoning", "extreme"], "'extreme' is not one of"),

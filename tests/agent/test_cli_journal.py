@@ -85,7 +85,7 @@ async def test_runs_are_a_table_for_people(monkeypatch: pytest.MonkeyPatch) -> N
         await ossia("run", "the first\ntask", "--quiet")
         await ossia("run", "the second \x1b[31mtask", "--quiet")
     heading, latest, first = (await ossia("runs")).splitlines()
-    assert heading.split() == ["run", "began", "status", "steps", "seconds", "task"]
+    assert heading.split() == ["run", "started", "status", "steps", "seconds", "task"]
     assert latest.rstrip().endswith("the second ␛[31mtask")
     assert first.rstrip().endswith("the first task")
     assert len((await ossia("runs", "--number", "1")).splitlines()) == 2
