@@ -1,4 +1,4 @@
-"""Ratios of one way to another, measured side by side in one run."""
+"""Speed ratios of two implementations, measured side by side in one process."""
 
 from __future__ import annotations
 
@@ -8,59 +8,59 @@ from typing import NamedTuple
 
 
 class Case(NamedTuple):
-    """Two ways to do the same work."""
+    """Two implementations of the same work."""
 
     name: str
     reference: Callable[[], object]
     ours: Callable[[], object]
     at_least: float
-    """The ratio that is promised."""
+    """The promised ratio."""
     work: int = 1
     """Units of work in one call."""
     unit: str = "call"
 
 
-def seconds(ways: Sequence[Callable[[], object]], spend_s: float) -> list[float]:
-    """The best time of each way. They take turns, so that a busy machine hits all alike.
+def seconds(functions: Sequence[Callable[[], object]], spend_s: float) -> list[float]:
+    """Return each function's best time. They run in turn, so a busy machine affects all alike.
 
-    spend_s: wall-clock seconds to go on for; every way has five turns at least.
+    spend_s: wall-clock seconds for the measurement; each function runs at least five times.
     """
-    best = [float("inf")] * len(ways)
+    best = [float("inf")] * len(functions)
     started = time.perf_counter()
-    turn = 0
-    while turn < 5 or time.perf_counter() - started < spend_s:
-        turn += 1
-        for at, way in enumerate(ways):
-            begin = time.perf_counter()
-            way()
-            best[at] = min(best[at], time.perf_counter() - begin)
+    rounds = 0
+    while rounds < 5 or time.perf_counter() - started < spend_s:
+        rounds += 1
+        for index, function in enumerate(functions):
+            call_started = time.perf_counter()
+            function()
+            best[index] = min(best[index], time.perf_counter() - call_started)
     return best
 
 
 def show(cases: Sequence[Case], *, reference: str, spend_s: float = 3.0) -> None:
-    """Print a line for each case: both times, and reference/ours."""
-    _print_head(reference)
+    """Print a line for each case, with both times and their ratio, reference/ours."""
+    _print_header(reference)
     for case in cases:
         _print_line(case, seconds((case.reference, case.ours), spend_s))
 
 
 def show_sum(cases: Sequence[Case], *, reference: str, spend_s: float = 3.0) -> None:
-    """Print a line for all cases, which are parts of one: what their best times add up to.
+    """Print one line for cases that are parts of one task: the sums of their best times.
 
-    Where the work is long, short turns at its parts find a busy machine's quiet moments.
+    Measuring a long task in short parts finds the quiet moments of a busy machine.
     """
     times = [seconds((case.reference, case.ours), spend_s) for case in cases]
-    whole = cases[0]._replace(work=sum(case.work for case in cases))
-    _print_head(reference)
-    _print_line(whole, [sum(each) for each in zip(*times, strict=True)])
+    total = cases[0]._replace(work=sum(case.work for case in cases))
+    _print_header(reference)
+    _print_line(total, [sum(column) for column in zip(*times, strict=True)])
 
 
-def _print_head(reference: str) -> None:
+def _print_header(reference: str) -> None:
     print(f"{'work':38}{reference:>16}{'ossia':>14}{'ratio':>8}  promised")
 
 
 def _print_line(case: Case, times: Sequence[float]) -> None:
-    theirs, ours = (f"{1e6 * one / case.work:.2f} us" for one in times)
+    reference, ours = (f"{1e6 * time_s / case.work:.2f} us" for time_s in times)
     label = f"{case.name}, a {case.unit}"
     ratio = times[0] / times[1]
-    print(f"{label:38}{theirs:>16}{ours:>14}{ratio:8.1f}  >= {case.at_least:g}")
+    print(f"{label:38}{reference:>16}{ours:>14}{ratio:8.1f}  >= {case.at_least:g}")

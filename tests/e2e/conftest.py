@@ -1,4 +1,4 @@
-"""The servers of the end-to-end tests."""
+"""Servers for the end-to-end tests."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="session")
 async def random_server() -> AsyncGenerator[Server]:
-    """A vLLM server of a model with random weights; one serves the whole session."""
+    """Serve a model with random weights for the whole test session."""
     from ossia.agent import open_server
     from tests.e2e.random_gpt_oss import checkpoint
 

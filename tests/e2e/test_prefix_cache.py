@@ -1,4 +1,4 @@
-"""Twelve steps on a real server: what its prefix cache could serve, it did."""
+"""A run of twelve steps on a real server: the prefix cache serves nearly all that it can."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from ossia.harmony import Transcript
 from ossia.harmony.constrain import turn_grammar
 from ossia.tools import Toolbox
 
-# The first test of a session also starts the server.
+# The first test of a session also waits for the server to start.
 pytestmark = [pytest.mark.vllm, pytest.mark.timeout(600)]
 
 STEPS = 12
 BLOCK = 128
-"""Tokens in a block of vLLM's prefix cache on a CPU."""
+"""Tokens per block of vLLM's prefix cache on a CPU."""
 Verdict = Literal["yes", "no"]
 
 
@@ -32,28 +32,28 @@ def note(text: str, sure: bool) -> str:
     return f"Noted ({sure}): {text}. " + "Go on. " * 20
 
 
-class Steered:
-    """An engine of a model without sense: each step is held to a call, the last to the answer."""
+class GuidedEngine:
+    """An engine for a random model. Grammars force a tool call in each step, then an answer."""
 
     def __init__(self, engine: VLLMEngine) -> None:
         self._engine = engine
         self._functions = Toolbox([note]).functions
         self.turns: list[tuple[list[int], list[int]]] = []
-        """The prompt of each turn, and what was sampled after it."""
+        """The prompt and the sampled tokens of each turn."""
         self.cached: list[int] = []
 
     async def generate(self, prompt: Sequence[int], sampling: Sampling) -> AsyncGenerator[Sampled]:
-        last = len(self.turns) == STEPS - 1
+        is_last = len(self.turns) == STEPS - 1
         grammar = turn_grammar(
             functions=self._functions,
             output_schema=TypeAdapter(Verdict).json_schema(),
             reasoning_budget=8,
-            tool_choice="none" if last else "required",
+            tool_choice="none" if is_last else "required",
         )
         sampled: list[int] = []
         self.turns.append((list(prompt), sampled))
-        held = Sampling(max_tokens=400, grammar=grammar)
-        async with aclosing(self._engine.generate(prompt, held)) as pieces:
+        constrained = Sampling(max_tokens=400, grammar=grammar)
+        async with aclosing(self._engine.generate(prompt, constrained)) as pieces:
             async for piece in pieces:
                 sampled.extend(piece.tokens)
                 if piece.cached_tokens is not None:
@@ -64,37 +64,37 @@ class Steered:
 async def test_a_run_of_twelve_steps_is_served_from_the_cache(random_server: Server) -> None:
     async with httpx.AsyncClient(base_url=random_server.url, trust_env=False) as client:
         engine = VLLMEngine(random_server.url)
-        # The canary is a prompt too, and not of this run.
-        begun = await counters(client)
+        # The grammar probe also sends a prompt, which is not part of the run.
+        at_start = await cache_counters(client)
         assert await engine.obeys_grammars()
-        before = await counted(client, begun["queries"] + len(Transcript().prompt()))
-        steered = Steered(engine)
-        kind: Any = Verdict
-        result = await Agent[str](steered, tools=[note], output_type=kind).run("Do it.")
-        prompts = [prompt for prompt, _ in steered.turns]
-        after = await counted(client, before["queries"] + sum(map(len, prompts)))
+        before = await wait_for_queries(client, at_start["queries"] + len(Transcript().prompt()))
+        guided = GuidedEngine(engine)
+        output_type: Any = Verdict
+        result = await Agent[str](guided, tools=[note], output_type=output_type).run("Do it.")
+        prompts = [prompt for prompt, _ in guided.turns]
+        after = await wait_for_queries(client, before["queries"] + sum(map(len, prompts)))
     assert (result.usage.steps, result.usage.tool_calls) == (STEPS, STEPS - 1)
     assert result.output in {"yes", "no"}
     assert after["queries"] - before["queries"] == sum(map(len, prompts))
-    assert after["hits"] - before["hits"] == sum(steered.cached)
-    # The last sampled token of a step was never computed with, and whole blocks alone are kept.
-    could = [
-        (len(prompt) + len(sampled) - 1) // BLOCK * BLOCK for prompt, sampled in steered.turns[:-1]
+    assert after["hits"] - before["hits"] == sum(guided.cached)
+    # The last sampled token of a step was never an input, and only full blocks are cached.
+    cacheable = [
+        (len(prompt) + len(sampled) - 1) // BLOCK * BLOCK for prompt, sampled in guided.turns[:-1]
     ]
-    assert sum(steered.cached[1:]) >= 0.95 * sum(could)
-    assert sum(could) > 10 * BLOCK
+    assert sum(guided.cached[1:]) >= 0.95 * sum(cacheable)
+    assert sum(cacheable) > 10 * BLOCK
 
 
-async def counted(client: httpx.AsyncClient, queries: int) -> dict[str, int]:
-    """The counters once they hold so many queries; a server counts a little behind its answers."""
+async def wait_for_queries(client: httpx.AsyncClient, queries: int) -> dict[str, int]:
+    """Return the counters once they include `queries` tokens; the server updates them late."""
     with anyio.fail_after(30):
-        while (told := await counters(client))["queries"] < queries:
+        while (counters := await cache_counters(client))["queries"] < queries:
             await anyio.lowlevel.checkpoint()
-    return told
+    return counters
 
 
-async def counters(client: httpx.AsyncClient) -> dict[str, int]:
-    """The server's own count of tokens that were looked up in its cache, and found."""
+async def cache_counters(client: httpx.AsyncClient) -> dict[str, int]:
+    """Return the tokens that the server looked up in its prefix cache, and its hits."""
     text = (await client.get("/metrics")).text
     pattern = r"^vllm:prefix_cache_(queries|hits)_total\{.*\} (\S+)$"
     return {name: int(float(value)) for name, value in re.findall(pattern, text, re.MULTILINE)}

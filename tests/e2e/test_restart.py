@@ -1,4 +1,4 @@
-"""A server that is killed in the middle of a generation, and started again."""
+"""A server that is killed in the middle of a turn, and then restarted."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ pytestmark = [
     pytest.mark.timeout(900),
 ]
 
-KILLED_AFTER = 4
-"""Tokens of the first turn."""
+KILL_AFTER = 4
+"""Tokens of the first turn before the server is killed."""
 
 
 class Tape:
-    """An engine that keeps the tokens that another hands on, and kills that one's server."""
+    """An engine that records another engine's tokens, and kills its server once."""
 
     def __init__(self, engine: VLLMEngine, server: Server | None = None) -> None:
         self._engine = engine
@@ -43,12 +43,12 @@ class Tape:
         async with aclosing(self._engine.generate(prompt, sampling)) as pieces:
             async for piece in pieces:
                 sampled.extend(piece.tokens)
-                if len(sampled) >= KILLED_AFTER and not self.killed.is_set():
+                if len(sampled) >= KILL_AFTER and not self.killed.is_set():
                     self._kill()
                 yield piece
 
     def _kill(self) -> None:
-        """At once and without a word, with all that it started."""
+        """Kill the server and its child processes with SIGKILL."""
         self.killed.set()
         if self._server is not None:
             assert self._server.process is not None
@@ -56,20 +56,20 @@ class Tape:
 
 
 @dataclass
-class Told:
-    """A run as it was without trouble, and the same one whose server was killed."""
+class Comparison:
+    """Two runs of the same task: one without trouble, one whose server was killed."""
 
-    calm: Tape
-    killed: Tape
+    undisturbed: Tape
+    interrupted: Tape
     results: list[RunResult[str]]
-    events: list[str]
+    log_events: list[str]
 
 
 @pytest.fixture(scope="session")
-async def told(tiny_server: Server) -> AsyncGenerator[Told]:
-    """Both runs. The new server takes the old one's port, and serves the rest of the session."""
+async def comparison(tiny_server: Server) -> AsyncGenerator[Comparison]:
+    """Run both. The new server uses the old one's port and serves the rest of the session."""
     engine = VLLMEngine(tiny_server.url, absence_s=600)
-    calm, killed = Tape(engine), Tape(engine, tiny_server)
+    undisturbed, interrupted = Tape(engine), Tape(engine, tiny_server)
     results: list[RunResult[str]] = []
 
     async def run(tape: Tape) -> None:
@@ -77,29 +77,31 @@ async def told(tiny_server: Server) -> AsyncGenerator[Told]:
         agent = Agent(tape, tools=[PythonTool(BubblewrapSandbox)], sampling=greedy)
         results.append(await agent.run("What is 417 * 38?"))
 
-    await run(calm)
+    await run(undisturbed)
     port = int(tiny_server.url.rpartition(":")[2])
     successor = open_server(checkpoint(), port=port)
     with capture_logs() as logs:
         async with anyio.create_task_group() as group:
-            group.start_soon(run, killed)
-            await killed.killed.wait()
+            group.start_soon(run, interrupted)
+            await interrupted.killed.wait()
             assert tiny_server.process is not None
             await tiny_server.process.wait()
-            # Left at the session's end: it holds no scope of this task group.
+            # It is closed at the end of the session. It may outlive this task group, because
+            # `open_server` keeps no cancel scope open.
             await successor.__aenter__()
-    yield Told(calm, killed, results, [entry["event"] for entry in logs])
+    log_events = [entry["event"] for entry in logs]
+    yield Comparison(undisturbed, interrupted, results, log_events)
     await successor.__aexit__(None, None, None)
 
 
-async def test_a_run_outlives_its_server(told: Told) -> None:
-    before, after = told.results
-    assert "15846" in after.output
-    assert after.output == before.output
-    assert "engine_retried" in told.events, "the server was killed while it was asked"
+async def test_a_run_survives_the_restart_of_its_server(comparison: Comparison) -> None:
+    undisturbed, interrupted = comparison.results
+    assert "15846" in interrupted.output
+    assert interrupted.output == undisturbed.output
+    assert "engine_retried" in comparison.log_events, "the server was killed during a turn"
 
 
-async def test_no_token_is_lost_or_doubled(told: Told) -> None:
-    assert told.killed.turns == told.calm.turns
-    before, after = told.results
-    assert after.usage.sampled_tokens == before.usage.sampled_tokens
+async def test_no_token_is_lost_or_repeated(comparison: Comparison) -> None:
+    assert comparison.interrupted.turns == comparison.undisturbed.turns
+    undisturbed, interrupted = comparison.results
+    assert interrupted.usage.sampled_tokens == undisturbed.usage.sampled_tokens

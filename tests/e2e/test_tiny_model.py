@@ -1,4 +1,4 @@
-"""The whole way on real parts: the tiny model in vLLM, Python in a sandbox, the loop between."""
+"""Complete runs on real parts: the tiny model in vLLM, the agent loop, Python in a sandbox."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from ossia.errors import ContextLengthError, ModelNotFoundError
 from ossia.sandbox import BubblewrapSandbox, DockerSandbox, Sandbox
 from ossia.tools import PythonTool
 
-# The first test of a session also starts the server.
+# The first test of a session also waits for the server to start.
 pytestmark = [pytest.mark.vllm, pytest.mark.timeout(300)]
 
 GREEDY = Sampling(temperature=0.0)
@@ -37,11 +37,12 @@ SANDBOXES = [
 
 
 class Tape:
-    """An engine that hands another's tokens on, and keeps prompts and samples of each turn."""
+    """An engine that forwards another engine's tokens and records each turn."""
 
     def __init__(self, engine: VLLMEngine) -> None:
         self._engine = engine
         self.turns: list[tuple[list[int], list[int]]] = []
+        """The prompt and the sampled tokens of each turn."""
 
     async def generate(self, prompt: Sequence[int], sampling: Sampling) -> AsyncGenerator[Sampled]:
         sampled: list[int] = []
@@ -52,7 +53,7 @@ class Tape:
                 yield piece
 
 
-async def events_of(agent: Agent[str], task: str) -> list[Event]:
+async def collect_events(agent: Agent[str], task: str) -> list[Event]:
     async with aclosing(agent.stream(task)) as events:
         return [event async for event in events]
 
@@ -65,48 +66,48 @@ def result_of(events: Sequence[Event]) -> RunResult[str]:
 
 @pytest.mark.parametrize("sandbox", SANDBOXES)
 @pytest.mark.parametrize(("task", "product"), [("417 * 38", "15846"), ("7391 * 46", "339986")])
-async def test_python_in_the_sandbox_multiplies_what_the_model_was_asked(
+async def test_python_in_the_sandbox_multiplies_the_numbers_of_the_task(
     tiny_server: Server,
     sandbox: Callable[[], AbstractAsyncContextManager[Sandbox]],
     task: str,
     product: str,
 ) -> None:
     agent = Agent(VLLMEngine(tiny_server.url), tools=[PythonTool(sandbox)], sampling=GREEDY)
-    events = await events_of(agent, f"What is {task}?")
+    events = await collect_events(agent, f"What is {task}?")
     assert [event.recipient for event in events if isinstance(event, ToolCallStarted)] == ["python"]
-    (answered,) = (event for event in events if isinstance(event, ToolCallFinished))
-    assert (answered.text.strip(), answered.failed) == (product, False)
+    (finished,) = (event for event in events if isinstance(event, ToolCallFinished))
+    assert (finished.text.strip(), finished.failed) == (product, False)
     assert product in result_of(events).output
 
 
-async def test_a_function_of_the_user_is_called_with_what_the_model_read(
+async def test_a_user_function_is_called_with_an_argument_from_the_task(
     tiny_server: Server,
 ) -> None:
-    asked: list[str] = []
+    cities: list[str] = []
 
     def get_weather(city: str) -> dict[str, object]:
         """Get the weather."""
-        asked.append(city)
+        cities.append(city)
         return {"temperature": 21, "sky": "clear"}
 
     agent = Agent(VLLMEngine(tiny_server.url), tools=[get_weather], sampling=GREEDY)
     result = await agent.run("What is the weather in Paris?")
-    assert asked == ["Paris"]
+    assert cities == ["Paris"]
     assert result.output == "It is 21 degrees and clear in Paris."
 
 
-async def test_the_prompt_of_a_step_is_the_last_one_and_what_was_sampled(
+async def test_each_prompt_starts_with_the_last_prompt_and_its_sampled_tokens(
     tiny_server: Server,
 ) -> None:
-    """And vLLM's own counters agree: what could be cached was."""
+    """vLLM's counters agree: every block that could be cached was cached."""
     async with httpx.AsyncClient(base_url=tiny_server.url, trust_env=False) as client:
         engine = VLLMEngine(tiny_server.url)
-        # The canary is a prompt too, and not of this run.
+        # The grammar probe also sends a prompt; send it before the counters are read.
         assert await engine.obeys_grammars()
         before = await cache_counters(client)
         tape = Tape(engine)
         agent = Agent(tape, tools=[PythonTool(BubblewrapSandbox)], sampling=GREEDY)
-        events = await events_of(agent, "Compute 12 * 34 and 56 * 78.")
+        events = await collect_events(agent, "Compute 12 * 34 and 56 * 78.")
         after = await cache_counters(client)
     prompts = [prompt for prompt, _ in tape.turns]
     assert len(prompts) == 3
@@ -118,22 +119,25 @@ async def test_the_prompt_of_a_step_is_the_last_one_and_what_was_sampled(
     cached = [usage.cached_tokens or 0 for usage in usages]
     assert after["hits"] - before["hits"] == sum(cached)
     for (prompt, sampled), hit in zip(tape.turns, cached[1:], strict=False):
-        # Whole blocks alone are cached, and the last sampled token was never computed with.
+        # Only full blocks are cached, and the last sampled token was never an input.
         computed = len(prompt) + len(sampled) - 1
         assert computed - hit < BLOCK
 
 
 BLOCK = 128
-"""Tokens in a block of vLLM's prefix cache on a CPU."""
+"""Tokens per block of vLLM's prefix cache on a CPU."""
 
 
 async def cache_counters(client: httpx.AsyncClient) -> dict[str, int]:
+    """Return the tokens that the server looked up in its prefix cache, and its hits."""
     text = (await client.get("/metrics")).text
     pattern = r"^vllm:prefix_cache_(queries|hits)_total\{.*\} (\S+)$"
     return {name: int(float(value)) for name, value in re.findall(pattern, text, re.MULTILINE)}
 
 
-async def test_a_wrong_model_and_a_prompt_too_long_are_told_apart(tiny_server: Server) -> None:
+async def test_an_unknown_model_and_a_long_prompt_raise_different_errors(
+    tiny_server: Server,
+) -> None:
     with pytest.raises(ModelNotFoundError, match=tiny_server.model):
         await Agent(VLLMEngine(tiny_server.url, model="gpt-oss-20b")).run("Hi")
     with pytest.raises(ContextLengthError) as raised:
