@@ -36,7 +36,9 @@ Temperature = Annotated[
 ]
 Seed = Annotated[int | None, typer.Option(help="Sampling seed, for repeatable runs.")]
 MaxSteps = Annotated[int | None, typer.Option(min=1, help="Maximum number of steps in a run.")]
-MaxSeconds = Annotated[float | None, typer.Option(min=0.0, help="Maximum duration of a run.")]
+MaxSeconds = Annotated[
+    float | None, typer.Option(min=0.0, help="Maximum duration of a run, in seconds.")
+]
 ApiKey = Annotated[
     str | None,
     typer.Option(envvar="OSSIA_API_KEY", show_envvar=True, help="API key for the server."),

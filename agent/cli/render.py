@@ -31,8 +31,8 @@ def render(
 ) -> None:
     """Show a conversation as harmony text with colored special tokens, or as token ids.
 
-    On a terminal, the color shows whether `<|start|>` is the special token or ordinary text. With
-    `--ids`, the difference is visible everywhere.
+    On a terminal, the color shows whether `<|start|>` is the special token or ordinary text.
+    `--ids` shows the difference everywhere.
     """
     messages = conversation_from_json(conversation.read())
     tokens = render_messages(messages, next_role="assistant" if prompt else None)

@@ -15,10 +15,10 @@ from types import MappingProxyType
 
 import anyio
 import httpx
-import structlog
 from anyio.abc import Process
 
 from ....errors import EngineUnavailableError, ServerStartError
+from ....sandbox import get_logger
 from .crash_log import find_crash_cause
 from .launch import (
     engine_python,
@@ -28,7 +28,7 @@ from .launch import (
     server_environment,
 )
 
-log = structlog.get_logger()
+log = get_logger("ossia.agent.engines")
 
 POLL_S = 0.2
 STOP_S = 15.0
