@@ -23,7 +23,7 @@ MakePython = Callable[[str], Path]
 
 @pytest.fixture
 def fake_python(tmp_path: Path) -> MakePython:
-    """Return a function that makes an interpreter which runs `body`, given `port`, not vLLM."""
+    """Return a function that creates a fake interpreter, which runs `body` with a `port`."""
 
     def make(body: str) -> Path:
         script = tmp_path / "python"
