@@ -11,71 +11,119 @@ from typing import Any
 import anyio
 
 from .config import AgentConfig, OutputT
-from .events import Event
 from .result import RunResult
-from .run import Chat, Outcome, Task, begun, forked, outcomes, result_of, resumed, told
+from .run import (
+    Chat,
+    Outcome,
+    RunStream,
+    Task,
+    fork_run,
+    resume_run,
+    run_tasks,
+    start_run,
+    stream_events,
+)
 
 
 @dataclass(frozen=True)
 class Agent(AgentConfig[OutputT]):
-    """A model, its instructions and its tools. It is immutable, and serves many runs at once.
+    """A model, its instructions and its tools. It is immutable and serves many runs at once.
 
     agent = Agent(VLLMEngine("http://127.0.0.1:8000"), tools=[PythonTool()])
     result = agent.run_sync("What is 417 * 38?")
     print(result.output)
     """
 
-    async def run(self, task: Task, *, deps: object = None) -> RunResult[OutputT]:
-        """Work on a task until it is answered.
+    async def run(
+        self,
+        task: Task,
+        *,
+        deps: object = None,
+        run_id: str | None = None,
+        metadata: Mapping[str, Any] | None = None,
+    ) -> RunResult[OutputT]:
+        """Work on a task until it has an output.
 
-        deps: handed to the tools as `RunContext.deps`.
+        deps: passed to the tools as `RunContext.deps`.
+        run_id: an id of your own. If the journal already has a run of that id, it continues, so a
+            program that is killed and started again does not work twice.
+        metadata: stored in the journal with the run.
 
-        Raises EngineError, LimitExceeded, OutputError, TurnError, or JournalError.
+        Raises EngineError, SandboxError, LimitExceeded, OutputError, TurnError, GuardrailTripped,
+        JournalError (also if the run of that id has another task), and whatever an output function
+        raises. `RunFacts.of(error)` returns the messages and the usage of the run that it ended.
         """
-        return await result_of(self.stream(task, deps=deps))
+        async with start_run(self, task, deps=deps, run_id=run_id, metadata=metadata) as run:
+            return await run.execute()
 
-    def run_sync(self, task: Task, *, deps: object = None) -> RunResult[OutputT]:
-        """`run` for programs without an event loop."""
-        return anyio.run(partial(self.run, task, deps=deps))
+    def run_sync(
+        self,
+        task: Task,
+        *,
+        deps: object = None,
+        run_id: str | None = None,
+        metadata: Mapping[str, Any] | None = None,
+    ) -> RunResult[OutputT]:
+        """`run` for programs without an event loop. Raises RuntimeError inside one."""
+        if _is_in_event_loop():
+            raise RuntimeError(
+                "Agent.run_sync does not work inside a running event loop; write "
+                "`await agent.run(...)` instead (also in a notebook)"
+            )
+        return anyio.run(partial(self.run, task, deps=deps, run_id=run_id, metadata=metadata))
 
-    def stream(
-        self, task: Task, *, deps: object = None, about: Mapping[str, Any] | None = None
-    ) -> AsyncGenerator[Event]:
-        """`run`, told event by event as it happens; the last event is RunFinished.
+    @asynccontextmanager
+    async def stream(
+        self,
+        task: Task,
+        *,
+        deps: object = None,
+        run_id: str | None = None,
+        metadata: Mapping[str, Any] | None = None,
+    ) -> AsyncGenerator[RunStream[OutputT]]:
+        """`run`, event by event as it happens. Leaving the block ends the run.
 
-        about: kept in the journal, for whoever resumes the run.
-
-        Leaving the loop early ends the run. Wrap the generator in `contextlib.aclosing` to have
-        its sandboxes and connections gone at that very moment.
+        async with agent.stream("What is 417 * 38?") as run:
+            async for event in run:
+                print(event.kind)
+        print(run.result.output)
         """
-        return told(begun(self, task, deps=deps, about=about))
+        opened = start_run(self, task, deps=deps, run_id=run_id, metadata=metadata)
+        async with opened as run, stream_events(run) as stream:
+            yield stream
 
     async def resume(self, run_id: str, *, deps: object = None) -> RunResult[OutputT]:
-        """Go on with a run of the journal, where it was killed, cancelled or failed.
+        """Continue a run of the journal where it was killed, cancelled or failed.
 
-        A call that was answered is not made again. One that was under way is, if its tool is
-        `idempotent`; otherwise the model is told that it was interrupted. A run that was answered
-        gives its result again.
+        A call that has its result is not made again. One that was running is repeated if its tool
+        is `idempotent`; otherwise the model reads that it was interrupted. A run that has its
+        output returns it again.
 
-        Raises JournalError if the run is not there, was begun by another agent, or is taken over
-        by another process meanwhile; and what `run` raises.
+        Raises JournalError if the run is not there, was started by a different agent, or is
+        continued by another process meanwhile; and what `run` raises.
         """
-        return await result_of(self.stream_resumed(run_id, deps=deps))
+        async with resume_run(self, run_id, deps=deps) as run:
+            return await run.execute()
 
-    def stream_resumed(self, run_id: str, *, deps: object = None) -> AsyncGenerator[Event]:
-        """`resume`, told event by event from where the run stopped."""
-        return told(resumed(self, run_id, deps=deps))
+    @asynccontextmanager
+    async def stream_resumed(
+        self, run_id: str, *, deps: object = None
+    ) -> AsyncGenerator[RunStream[OutputT]]:
+        """`resume`, event by event from where the run stopped; see `stream`."""
+        async with resume_run(self, run_id, deps=deps) as run, stream_events(run) as stream:
+            yield stream
 
     async def fork(
         self, run_id: str, *, step: int | None = None, deps: object = None
     ) -> RunResult[OutputT]:
-        """Begin a new run with the first steps of another one, and go on from there.
+        """Start a new run with the first steps of another, and continue from there.
 
-        This agent may have another engine, other tools, other limits than the one of that run.
+        This agent may have another engine, other tools and other limits than that run's.
 
-        step: the last turn of the model that is kept, its call and answer included; None keeps all.
+        step: the last step that is kept, including its tool call and result; None keeps all.
         """
-        return await result_of(told(forked(self, run_id, step=step, deps=deps)))
+        async with fork_run(self, run_id, step=step, deps=deps) as run:
+            return await run.execute()
 
     @asynccontextmanager
     async def chat(
@@ -83,9 +131,12 @@ class Agent(AgentConfig[OutputT]):
     ) -> AsyncGenerator[Chat[OutputT]]:
         """A conversation over one transcript, for as long as the block lasts.
 
-        resume: the `run_id` of a chat in the journal, to go on with.
+        resume: the `run_id` of a chat in the journal to continue.
         """
-        opened = begun(self, (), deps=deps) if resume is None else resumed(self, resume, deps=deps)
+        if resume is None:
+            opened = start_run(self, (), deps=deps)
+        else:
+            opened = resume_run(self, resume, deps=deps)
         async with opened as run:
             yield Chat(run)
 
@@ -97,17 +148,26 @@ class Agent(AgentConfig[OutputT]):
         ordered: bool = False,
         deps: object = None,
     ) -> AbstractAsyncContextManager[AsyncIterator[Outcome[OutputT]]]:
-        """Work on many tasks at once; whatever a run ends with is its own outcome.
+        """Work on many tasks at once; a run that fails does not affect the others.
 
         async with agent.run_many(tasks, concurrency=200) as outcomes:
             async for outcome in outcomes:
                 print(outcome.index, outcome.error or outcome.output)
 
-        tasks: taken one by one as there is room, so they may be as many as you like.
-        concurrency: how many runs go on at once. No further one begins while nobody takes the
+        tasks: taken one by one when there is room, so there can be any number of them.
+        concurrency: how many runs are active at once. No further run starts while nobody takes the
             outcomes.
-        ordered: give the outcomes in the order of the tasks, not as they finish.
+        ordered: return the outcomes in the order of the tasks, not as they finish.
 
-        Leaving the block ends the runs that still go on.
+        Leaving the block ends the runs that are still active. SystemExit and KeyboardInterrupt in a
+        tool end all runs and reach the caller.
         """
-        return outcomes(self, tasks, concurrency=concurrency, ordered=ordered, deps=deps)
+        return run_tasks(self, tasks, concurrency=concurrency, ordered=ordered, deps=deps)
+
+
+def _is_in_event_loop() -> bool:
+    try:
+        anyio.get_current_task()
+    except RuntimeError:
+        return False
+    return True

@@ -1,4 +1,4 @@
-"""What an agent is, apart from how it is run."""
+"""The settings of an agent, apart from the ways to run it."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from ..harmony import ReasoningEffort
 from ..tools import Tool, Toolbox
 from .context import READ_TOOL_RESULT_TOOL, ContextPolicy, TrimContext
 from .engines import Engine, Sampling
+from .hooks import Hook
 from .journal import Journal
 from .limits import Limits
 from .output import OutputFormat, OutputSpec
@@ -22,39 +23,40 @@ OutputT = TypeVar("OutputT", default=str)
 
 @dataclass(frozen=True)
 class AgentConfig(Generic[OutputT]):
-    """The fields of an `Agent`: immutable, and shared by all its runs."""
+    """The fields of an `Agent`: immutable, and shared by all of its runs."""
 
     engine: Engine
     instructions: str | None = field(default=None, kw_only=True)
-    """What the model is to be and do; the developer message."""
+    """Who the model is and what it should do; the developer message."""
     tools: Sequence[Tool | Callable[..., Any]] = field(default=(), kw_only=True)
-    """What it may call. A plain function is offered as by `@tool`."""
+    """What the model can call. A plain function is a tool as if it had `@tool`."""
     output_type: OutputSpec[OutputT] = field(default=str, kw_only=True)  # type: ignore[assignment]
-    """What the answer is to be: `str`, any type that pydantic knows, asked for as JSON, or a
-    function that makes the output of arguments the model fills in. A list lets the model choose."""
+    """The type of the output: `str`, any type that pydantic knows (requested as JSON), or a function
+    that makes the output from its arguments. With a list, the model chooses."""
     reasoning: ReasoningEffort = field(default="medium", kw_only=True)
     reasoning_budget: int | None = field(default=None, kw_only=True)
-    """Tokens of reasoning in a turn. Where no grammar holds it to that, the next header is written
-    for the model."""
+    """Maximum number of reasoning tokens in a turn. Without a grammar, ossia ends the reasoning and
+    writes the next header for the model."""
     grammar: bool = field(default=True, kw_only=True)
-    """Hold every turn to its grammar: a malformed one cannot be sampled then."""
+    """Constrain every turn with a grammar, so that a malformed turn cannot be sampled."""
     limits: Limits = field(default=Limits(), kw_only=True)
     sampling: Sampling = field(default=Sampling(), kw_only=True)
+    hooks: Sequence[Hook] = field(default=(), kw_only=True)
+    """Code of yours that sees, changes or stops what happens in a run, in this order."""
     output_retries: int = field(default=2, kw_only=True)
-    """How often an answer of the wrong type goes back to the model."""
+    """How often the model may correct an answer that does not match the output type."""
     turn_retries: int = field(default=2, kw_only=True)
-    """How many turns that led nowhere are sampled again."""
+    """How often in a row an unusable turn is sampled again."""
     context: ContextPolicy | None = field(default=TrimContext(), kw_only=True)
-    """What the model is shown when the run outgrows its window; None: the engine says that it does
-    not fit."""
+    """What the model is shown when the run outgrows its window; None raises ContextLengthError."""
     journal: Journal | None = field(default=None, kw_only=True)
-    """Where runs are written down as they go: `SQLiteJournal()`, and they survive their process."""
+    """Where runs are recorded while they run. With `SQLiteJournal()` they survive their process."""
     today: date | None = field(default=None, kw_only=True)
-    """The date that the model is told; None is today's."""
+    """The date that the model is told; None is today."""
     output_format: OutputFormat[OutputT] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        # Read once: what cannot be offered to a model is told here, and costs a run nothing.
+        # Validate tools and output type once, when the agent is built.
         object.__setattr__(self, "tools", Toolbox(self.tools).tools)
         if self.context is not None:
             Toolbox((*self.tools, READ_TOOL_RESULT_TOOL))

@@ -1,8 +1,8 @@
 """What happens in a run, as typed events in the order it happens.
 
-Each event is a frozen pydantic model with a `kind` of its own, so that a log of them reads back by
-`TypeAdapter(Event)`. Reasoning is a kind of its own: no other event holds any of it, but for
-`RunFinished`, whose result is the whole run.
+Each event is a frozen pydantic model with its own `kind`, so a log of events reads back with
+`TypeAdapter(Event)`. Only `ReasoningDelta` carries reasoning, apart from `RunFinished`, whose
+result has the whole run.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from .usage import Usage
 
 
 class EventPosition(TypedDict):
-    """Where in a run an event belongs."""
+    """The place of an event in its run."""
 
     run_id: str
     step: int
@@ -28,13 +28,21 @@ class _Event(BaseModel):
 
     run_id: str
     step: int
-    """Which turn of the model; from 1."""
+    """The number of the step, from 1; 0 before the first."""
     at_s: float
-    """Seconds since the run began."""
+    """Seconds since the run started."""
+
+
+class RunStarted(_Event):
+    """The run starts or continues; always the first event."""
+
+    kind: Literal["run_started"] = "run_started"
+    is_resumed: bool = False
+    """Whether the run continues from its journal."""
 
 
 class StepStarted(_Event):
-    """The engine is about to be asked for a turn."""
+    """The engine is about to sample a turn."""
 
     kind: Literal["step_started"] = "step_started"
     prompt_tokens: int
@@ -48,31 +56,45 @@ class ReasoningDelta(_Event):
 
 
 class PreambleDelta(_Event):
-    """A piece of what the model says to the user before it acts."""
+    """A piece of what the model tells the user before it calls a tool."""
 
     kind: Literal["preamble_delta"] = "preamble_delta"
     text: str
 
 
 class ToolCallStarted(_Event):
-    """The model has begun to write a call."""
+    """The model has started to write a tool call."""
 
     kind: Literal["tool_call_started"] = "tool_call_started"
+    call_id: str
+    """Unique in a journal: `<run_id>-<step>`. The other events about this call have the same."""
     recipient: str
-    """Whom it calls, such as `functions.get_weather` or `python`."""
+    """The tool, such as `functions.get_weather` or `python`."""
 
 
 class ToolCallArgumentsDelta(_Event):
-    """A piece of a call's arguments: JSON, or the code for `python`."""
+    """A piece of a tool call's arguments: JSON, or source code for `python`."""
 
     kind: Literal["tool_call_arguments_delta"] = "tool_call_arguments_delta"
+    call_id: str
     text: str
 
 
+class ToolCallReady(_Event):
+    """A tool call is complete, and its tool runs next."""
+
+    kind: Literal["tool_call_ready"] = "tool_call_ready"
+    call_id: str
+    recipient: str
+    arguments: str
+    """JSON, or source code for `python`."""
+
+
 class ToolCallFinished(_Event):
-    """A tool has answered."""
+    """A tool call has its result."""
 
     kind: Literal["tool_call_finished"] = "tool_call_finished"
+    call_id: str
     recipient: str
     text: str
     """What the model reads."""
@@ -88,22 +110,22 @@ class AnswerDelta(_Event):
 
 
 class AnswerPartial(_Event):
-    """The answer so far as a value, where the output is typed: told when it has grown."""
+    """The answer so far as a value, if the output has a type; sent whenever it has grown."""
 
     kind: Literal["answer_partial"] = "answer_partial"
     value: Any
-    """What has come, of the asked types; dicts of the fields that have come stand for models."""
+    """Values of the output type; models are dicts of the fields that are there so far."""
 
 
 class AnswerRejected(_Event):
-    """The answer was not of the asked type; the model is told why and tries again."""
+    """The answer does not match the output type; the model reads why and tries again."""
 
     kind: Literal["answer_rejected"] = "answer_rejected"
     reason: str
 
 
 class TurnRepaired(_Event):
-    """The parser has mended what the model wrote."""
+    """The parser repaired something that the model wrote."""
 
     kind: Literal["turn_repaired"] = "turn_repaired"
     repair: str
@@ -111,23 +133,24 @@ class TurnRepaired(_Event):
 
 
 class TurnDiscarded(_Event):
-    """A turn led to neither a call nor an answer, and is sampled again."""
+    """A turn had neither a tool call nor an answer, and is sampled again."""
 
     kind: Literal["turn_discarded"] = "turn_discarded"
     reason: str
 
 
 class PromptTrimmed(_Event):
-    """The run has outgrown the model's window: some of it is no longer shown to the model."""
+    """The run has outgrown the model's window, so the model is no longer shown all of it."""
 
     kind: Literal["prompt_trimmed"] = "prompt_trimmed"
     before: int
-    """Tokens of the prompt."""
+    """Tokens of the prompt before trimming."""
     after: int
+    """Tokens of the prompt after trimming."""
 
 
 class LimitReached(_Event):
-    """A limit was reached; the model is asked for an answer of what it knows."""
+    """The run reached a limit; the model is asked to answer with what it knows."""
 
     kind: Literal["limit_reached"] = "limit_reached"
     limit: str
@@ -136,26 +159,28 @@ class LimitReached(_Event):
 
 
 class StepFinished(_Event):
-    """A turn and its call, if it made one, are done."""
+    """A turn and its tool call, if it has one, are done."""
 
     kind: Literal["step_finished"] = "step_finished"
     usage: Usage
-    """Of this step alone."""
+    """The usage of this step alone."""
 
 
 class RunFinished(_Event):
-    """The run is done; always the last event."""
+    """The run has its output; always the last event of a run that succeeds."""
 
     kind: Literal["run_finished"] = "run_finished"
     result: RunResult[Any]
 
 
 Event = Annotated[
-    StepStarted
+    RunStarted
+    | StepStarted
     | ReasoningDelta
     | PreambleDelta
     | ToolCallStarted
     | ToolCallArgumentsDelta
+    | ToolCallReady
     | ToolCallFinished
     | AnswerDelta
     | AnswerPartial
@@ -168,4 +193,7 @@ Event = Annotated[
     | RunFinished,
     Field(discriminator="kind"),
 ]
-"""Whatever happens in a run."""
+"""Anything that happens in a run."""
+
+DELTAS = (ReasoningDelta, PreambleDelta, ToolCallArgumentsDelta, AnswerDelta, AnswerPartial)
+"""The events that arrive while text is written; all others mark a point in the run."""

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import logging
 import sys
-from contextlib import aclosing
 from dataclasses import dataclass, field
 
 import anyio
@@ -50,7 +49,7 @@ async def ask(url: str, task: str = "What is the weather in Paris?") -> None:
     """Put a task to the model at `url`, and print what happens as it happens."""
     async with VLLMEngine(url) as engine:
         agent = Agent(engine, instructions="Answer in one sentence.", tools=[get_weather])
-        async with aclosing(agent.stream(task, deps=Station())) as events:
+        async with agent.stream(task, deps=Station()) as events:
             async for event in events:
                 match event:
                     case ReasoningDelta(text=text) | AnswerDelta(text=text):

@@ -1,9 +1,9 @@
-"""What the command line says of an agent; kept with its runs, so that they can be resumed."""
+"""The agent that a command line describes; stored with its runs, so that they can be resumed."""
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from inspect import Parameter
 from pathlib import Path
@@ -14,6 +14,7 @@ from pydantic import AfterValidator, BaseModel
 from ..agent import Agent
 from ..engines import Sampling
 from ..engines.vllm import VLLMEngine
+from ..hooks import Hook
 from ..journal import Journal
 from ..limits import Limits
 from . import options
@@ -22,18 +23,18 @@ from .tool_loader import load_tool
 
 
 def _portable_tool(name: str) -> str:
-    """A tool by a name that means the same in every folder."""
+    """Return a tool's name with an absolute path, so that it means the same in every folder."""
     file, colon, function = name.partition(".py:")
     return f"{Path(file).resolve()}{colon}{function}" if colon else name
 
 
 def _portable_model(name: str) -> str:
-    """A model likewise."""
+    """Return a model's name, or its folder's absolute path."""
     return str(Path(name).resolve()) if Path(name).is_dir() else name
 
 
-class Setup(BaseModel, frozen=True):
-    """An agent in words. It holds no key: that is asked for anew."""
+class AgentOptions(BaseModel, frozen=True):
+    """The options of an agent. API keys are not stored, so they have to be given again."""
 
     engine: str = options.DEFAULT_URL
     model: str | None = None
@@ -48,8 +49,10 @@ class Setup(BaseModel, frozen=True):
     max_seconds: float | None = None
 
     @asynccontextmanager
-    async def open(self, journal: Journal, *, api_key: str | None) -> AsyncGenerator[Agent]:
-        """The agent, with its engine, and its server if one is to be started."""
+    async def open(
+        self, journal: Journal, *, api_key: str | None, hooks: Sequence[Hook] = ()
+    ) -> AsyncGenerator[Agent]:
+        """Open the agent with its engine, and with a server if one is to be started."""
         tools = [load_tool(name) for name in self.tools]
         async with AsyncExitStack() as stack:
             url, model = self.engine, self.model
@@ -64,6 +67,7 @@ class Setup(BaseModel, frozen=True):
                 reasoning=self.reasoning,
                 sampling=Sampling(temperature=self.temperature, seed=self.seed),
                 limits=Limits(steps=self.max_steps, seconds=self.max_seconds),
+                hooks=hooks,
                 journal=journal,
             )
 
@@ -80,27 +84,29 @@ OPTIONS: dict[str, Any] = {
     "max_steps": options.MaxSteps,
     "max_seconds": options.MaxSeconds,
 }
-"""How each field of a Setup is said on the command line."""
+"""The command line option for each field of AgentOptions."""
 
 
-def takes_setup(*left_out: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Give a command an option for each field of `Setup`; it is called with the `setup` they make.
+def with_agent_options(*excluded: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Give a command an option for each field of AgentOptions.
 
-    left_out: fields that the command has no option for.
+    The command is called with the `agent_options` that they make.
+
+    excluded: fields without an option.
     """
-    names = [name for name in OPTIONS if name not in left_out]
+    names = [name for name in OPTIONS if name not in excluded]
 
     def decorate(command: Callable[..., None]) -> Callable[..., None]:
-        def call(**given: Any) -> None:
-            said = {name: given.pop(name) for name in names}
-            told = {name: value for name, value in said.items() if value is not None}
-            command(setup=Setup.model_validate(told), **given)
+        def call(**arguments: Any) -> None:
+            given = {name: arguments.pop(name) for name in names}
+            values = {name: value for name, value in given.items() if value is not None}
+            command(agent_options=AgentOptions.model_validate(values), **arguments)
 
         signature = inspect.signature(command, eval_str=True)
-        own = [one for one in signature.parameters.values() if one.name != "setup"]
-        arguments = [one for one in own if one.kind is not Parameter.KEYWORD_ONLY]
-        switches = [one for one in own if one.kind is Parameter.KEYWORD_ONLY]
-        parameters = [*arguments, *map(_parameter, names), *switches]
+        own = [param for param in signature.parameters.values() if param.name != "agent_options"]
+        positional = [param for param in own if param.kind is not Parameter.KEYWORD_ONLY]
+        keyword_only = [param for param in own if param.kind is Parameter.KEYWORD_ONLY]
+        parameters = [*positional, *map(_parameter, names), *keyword_only]
         call.__name__, call.__doc__ = command.__name__, command.__doc__
         # Typer reads a command's options from its signature.
         call.__dict__["__signature__"] = signature.replace(parameters=parameters)
@@ -110,7 +116,7 @@ def takes_setup(*left_out: str) -> Callable[[Callable[..., None]], Callable[...,
 
 
 def _parameter(name: str) -> Parameter:
-    default = Setup.model_fields[name].default
+    default = AgentOptions.model_fields[name].default
     return Parameter(
         name,
         Parameter.KEYWORD_ONLY,

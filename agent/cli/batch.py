@@ -1,4 +1,4 @@
-"""`ossia batch`: many tasks at once, a line of JSON for each."""
+"""`ossia batch`: many tasks at once, with a line of JSON for each."""
 
 from __future__ import annotations
 
@@ -13,53 +13,60 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from typer import BadParameter
 
+from ...errors import RunFacts
 from ..journal import SQLiteJournal
 from ..run import Outcome
 from . import options
-from .agent_options import Setup, takes_setup
+from .agent_options import AgentOptions, with_agent_options
 
 
-@takes_setup("seed")
+@with_agent_options("seed")
 def batch(
     tasks: Annotated[
         typer.FileText,
-        typer.Argument(help="A task a line; - reads standard input. A line may be a JSON string."),
+        typer.Argument(
+            help="One task per line; - reads standard input. A line may be a JSON string."
+        ),
     ],
     results: Annotated[
-        Path, typer.Argument(help="Gets a line of JSON for each task, as they finish.")
+        Path, typer.Argument(help="The file that gets one line of JSON per finished task.")
     ],
     *,
-    setup: Setup,
-    concurrency: Annotated[int, typer.Option("--concurrency", "-c", min=1)] = 16,
+    agent_options: AgentOptions,
+    concurrency: Annotated[
+        int, typer.Option("--concurrency", "-c", min=1, help="Number of tasks at once.")
+    ] = 16,
     api_key: options.ApiKey = None,
     journal: options.JournalFile = None,
 ) -> None:
-    """Work on many tasks at once. Called again, it does those that have no answer yet."""
-    asked = list(_tasks(tasks.read()))
-    answered = _answered(results, asked)
-    open_tasks = [index for index in range(len(asked)) if index not in answered]
+    """Work on many tasks at once. If it is run again, it does the tasks without a result."""
+    all_tasks = list(_read_tasks(tasks.read()))
+    finished = _finished_tasks(results, all_tasks)
+    open_tasks = [index for index in range(len(all_tasks)) if index not in finished]
 
-    async def work() -> int:
+    async def main() -> int:
         failed = 0
         with _progress() as progress, results.open("a", encoding="utf-8") as out:
-            bar = progress.add_task("", total=len(asked), completed=len(answered), failed="")
+            bar = progress.add_task("", total=len(all_tasks), completed=len(finished), failed="")
             async with (
-                setup.open(SQLiteJournal(journal), api_key=api_key) as agent,
-                agent.run_many([asked[i] for i in open_tasks], concurrency=concurrency) as outcomes,
+                agent_options.open(SQLiteJournal(journal), api_key=api_key) as agent,
+                agent.run_many(
+                    [all_tasks[index] for index in open_tasks], concurrency=concurrency
+                ) as outcomes,
             ):
                 async for outcome in outcomes:
-                    line = _line(open_tasks[outcome.index], outcome)
+                    line = _result_line(open_tasks[outcome.index], outcome)
                     print(json.dumps(line, ensure_ascii=False), file=out, flush=True)
                     failed += outcome.error is not None
                     progress.update(bar, advance=1, failed=f"{failed} failed" if failed else "")
         return failed
 
-    if anyio.run(work):
+    if anyio.run(main):
         raise typer.Exit(1)
 
 
-def _tasks(text: str) -> Iterator[str]:
-    """The tasks of a file; lines without any are passed over."""
+def _read_tasks(text: str) -> Iterator[str]:
+    """Yield the tasks of a file; empty lines are skipped."""
     for number, line in enumerate(text.splitlines(), start=1):
         if not line.startswith('"'):
             if line.strip():
@@ -68,37 +75,41 @@ def _tasks(text: str) -> Iterator[str]:
         try:
             yield str(json.loads(line))
         except ValueError as error:
-            raise BadParameter(f"line {number} is no JSON string: {error}") from error
+            raise BadParameter(f"line {number} is not a JSON string: {error}") from error
 
 
-def _answered(results: Path, asked: list[str]) -> set[int]:
-    """Which tasks an earlier call has answered. Raises BadParameter if it was about other tasks."""
-    answered: set[int] = set()
+def _finished_tasks(results: Path, tasks: list[str]) -> set[int]:
+    """Return the indices of the tasks that an earlier call has finished.
+
+    Raises BadParameter if the file has results of other tasks.
+    """
+    finished: set[int] = set()
     if not results.exists():
-        return answered
+        return finished
     for number, line in enumerate(results.read_text(encoding="utf-8").splitlines(), start=1):
         try:
-            found: dict[str, Any] = json.loads(line)
-            index = int(found["index"])
-            same = asked[index] == found["task"]
+            result: dict[str, Any] = json.loads(line)
+            index = int(result["index"])
+            is_same = tasks[index] == result["task"]
         except (ValueError, TypeError, LookupError):
-            same, found, index = False, {}, -1
-        if not same:
+            is_same, result, index = False, {}, -1
+        if not is_same:
             raise BadParameter(
-                f"line {number} of {results} is no result of these tasks; name another file for "
+                f"line {number} of {results} is not a result of these tasks; name another file for "
                 "the results, or remove this one"
             )
-        if found.get("error") is None:
-            answered.add(index)
-    return answered
+        if result.get("error") is None:
+            finished.add(index)
+    return finished
 
 
-def _line(index: int, outcome: Outcome[str]) -> dict[str, Any]:
-    """What the results say of a task."""
+def _result_line(index: int, outcome: Outcome[str]) -> dict[str, Any]:
+    """Return the JSON of a task's result."""
     line: dict[str, Any] = {"index": index, "task": outcome.task}
     if outcome.result is None:
         error = outcome.error
-        run_id = getattr(error, "run_id", "")
+        facts = RunFacts.of(error) if error else None
+        run_id = facts.run_id if facts else ""
         return line | {"error": f"{type(error).__name__}: {error}", "run_id": run_id}
     result = outcome.result
     return line | {

@@ -1,7 +1,8 @@
-"""A run on the terminal: reasoning dimmed, calls and their answers, the answer, what it cost."""
+"""The hooks that show a run: on a terminal, as JSON lines, as the answer alone."""
 
 from __future__ import annotations
 
+from pydantic import TypeAdapter
 from rich.console import Console
 from rich.text import Text
 
@@ -9,7 +10,9 @@ from ..events import (
     AnswerDelta,
     AnswerRejected,
     Event,
+    LimitReached,
     PreambleDelta,
+    PromptTrimmed,
     ReasoningDelta,
     RunFinished,
     ToolCallArgumentsDelta,
@@ -18,6 +21,7 @@ from ..events import (
     TurnDiscarded,
     TurnRepaired,
 )
+from ..hooks import Hook
 from ..result import RunResult
 from .sanitize import sanitize
 
@@ -27,76 +31,110 @@ _STREAMED = {
     ToolCallArgumentsDelta: "cyan",
     AnswerDelta: "bold",
 }
-"""What is written piece by piece, and how it looks."""
-MAX_OUTPUT_LINES = 20
-"""How much of a tool's answer is shown; the model reads all of it."""
+"""The events whose text is written as it comes, with their styles."""
+MAX_RESULT_LINES = 20
+"""How much of a tool result is shown; the model reads all of it."""
+
+_events: TypeAdapter[Event] = TypeAdapter(Event)
 
 
-class Display:
-    """Writes a run's events to a console as they come.
+class ConsoleDisplay(Hook):
+    """Writes a run to a console as it happens: reasoning, tool calls, their results, the answer.
 
-    What comes from the model and from tools is written as plain text: no markup, and no control
-    characters that a terminal would obey.
+    Text from the model and from tools is written without markup and without control characters.
     """
 
     def __init__(self, console: Console) -> None:
         self._console = console
-        self._open: type[Event] | None = None
-        """The kind of text that the cursor stands behind; None at the start of a line."""
+        self._streaming: type[Event] | None = None
+        """The kind of text before the cursor; None at the start of a line."""
 
-    def show(self, event: Event) -> None:
-        """Write what an event tells."""
+    async def on_event(self, event: Event) -> None:
+        """Write an event."""
         match event:
             case ReasoningDelta() | PreambleDelta() | ToolCallArgumentsDelta() | AnswerDelta():
-                self._stream(event)
+                self._write_delta(event)
             case ToolCallStarted(recipient=recipient):
-                self._line(f"→ {recipient}", "bold cyan")
+                self._write_line(f"→ {recipient}", "bold cyan")
             case ToolCallFinished():
-                self._answered(event)
+                self._write_result(event)
             case AnswerRejected(reason=reason):
-                self._line(f"✗ not accepted, asked again: {reason}", "yellow")
+                self._write_line(f"✗ answer not accepted, trying again: {reason}", "yellow")
             case TurnDiscarded(reason=reason):
-                self._line(f"✗ turn sampled again: {reason}", "yellow")
+                self._write_line(f"✗ turn discarded, sampling again: {reason}", "yellow")
             case TurnRepaired(repair=repair):
-                self._line(f"~ repaired: {repair}", "dim yellow")
-            case RunFinished(result=result):
-                self._line(cost(result), "dim")
+                self._write_line(f"~ repaired: {repair}", "dim yellow")
+            case LimitReached(reason=reason):
+                self._write_line(f"✗ {reason}; asking for an answer now", "yellow")
+            case PromptTrimmed(before=before, after=after):
+                self._write_line(f"~ prompt trimmed: {before:,} → {after:,} tokens", "dim yellow")
+            case RunFinished():
+                self._end_line()
             case _:
                 return
 
-    def _stream(
+    def _write_delta(
         self, event: ReasoningDelta | PreambleDelta | ToolCallArgumentsDelta | AnswerDelta
     ) -> None:
-        """Write a piece of running text; another kind of text begins a new line."""
-        if type(event) is not self._open:
-            self._break()
-            self._open = type(event)
+        """Write a piece of text; another kind of text starts a new line."""
+        if type(event) is not self._streaming:
+            self._end_line()
+            self._streaming = type(event)
         self._print(event.text, _STREAMED[type(event)], end="")
 
-    def _line(self, text: str, style: str) -> None:
-        self._break()
+    def _write_line(self, text: str, style: str) -> None:
+        self._end_line()
         self._print(text, style)
 
-    def _answered(self, event: ToolCallFinished) -> None:
+    def _write_result(self, event: ToolCallFinished) -> None:
         lines = event.text.splitlines() or ["(nothing)"]
-        more = len(lines) - MAX_OUTPUT_LINES
+        more = len(lines) - MAX_RESULT_LINES
         style = "red" if event.failed else "green"
-        for line in lines[:MAX_OUTPUT_LINES]:
-            self._line(f"← {line}", style)
+        for line in lines[:MAX_RESULT_LINES]:
+            self._write_line(f"← {line}", style)
         if more > 0:
-            self._line(f"← … {more} more lines", "dim")
+            self._write_line(f"← … {more} more lines", "dim")
 
-    def _break(self) -> None:
-        if self._open:
+    def _end_line(self) -> None:
+        if self._streaming:
             self._console.print()
-            self._open = None
+            self._streaming = None
 
     def _print(self, text: str, style: str, end: str = "\n") -> None:
         self._console.print(Text(sanitize(text), style=style), end=end, soft_wrap=True)
 
 
-def cost(result: RunResult[object]) -> str:
-    """One line: steps, tokens, how many of them were cached, seconds."""
+class UsageLine(Hook):
+    """Writes one line at the end of a run: steps, calls, tokens, seconds."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+
+    async def on_event(self, event: Event) -> None:
+        """Write the line when the run has finished."""
+        if isinstance(event, RunFinished):
+            self._console.print(usage_line(event.result), style="dim", soft_wrap=True)
+
+
+class JsonLines(Hook):
+    """Writes every event to stdout as a line of JSON."""
+
+    async def on_event(self, event: Event) -> None:
+        """Write an event."""
+        print(_events.dump_json(event).decode(), flush=True)  # noqa: T201 - the command's output
+
+
+class AnswerOnly(Hook):
+    """Writes only the answer to stdout."""
+
+    async def on_event(self, event: Event) -> None:
+        """Write the answer when the run has finished."""
+        if isinstance(event, RunFinished):
+            print(event.result.output)  # noqa: T201 - the command's output
+
+
+def usage_line(result: RunResult[object]) -> str:
+    """Return a run's steps, calls, tokens and seconds as one line."""
     usage = result.usage
     cached = "" if usage.cached_tokens is None else f" ({usage.cached_tokens:,} cached)"
     return (

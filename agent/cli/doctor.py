@@ -1,10 +1,11 @@
-"""`ossia doctor`: what is there, what is missing, and the way to what is missing."""
+"""`ossia doctor`: what works on this machine, what is missing, and how to get it."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, aclosing
 from dataclasses import dataclass
+from functools import partial
 
 import anyio
 import typer
@@ -16,27 +17,27 @@ from ...harmony import decode
 from ...harmony.rendering import generation_prefix
 from ...sandbox import BubblewrapSandbox, DockerSandbox, Sandbox
 from ...tools import Chromium
-from ..engines import Sampling
+from ..engines import Sampling, TurnRequest
 from ..engines.vllm import VLLMEngine, engine_python, has_gpu
 from . import options
 from .sanitize import sanitize
 
 CHECK_S = 60.0
-"""How long one examination may take."""
+"""Seconds that one check may take."""
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What one examination has found."""
+    """The result of one check."""
 
     name: str
-    healthy: bool
+    is_ok: bool
     text: str
-    """A fact; where something is missing, the way to it too."""
+    """What was found; or what is missing and how to get it."""
 
 
-Examine = Callable[[], Awaitable[str]]
-"""Returns a fact, or raises OssiaError with the way out."""
+Check = Callable[[], Awaitable[str]]
+"""Returns what was found, or raises OssiaError that says what to do."""
 
 
 def doctor(
@@ -45,97 +46,90 @@ def doctor(
     model: options.Model = None,
     api_key: options.ApiKey = None,
 ) -> None:
-    """Look over the server, its model, the sandboxes, the browser; 1 if no run could work."""
-    asked = VLLMEngine(engine, model=model, api_key=api_key, absence_s=1.0)
-    findings = anyio.run(_examine_all, asked)
+    """Check the server, its model, sandboxes and browser. Exits with 1 if runs cannot work."""
+    checked = VLLMEngine(engine, model=model, api_key=api_key, absence_s=1.0)
+    findings = anyio.run(_check_all, checked)
     console = Console(highlight=False)
     for finding in findings:
-        mark, style = ("✓", "green") if finding.healthy else ("✗", "red")
-        told = sanitize(finding.text).replace("\n", "\n  ")
-        line = Text.assemble((f"{mark} ", style), (f"{finding.name}: ", "bold"), told)
+        mark, style = ("✓", "green") if finding.is_ok else ("✗", "red")
+        text = sanitize(finding.text).replace("\n", "\n  ")
+        line = Text.assemble((f"{mark} ", style), (f"{finding.name}: ", "bold"), text)
         console.print(line, soft_wrap=True)
-    needed = {finding.name for finding in findings if finding.healthy} >= {"server", "token ids"}
-    raise typer.Exit(0 if needed else 1)
+    can_run = {finding.name for finding in findings if finding.is_ok} >= {"server", "token ids"}
+    raise typer.Exit(0 if can_run else 1)
 
 
-async def _examine_all(engine: VLLMEngine) -> Sequence[Finding]:
-    """All examinations, the engine's first: its grammar needs its tokens, they need the server."""
-    findings = [await _find("vLLM on this machine", _installed)]
+async def _check_all(engine: VLLMEngine) -> Sequence[Finding]:
+    """Run all checks. Each of the engine's needs the one before it."""
+    findings = [await _check("vLLM on this machine", check_vllm)]
     async with engine:
-        for name, examine in (
-            ("server", engine_serves(engine)),
-            ("token ids", engine_speaks_tokens(engine)),
-            ("grammars", engine_obeys(engine)),
+        for name, check in (
+            ("server", check_server),
+            ("token ids", check_token_ids),
+            ("grammars", check_grammars),
         ):
-            findings.append(await _find(name, examine))
-            if not findings[-1].healthy:
+            findings.append(await _check(name, partial(check, engine)))
+            if not findings[-1].is_ok:
                 break
-    findings.append(await _find("sandbox, Docker", lambda: _computes(DockerSandbox())))
-    findings.append(await _find("sandbox, bubblewrap", lambda: _computes(BubblewrapSandbox())))
-    findings.append(await _find("browser", _browser))
+    findings.append(await _check("sandbox, Docker", lambda: _check_sandbox(DockerSandbox())))
+    findings.append(
+        await _check("sandbox, bubblewrap", lambda: _check_sandbox(BubblewrapSandbox()))
+    )
+    findings.append(await _check("browser", _check_browser))
     return findings
 
 
-async def _find(name: str, examine: Examine) -> Finding:
+async def _check(name: str, check: Check) -> Finding:
     try:
         with anyio.fail_after(CHECK_S):
-            return Finding(name, True, await examine())
+            return Finding(name, True, await check())
     except OssiaError as error:
         return Finding(name, False, str(error))
     except TimeoutError:
-        return Finding(name, False, f"no answer within {CHECK_S:.0f} s")
+        return Finding(name, False, f"no reply within {CHECK_S:.0f} s")
 
 
-async def _installed() -> str:
+async def check_vllm() -> str:
+    """Check that vLLM is installed on this machine."""
     gpu = "with a GPU" if has_gpu() else "without a GPU; `ossia engine` serves the tiny model"
     return f"{engine_python()}, {gpu}"
 
 
-def engine_serves(engine: VLLMEngine) -> Examine:
-    """Somebody answers, and serves the model."""
-
-    async def examine() -> str:
-        model, window = await engine.served()
-        return f"{model} at {engine.base_url}, a window of {window:,} tokens"
-
-    return examine
+async def check_server(engine: VLLMEngine) -> str:
+    """Check that the server answers and serves the model."""
+    model, window = await engine.served()
+    return f"{model} at {engine.base_url}, a window of {window:,} tokens"
 
 
-def engine_speaks_tokens(engine: VLLMEngine) -> Examine:
-    """Token ids go in, and token ids come out."""
-
-    async def examine() -> str:
-        one = Sampling(max_tokens=1, temperature=0.0)
-        async with aclosing(engine.generate(generation_prefix("assistant"), one)) as pieces:
-            sampled = [token async for piece in pieces for token in piece.tokens]
-        return f"sampled {decode(sampled)!r} after <|start|>assistant"
-
-    return examine
+async def check_token_ids(engine: VLLMEngine) -> str:
+    """Check that token ids go in and come out."""
+    request = TurnRequest(
+        prompt=generation_prefix("assistant"), sampling=Sampling(max_tokens=1, temperature=0.0)
+    )
+    async with aclosing(engine.generate(request)) as pieces:
+        sampled = [token async for piece in pieces for token in piece.tokens]
+    return f"sampled {decode(sampled)!r} after <|start|>assistant"
 
 
-def engine_obeys(engine: VLLMEngine) -> Examine:
-    """Turns are held to their grammar."""
-
-    async def examine() -> str:
-        if await engine.obeys_grammars():
-            return "obeyed: no malformed turn can be sampled"
-        raise EngineError(
-            "ignored: turns are parsed leniently, and answers validated. vLLM obeys them from "
-            "0.11 on with its xgrammar backend; update the server",
-            url=engine.base_url,
-        )
-
-    return examine
+async def check_grammars(engine: VLLMEngine) -> str:
+    """Check that turns match their grammar."""
+    if await engine.obeys_grammars():
+        return "obeyed: a malformed turn cannot be sampled"
+    raise EngineError(
+        "ignored: turns are parsed leniently, and answers are validated. vLLM obeys grammars from "
+        "0.11 on with its xgrammar backend; update the server",
+        url=engine.base_url,
+    )
 
 
-async def _computes(sandbox: AbstractAsyncContextManager[Sandbox]) -> str:
-    """A sandbox is opened, and something is computed in it."""
+async def _check_sandbox(sandbox: AbstractAsyncContextManager[Sandbox]) -> str:
+    """Open a sandbox and compute something in it."""
     async with sandbox as opened:
         execution = await opened.execute("6 * 7", timeout_s=CHECK_S)
     if execution.result != "42":
-        raise SandboxError(f"6 * 7 was {execution.result!r}: {execution.error}")
-    return "computes"
+        raise SandboxError(f"6 * 7 returned {execution.result!r}: {execution.error}")
+    return "works"
 
 
-async def _browser() -> str:
+async def _check_browser() -> str:
     return Chromium().find()

@@ -1,4 +1,4 @@
-"""`ossia`: its commands, and how it fails."""
+"""The `ossia` program: its commands, its logging and its errors."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import logging
 import sys
 from typing import Annotated
 
-import structlog
 import typer
 from rich.console import Console
 
@@ -31,21 +30,23 @@ app.add_typer(sandbox.app, name="sandbox")
 
 
 @app.callback()
-def settings(
+def configure(
     *,
-    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log what happens.")] = False,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="Log what happens, on standard error.")
+    ] = False,
 ) -> None:
     """Agents on OpenAI's open-weight gpt-oss models, local and private."""
-    structlog.configure(
-        wrapper_class=structlog.make_filtering_bound_logger(
-            logging.INFO if verbose else logging.ERROR
-        ),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-    )
+    level = logging.INFO if verbose else logging.ERROR
+    logging.basicConfig(format="%(levelname)-7s %(name)s  %(message)s", level=logging.WARNING)
+    logging.getLogger("ossia").setLevel(level)
 
 
 def main() -> None:
-    """The `ossia` program. What a user can mend is one message; anything else is a traceback."""
+    """Run the `ossia` program.
+
+    An error that the user can fix is one message; anything else is a traceback.
+    """
     try:
         app()
     except OssiaError as error:

@@ -3,108 +3,103 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import AsyncGenerator, Callable
-from contextlib import aclosing
-from typing import Annotated
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Annotated, Any
 
 import anyio
 import typer
-from pydantic import TypeAdapter
 from rich.console import Console
 
 from ...errors import JournalError
 from ..agent import Agent
-from ..events import Event, RunFinished
+from ..hooks import Hook
 from ..journal import RunOpened, SQLiteJournal
 from . import options
-from .agent_options import Setup, takes_setup
-from .display import Display
+from .agent_options import AgentOptions, with_agent_options
+from .display import AnswerOnly, ConsoleDisplay, JsonLines, UsageLine
 
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print the answer alone.")]
-Json = Annotated[bool, typer.Option("--json", help="Print events, as lines of JSON.")]
-
-_events: TypeAdapter[Event] = TypeAdapter(Event)
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print only the answer.")]
+Json = Annotated[bool, typer.Option("--json", help="Print events as lines of JSON.")]
 
 
-@takes_setup()
+@with_agent_options()
 def run(
     task: Annotated[str, typer.Argument(help="What to do; - reads it from standard input.")],
     *,
-    setup: Setup,
+    agent_options: AgentOptions,
     api_key: options.ApiKey = None,
     journal: options.JournalFile = None,
     quiet: Quiet = False,
     json: Json = False,
 ) -> None:
-    """Work on a task, and show how: reasoning, calls, their answers, the answer."""
+    """Work on a task and show how: reasoning, tool calls and their results, the answer."""
     text = sys.stdin.read() if task == "-" else task
-
-    def begin(agent: Agent) -> AsyncGenerator[Event]:
-        return agent.stream(text, about=setup.model_dump(mode="json"))
-
-    _work(setup, SQLiteJournal(journal), api_key, begin, _printer(quiet=quiet, json=json))
+    metadata = agent_options.model_dump(mode="json")
+    _execute(
+        agent_options,
+        SQLiteJournal(journal),
+        api_key,
+        lambda agent: agent.run(text, metadata=metadata),
+        _hooks(quiet=quiet, json=json),
+    )
 
 
 def resume(
-    run_id: Annotated[str, typer.Argument(metavar="RUN", help="As `ossia runs` lists it.")],
+    run_id: Annotated[str, typer.Argument(metavar="RUN", help="An id that `ossia runs` lists.")],
     *,
     engine: Annotated[
-        str | None, typer.Option(help="The vLLM server, if it is another one by now.")
+        str | None, typer.Option(help="The vLLM server, if it is a different one now.")
     ] = None,
     api_key: options.ApiKey = None,
     journal: options.JournalFile = None,
     quiet: Quiet = False,
     json: Json = False,
 ) -> None:
-    """Go on with a run where it was killed, interrupted, or failed."""
-    kept = SQLiteJournal(journal)
-    setup = anyio.run(_setup_of, kept, run_id)
+    """Continue a run that was killed or interrupted, or that failed."""
+    runs = SQLiteJournal(journal)
+    agent_options = anyio.run(_recorded_options, runs, run_id)
     if engine is not None:
-        setup = setup.model_copy(update={"engine": engine, "serve": None})
+        agent_options = agent_options.model_copy(update={"engine": engine, "serve": None})
+    _execute(
+        agent_options,
+        runs,
+        api_key,
+        lambda agent: agent.resume(run_id),
+        _hooks(quiet=quiet, json=json),
+    )
 
-    def go_on(agent: Agent) -> AsyncGenerator[Event]:
-        return agent.stream_resumed(run_id)
 
-    _work(setup, kept, api_key, go_on, _printer(quiet=quiet, json=json))
-
-
-async def _setup_of(journal: SQLiteJournal, run_id: str) -> Setup:
-    """What the command line said when the run began."""
+async def _recorded_options(journal: SQLiteJournal, run_id: str) -> AgentOptions:
+    """Return the options of the command that started the run."""
     opened, *_ = await journal.read(run_id)
     if isinstance(opened, RunOpened) and opened.metadata:
-        return Setup.model_validate(opened.metadata)
+        return AgentOptions.model_validate(opened.metadata)
     raise JournalError(
-        f"the run {run_id} was not begun by `ossia run`; go on with it by Agent.resume",
+        f"the run {run_id} was not started by `ossia run`; resume it with Agent.resume",
         run_id=run_id,
     )
 
 
-def _work(
-    setup: Setup,
+def _execute(
+    agent_options: AgentOptions,
     journal: SQLiteJournal,
     api_key: str | None,
-    start: Callable[[Agent], AsyncGenerator[Event]],
-    show: Callable[[Event], None],
+    work: Callable[[Agent], Awaitable[Any]],
+    hooks: Sequence[Hook],
 ) -> None:
-    """Show a run's events as they come."""
+    """Open the agent and let it work, while the hooks show its events."""
 
-    async def work() -> None:
-        async with setup.open(journal, api_key=api_key) as agent, aclosing(start(agent)) as events:
-            async for event in events:
-                show(event)
+    async def main() -> None:
+        async with agent_options.open(journal, api_key=api_key, hooks=hooks) as agent:
+            await work(agent)
 
-    anyio.run(work)
+    anyio.run(main)
 
 
-def _printer(*, quiet: bool, json: bool) -> Callable[[Event], None]:
-    """What is done with each event."""
+def _hooks(*, quiet: bool, json: bool) -> Sequence[Hook]:
     if json:
-        return lambda event: print(_events.dump_json(event).decode(), flush=True)  # noqa: T201
+        return [JsonLines()]
     if quiet:
-        return _print_answer
-    return Display(Console(highlight=False)).show
-
-
-def _print_answer(event: Event) -> None:
-    if isinstance(event, RunFinished):
-        print(event.result.output)  # noqa: T201 - the command's very output
+        return [AnswerOnly()]
+    console = Console(highlight=False)
+    return [ConsoleDisplay(console), UsageLine(console)]

@@ -1,60 +1,51 @@
-"""What every engine of vLLM's does around a turn: hold it to its grammar, or to its budget."""
+"""A wrapper that holds any engine's turns to their grammar or to their reasoning budget."""
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import replace
-from typing import Generic
 
-import structlog
-
-from ..shared_resource import T, UsesSharedResource
-from .grammar_probe import is_right, probe_grammar
-from .protocol import Sampled, Sampling
+from ...harmony.constrain import PROBE_TEXT
+from ...sandbox import get_logger
+from .grammar_probe import probe_grammar
+from .protocol import Engine, Sampled, TurnRequest
 from .reasoning_budget import enforce_reasoning_budget
 
-log = structlog.get_logger()
+log = get_logger("ossia.agent.engines")
 
 
-class ConstrainedEngine(UsesSharedResource[T], ABC, Generic[T]):
-    """An engine whose turns are held to their grammar where it obeys that, else to their budget.
+class ConstrainedEngine:
+    """An engine whose turns match their grammar if it supports grammars, else keep their budget.
 
-    As an async context manager it keeps what it shares between runs.
+    engine: any engine that forwards `TurnRequest.grammar` to whatever samples.
     """
 
-    _obeys: bool | None = None
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._obeys_grammars: bool | None = None
 
-    async def generate(self, prompt: Sequence[int], sampling: Sampling) -> AsyncGenerator[Sampled]:
-        """Sample one turn after `prompt`; see `Engine.generate`.
-
-        Raises EngineError, or one of its kinds, with the server's or vLLM's own words.
-        """
-        if sampling.grammar is not None and not await self.obeys_grammars():
-            sampling = replace(sampling, grammar=None)
-        reins = sampling.grammar is None and sampling.reasoning_budget is not None
-        turn = (
-            enforce_reasoning_budget(self._turn, prompt, sampling)
-            if reins
-            else self._turn(prompt, sampling)
-        )
+    async def generate(self, request: TurnRequest) -> AsyncGenerator[Sampled]:
+        """Sample one turn; see `Engine.generate`."""
+        if request.grammar is not None and not await self.obeys_grammars():
+            request = replace(request, grammar=None)
+        if request.grammar is None and request.reasoning_budget is not None:
+            turn = enforce_reasoning_budget(self._engine, request)
+        else:
+            turn = self._engine.generate(request)
         async with aclosing(turn) as pieces:
             async for piece in pieces:
                 yield piece
 
     async def obeys_grammars(self) -> bool:
-        """Whether it holds a turn to its grammar: some servers ignore it in silence, some refuse.
+        """Return whether the engine holds a turn to its grammar.
 
-        Tried once, with a grammar that admits one short nonsense alone.
+        Some servers silently ignore grammars, others refuse them. So this is tried once, with a
+        grammar that admits exactly one short text.
         """
-        if self._obeys is None:
-            song = await probe_grammar(self._turn)
-            self._obeys = is_right(song)
-            if not self._obeys:
-                log.warning("grammar_not_obeyed", engine=repr(self), answer=song[:200])
-        return self._obeys
-
-    @abstractmethod
-    def _turn(self, prompt: Sequence[int], sampling: Sampling) -> AsyncGenerator[Sampled]:
-        """Sample one turn, as vLLM would of itself."""
+        if self._obeys_grammars is None:
+            text = await probe_grammar(self._engine)
+            self._obeys_grammars = text == PROBE_TEXT
+            if not self._obeys_grammars:
+                log.warning("grammar_ignored", engine=repr(self._engine))
+        return self._obeys_grammars

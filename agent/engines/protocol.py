@@ -1,52 +1,89 @@
-"""The seam between the loop and whatever samples tokens."""
+"""The interface between a run and whatever samples tokens."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
+
+from ...errors import ContextLengthError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sampling:
-    """How one turn is sampled. The defaults are those gpt-oss was published with."""
+    """How turns are sampled: what a user sets. The defaults are those gpt-oss was released with."""
 
     max_tokens: int | None = None
-    """Tokens of the turn at the most; None is what the model's window leaves."""
+    """Maximum number of tokens in one turn; None uses what is left of the model's window."""
     temperature: float = 1.0
     top_p: float = 1.0
     seed: int | None = None
-    """Makes a turn repeatable, as far as the engine can."""
-    reasoning_budget: int | None = None
-    """Tokens of reasoning in the turn; the loop sets it. A grammar holds the turn to it; where none
-    does, an engine may."""
+    """Makes turns repeatable, as far as the engine supports it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TurnRequest:
+    """One turn, as the loop requests it from an engine."""
+
+    prompt: Sequence[int] = field(repr=False)
+    """Token ids, shape (n,). They end where the assistant's turn begins."""
+    sampling: Sampling = Sampling()
     grammar: Mapping[str, Any] | None = field(default=None, repr=False)
-    """What the turn is held to, as `harmony.turn_grammar` writes it; the loop sets it. An engine
-    that knows no grammars ignores it: what it samples is parsed and validated all the same."""
+    """The structural tag that the turn must match, from `harmony.turn_grammar`. An engine without
+    grammars ignores it: whatever it samples is still parsed and validated."""
+    reasoning_budget: int | None = None
+    """Maximum number of reasoning tokens. A grammar contains it; without one, an engine may enforce
+    it itself."""
+    run_id: str = ""
+    """The run that the turn belongs to, for logs and for the engine's own tracing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sampled:
-    """A piece of a turn as it comes from the engine."""
+    """A piece of a turn, as it comes from the engine."""
 
     tokens: tuple[int, ...] = ()
-    """Newly sampled ids, the stop token among them; shape (n,), n may be 0."""
+    """Newly sampled token ids, including the stop token; shape (n,), n may be 0."""
     finish: Literal["stop", "length"] | None = None
-    """Why the turn ended; None while it goes on."""
+    """Why the turn ended; None while it continues."""
     cached_tokens: int | None = None
-    """How much of the prompt the engine's prefix cache served; None where it does not say."""
+    """Number of prompt tokens served from the engine's prefix cache; None if unknown."""
 
 
+@runtime_checkable
 class Engine(Protocol):
     """Token ids in, token ids out, as they are sampled.
 
-    An engine that is also an async context manager is entered once per run, and may keep its
-    connections open for as long.
+    An engine that is also an async context manager is entered once per run and may keep its
+    connections open that long.
     """
 
-    def generate(self, prompt: Sequence[int], sampling: Sampling) -> AsyncGenerator[Sampled]:
-        """Sample one turn after `prompt`, shape (n,), until `<|return|>`, `<|call|>` or the limit.
+    def generate(self, request: TurnRequest) -> AsyncGenerator[Sampled]:
+        """Sample one turn until `<|return|>`, `<|call|>` or the token limit.
 
         Closing the generator stops the engine's work on the turn. Raises EngineError.
         """
         ...
+
+
+def max_new_tokens(
+    prompt_tokens: int, window: int, max_tokens: int | None, *, url: str = ""
+) -> int:
+    """Return how many tokens a turn may have: what the prompt leaves of the window.
+
+    window: tokens of prompt and turn together.
+    max_tokens: the user's own maximum, if any.
+    url: where the model is served, for the error.
+
+    Raises ContextLengthError if the prompt leaves no room.
+    """
+    left = window - prompt_tokens
+    if left <= 0:
+        raise ContextLengthError(
+            f"the prompt has {prompt_tokens} tokens and the model's window is {window}: "
+            "shorten the task or the tools' output, or serve with a larger --max-model-len",
+            url=url,
+            prompt_tokens=prompt_tokens,
+            window=window,
+        )
+    return left if max_tokens is None else min(left, max_tokens)

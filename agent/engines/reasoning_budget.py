@@ -1,98 +1,93 @@
-"""A budget of reasoning where no grammar holds a turn to it.
+"""A reasoning budget for turns that no grammar constrains.
 
 The turn is watched while it is sampled. When its reasoning has used the budget, that message is
-ended, the next header is begun for the model, and sampling goes on from there: after the first
-time the model may choose what follows, after the second it is the answer.
+ended, the next header is started for the model, and sampling continues from there. On the first
+overrun the model chooses the next channel; on the second it must answer.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from functools import cache
 
-from ...harmony import decode
-from ...harmony.format import special
+from ...harmony import decode, special
 from ...harmony.rendering import answer_header, generation_prefix
-from .protocol import Sampled, Sampling
-
-Turn = Callable[[Sequence[int], Sampling], AsyncGenerator[Sampled]]
+from .protocol import Engine, Sampled, TurnRequest
 
 
 @cache
-def ending() -> tuple[int, ...]:
-    """Ends a message, and opens the header of another."""
+def _next_message() -> tuple[int, ...]:
+    """Return the tokens that end a message and open the header of the next one."""
     return (special.END, *generation_prefix("assistant"))
 
 
-async def enforce_reasoning_budget(
-    turn: Turn, prompt: Sequence[int], sampling: Sampling
-) -> AsyncGenerator[Sampled]:
-    """Sample a turn whose reasoning keeps within `sampling.reasoning_budget`.
+async def enforce_reasoning_budget(engine: Engine, request: TurnRequest) -> AsyncGenerator[Sampled]:
+    """Sample a turn whose reasoning stays within `request.reasoning_budget`.
 
-    turn: samples without regard to the budget. What is written for the model is among the tokens.
+    engine: samples without regard to the budget. The tokens that are written for the model are part
+        of the turn.
     """
-    assert sampling.reasoning_budget is not None
-    watch = BudgetTracker(sampling.reasoning_budget)
-    tape = list(prompt)
-    left = sampling.max_tokens
-    for forced in ((*ending(), special.CHANNEL), (*ending(), *answer_header()), ()):
-        async with aclosing(turn(tape, replace(sampling, max_tokens=left))) as pieces:
+    assert request.reasoning_budget is not None, "called only for turns with a budget"
+    tracker = BudgetTracker(request.reasoning_budget)
+    tokens = list(request.prompt)
+    left = max_tokens = request.sampling.max_tokens
+    start = len(tokens)
+    for forced in ((*_next_message(), special.CHANNEL), (*_next_message(), *answer_header()), ()):
+        sampling = replace(request.sampling, max_tokens=left)
+        turn = engine.generate(replace(request, prompt=tuple(tokens), sampling=sampling))
+        async with aclosing(turn) as pieces:
             async for piece in pieces:
-                kept = watch.keep(piece.tokens) if forced else piece.tokens
-                tape.extend(kept)
-                if len(kept) < len(piece.tokens):
-                    yield Sampled(tokens=kept)
+                accepted = tracker.accept(piece.tokens) if forced else piece.tokens
+                tokens.extend(accepted)
+                if len(accepted) < len(piece.tokens):
+                    yield Sampled(tokens=accepted)
                     break
                 yield piece
             else:
                 return
-        written = forced[: _left(sampling, len(tape) - len(prompt))]
-        tape.extend(written)
-        watch.keep(written)
-        left = _left(sampling, len(tape) - len(prompt))
+        written = forced[: _tokens_left(max_tokens, len(tokens) - start)]
+        tokens.extend(written)
+        tracker.accept(written)
+        left = _tokens_left(max_tokens, len(tokens) - start)
         yield Sampled(tokens=written, finish="length" if left == 0 else None)
         if left == 0:
             return
 
 
-def _left(sampling: Sampling, used: int) -> int | None:
-    """Tokens that the turn may still have; None is no limit."""
-    return None if sampling.max_tokens is None else max(0, sampling.max_tokens - used)
+def _tokens_left(max_tokens: int | None, used: int) -> int | None:
+    """Return how many tokens the turn may still have; None is no limit."""
+    return None if max_tokens is None else max(0, max_tokens - used)
 
 
 @dataclass
 class BudgetTracker:
-    """Follows the messages of a turn, and counts the tokens of its reasoning."""
+    """Follows the messages of a turn and counts the tokens of its reasoning."""
 
-    budget: int
+    left: int
+    """Reasoning tokens that are left."""
     header: list[int] | None = field(default_factory=list[int])
-    """The header that is being read; None inside a message."""
-    reasons: bool = False
-    """Whether the message that is being read is reasoning."""
+    """The header being read; None inside a message."""
+    is_reasoning: bool = False
+    """Whether the message being read is reasoning."""
 
-    @property
-    def spent(self) -> bool:
-        """Whether reasoning goes on, and nothing is left for it."""
-        return self.reasons and self.budget <= 0
-
-    def keep(self, tokens: Sequence[int]) -> tuple[int, ...]:
-        """The tokens up to where the budget is spent."""
+    def accept(self, tokens: Sequence[int]) -> tuple[int, ...]:
+        """Return the tokens up to the point where the budget is used up."""
         for count, token in enumerate(tokens):
-            if self.spent and token != special.END:
+            if self.is_reasoning and self.left <= 0 and token != special.END:
                 return tuple(tokens[:count])
-            self._take(token)
+            self._read(token)
         return tuple(tokens)
 
-    def _take(self, token: int) -> None:
+    def _read(self, token: int) -> None:
         if token in {special.END, special.START}:
-            self.header, self.reasons = [], False
+            self.header, self.is_reasoning = [], False
         elif self.header is None:
-            self.budget -= self.reasons
+            self.left -= self.is_reasoning
         elif token == special.MESSAGE:
-            words = decode(self.header)
-            self.reasons = "<|channel|>analysis" in words and "to=" not in words
+            header = decode(self.header)
+            self.is_reasoning = "<|channel|>analysis" in header and "to=" not in header
             self.header = None
         else:
             self.header.append(token)

@@ -69,7 +69,7 @@ class OutputFormat(Generic[OutputT]):
             return (ResponseFormat("answer", self.schema),)
         return (ResponseFormat(first.name, self.schema, first.description),)
 
-    async def take(self, text: str, context: RunContext[Any]) -> OutputT:
+    async def validate(self, text: str, context: RunContext[Any]) -> OutputT:
         """The answer as the asked type, or what an output function makes of it.
 
         Raises RejectedAnswer with words that the model can act on. What an output function raises

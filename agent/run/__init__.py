@@ -1,20 +1,20 @@
-"""The loop of a run, and what it is made of."""
+"""One run of an agent: how it opens, its loop, its events, and how it ends."""
 
 from .chat import Chat as Chat
-from .lifecycle import FORBIDDEN as FORBIDDEN
-from .lifecycle import Task as Task
-from .lifecycle import begun as begun
-from .lifecycle import forked as forked
-from .lifecycle import resumed as resumed
+from .lifecycle import FORBIDDEN_ENGINES as FORBIDDEN_ENGINES
+from .lifecycle import fork_run as fork_run
+from .lifecycle import resume_run as resume_run
+from .lifecycle import start_run as start_run
 from .lifecycle import tools_of as tools_of
+from .loop import Observer as Observer
 from .loop import Run as Run
 from .meter import Meter as Meter
-from .prompt import opening as opening
+from .prompt import Task as Task
+from .prompt import opening_messages as opening_messages
 from .recorder import RunRecorder as RunRecorder
 from .run_many import Outcome as Outcome
-from .run_many import outcomes as outcomes
-from .running import finished as finished
-from .running import result_of as result_of
-from .running import told as told
-from .state import State as State
-from .turn import CUT as CUT
+from .run_many import run_tasks as run_tasks
+from .state import RunState as RunState
+from .stream import RunStream as RunStream
+from .stream import stream_events as stream_events
+from .turn import CUT_OFF as CUT_OFF

@@ -19,45 +19,36 @@ from ..output import PartialAnswer
 
 
 class EventTranslator:
-    """Tells the events of one turn; a typed answer as a value, too, as far as it has come."""
+    """Translates the parser events of one turn, and follows a typed answer while it grows."""
 
-    def __init__(self, growing: PartialAnswer | None = None) -> None:
-        self._growing = growing
+    def __init__(self, call_id: str, partial: PartialAnswer | None = None) -> None:
+        self._call_id = call_id
+        self._partial = partial
 
-    def of(self, event: ParserEvent, stamp: EventPosition) -> list[Event]:
-        """What an event of the parser means to whoever watches the run."""
-        told = narrate(event, stamp)
-        if told is None:
-            return []
-        if self._growing is None or not isinstance(told, AnswerDelta):
-            return [told]
-        value = self._growing.feed(told.text)
-        return [told] if value is None else [told, AnswerPartial(**stamp, value=value)]
+    def translate(self, event: ParserEvent, position: EventPosition) -> list[Event]:
+        """Return what a parser event means to observers; [] if nothing."""
+        match event:
+            case Delta(header=header, text=text) if header.role == "assistant":
+                return self._delta(header, text, position)
+            case Started(header=header) if header.is_call:
+                recipient = header.recipient or ""
+                return [ToolCallStarted(**position, call_id=self._call_id, recipient=recipient)]
+            case Repaired(kind=kind, detail=detail):
+                return [TurnRepaired(**position, repair=kind, detail=detail)]
+            case _:
+                return []
 
+    def _delta(self, header: Header, text: str, position: EventPosition) -> list[Event]:
+        if header.is_call:
+            return [ToolCallArgumentsDelta(**position, call_id=self._call_id, text=text)]
+        if header.channel == "final":
+            return self._answer_delta(text, position)
+        # An unknown channel may have reasoning, so it is treated as reasoning.
+        if header.channel == "commentary":
+            return [PreambleDelta(**position, text=text)]
+        return [ReasoningDelta(**position, text=text)]
 
-def narrate(event: ParserEvent, stamp: EventPosition) -> Event | None:
-    """What an event of the parser means to whoever watches the run; None if it means nothing."""
-    match event:
-        case Started(header=header) if _is_call(header):
-            return ToolCallStarted(**stamp, recipient=header.recipient or "")
-        case Delta(header=header, text=text) if header.role == "assistant":
-            return _delta(header)(**stamp, text=text)
-        case Repaired(kind=kind, detail=detail):
-            return TurnRepaired(**stamp, repair=kind, detail=detail)
-        case _:
-            return None
-
-
-def _is_call(header: Header) -> bool:
-    return header.role == "assistant" and header.recipient is not None
-
-
-def _delta(
-    header: Header,
-) -> type[ToolCallArgumentsDelta | AnswerDelta | PreambleDelta | ReasoningDelta]:
-    if _is_call(header):
-        return ToolCallArgumentsDelta
-    if header.channel == "final":
-        return AnswerDelta
-    # An unknown channel may hold reasoning; what may be reasoning is treated as such.
-    return PreambleDelta if header.channel == "commentary" else ReasoningDelta
+    def _answer_delta(self, text: str, position: EventPosition) -> list[Event]:
+        delta = AnswerDelta(**position, text=text)
+        value = None if self._partial is None else self._partial.feed(text)
+        return [delta] if value is None else [delta, AnswerPartial(**position, value=value)]

@@ -1,4 +1,4 @@
-"""How a run begins: anew, where a killed one stopped, or as a copy of another's first steps."""
+"""How a run opens: new, resumed from its journal, or forked from another run's first steps."""
 
 from __future__ import annotations
 
@@ -9,151 +9,208 @@ from datetime import UTC, datetime
 from typing import Any, cast
 from uuid import uuid4
 
-import structlog
-
-from ...errors import EngineError, JournalError
+from ...errors import EngineError, JournalError, RunFacts, RunNotFoundError
 from ...harmony import Message, SystemContent
+from ...sandbox import get_logger
 from ...tools import Tool, Toolbox
 from ..config import AgentConfig, OutputT
 from ..context import make_read_tools
-from ..journal import ContextTrimmed, Journal, Record, RunFailed, RunOpened, RunResumed, TurnSampled
+from ..journal import (
+    ContextTrimmed,
+    Journal,
+    Record,
+    RunFailed,
+    RunOpened,
+    RunResumed,
+    TurnSampled,
+)
 from .loop import Run
 from .meter import Meter
-from .prompt import opening
+from .prompt import Task, opening_messages
 from .recorder import RunRecorder
-from .state import State
+from .state import RunState
 
-log = structlog.get_logger()
+log = get_logger("ossia.agent")
 
-FORBIDDEN: list[type] = []
-"""Kinds of engines that no run may ask; see `testing.forbid_real_engines`."""
+FORBIDDEN_ENGINES: list[type] = []
+"""Kinds of engines that no run may use; see `testing.forbid_real_engines`."""
 
-TOLD_ANEW = frozenset({"system", "developer"})
-"""Who speaks in the messages that each agent writes for itself."""
-
-Task = str | Sequence[Message]
-"""What the user asks, or a conversation that ends with it."""
+AGENT_ROLES = frozenset({"system", "developer"})
+"""The authors of the messages that each agent writes itself."""
 
 
 @asynccontextmanager
-async def begun(
+async def start_run(
     agent: AgentConfig[OutputT],
     task: Task,
     *,
     deps: object = None,
-    about: Mapping[str, Any] | None = None,
+    run_id: str | None = None,
+    metadata: Mapping[str, Any] | None = None,
 ) -> AsyncGenerator[Run[OutputT]]:
-    """A new run, at its first step.
+    """Open a new run; or, if the journal has a run of that id, continue it.
 
-    about: kept in the journal, for whoever resumes the run.
+    metadata: stored with the run, for whoever lists or resumes it.
+
+    Raises JournalError if the run of that id has another task.
     """
-    async with _open(agent, _new_run_id(), State(), deps) as run:
-        opened = _opened(agent, run.book.toolbox, task)
-        await run.book.record(opened.model_copy(update={"metadata": dict(about or {})}))
+    if run_id is not None and agent.journal is not None:
+        records = await _find_run(agent.journal, run_id)
+        if records:
+            _check_task(run_id, records[0], task)
+            async with _continue_run(agent, run_id, records, deps) as run:
+                yield run
+            return
+    async with _open(agent, run_id or _new_run_id(), RunState(), deps) as run:
+        opened = _run_opened(agent, run.recorder.toolbox, task)
+        await run.recorder.record(opened.model_copy(update={"metadata": dict(metadata or {})}))
         yield run
 
 
 @asynccontextmanager
-async def resumed(
+async def resume_run(
     agent: AgentConfig[OutputT], run_id: str, *, deps: object = None
 ) -> AsyncGenerator[Run[OutputT]]:
-    """A run of the agent's journal, where it stopped.
+    """Open a run of the agent's journal where it stopped.
 
-    Raises JournalError if it is not there, or was begun by an agent of other instructions or tools.
+    Raises JournalError if it is not there, or if it was started with other instructions or tools.
     """
-    journal = _journal(agent)
-    state = State(await journal.read(run_id))
-    now = _opened(agent, Toolbox(agent.tools, deps=deps), ())
-    if _described(now.messages) != _described(state.opening):
-        raise JournalError(
-            f"the run {run_id} was begun with other instructions, tools or output type than "
-            "this agent has; give the agent it was begun with, or fork the run",
-            run_id=run_id,
-        )
-    async with _open(agent, run_id, state, deps) as run:
-        await run.book.record(RunResumed(at_s=state.seconds))
-        await _restore(run.book)
-        log.info("run_resumed", run_id=run_id, step=state.usage.steps)
+    records = await _require_journal(agent).read(run_id)
+    async with _continue_run(agent, run_id, records, deps) as run:
         yield run
 
 
 @asynccontextmanager
-async def forked(
+async def fork_run(
     agent: AgentConfig[OutputT], run_id: str, *, step: int | None = None, deps: object = None
 ) -> AsyncGenerator[Run[OutputT]]:
-    """A new run that begins with the first steps of another, whatever agent that one had.
+    """Open a new run that starts with the first steps of another, whichever agent that one had.
 
-    step: the last turn of the model that is kept; None keeps all.
+    step: the last step that is kept; None keeps all.
 
-    Raises JournalError if the run is not in the agent's journal, or had no such step.
+    Raises JournalError if the run is not in the agent's journal, or does not have this step.
     """
-    first, *others = await _journal(agent).read(run_id)
-    assert isinstance(first, RunOpened), "a run's first record opens it"
-    task = [message for message in first.messages if message.role not in TOLD_ANEW]
-    kept = list(_until(others, step, run_id))
-    async with _open(agent, _new_run_id(), State(), deps) as run:
-        opened = _opened(agent, run.book.toolbox, task)
-        kept = [_moved(record, first.messages, opened.messages) for record in kept]
+    first, *others = await _require_journal(agent).read(run_id)
+    assert isinstance(first, RunOpened), "a run's first record is RunOpened"
+    task = [message for message in first.messages if message.role not in AGENT_ROLES]
+    kept = list(_records_until(others, step, run_id))
+    async with _open(agent, _new_run_id(), RunState(), deps) as run:
+        opened = _run_opened(agent, run.recorder.toolbox, task)
+        kept = [_renumber(record, first.messages, opened.messages) for record in kept]
         update = {"forked_from": run_id, "metadata": first.metadata}
-        await run.book.record(opened.model_copy(update=update), *kept)
-        await _restore(run.book)
+        await run.recorder.record(opened.model_copy(update=update), *kept)
+        await _restore_tools(run.recorder)
         yield run
 
 
 async def enter_shared(agent: AgentConfig[Any], stack: AsyncExitStack) -> None:
-    """Enter what an agent's runs share: the engine and the journal, where they can be entered.
+    """Enter what an agent's runs share: the engine and the journal, if they can be entered.
 
-    Raises EngineError for an engine of a kind that is forbidden at the moment.
+    Raises EngineError for an engine of a forbidden kind.
     """
-    if isinstance(agent.engine, tuple(FORBIDDEN)):
+    if isinstance(agent.engine, tuple(FORBIDDEN_ENGINES)):
         raise EngineError(
-            f"{agent.engine!r} is a real engine, and they are forbidden here: give the agent a "
-            "ScriptedEngine, by dataclasses.replace(agent, engine=...)"
+            f"{agent.engine!r} is a real engine, and real engines are forbidden here: give the "
+            "agent a ScriptedEngine with dataclasses.replace(agent, engine=...)"
         )
-    for held in (agent.engine, agent.journal):
-        if isinstance(held, AbstractAsyncContextManager):
-            await stack.enter_async_context(cast("AbstractAsyncContextManager[object]", held))
+    for shared in (agent.engine, agent.journal):
+        if isinstance(shared, AbstractAsyncContextManager):
+            await stack.enter_async_context(cast("AbstractAsyncContextManager[object]", shared))
 
 
-def tools_of(agent: AgentConfig[Any], state: State) -> Sequence[Tool | Callable[..., Any]]:
-    """The agent's tools, and the one by which the model reads again what it is shown no more."""
+def tools_of(agent: AgentConfig[Any], state: RunState) -> Sequence[Tool | Callable[..., Any]]:
+    """Return the agent's tools, and the one that reads tool results that were left out."""
     if agent.context is None:
         return agent.tools
-    return [*agent.tools, *make_read_tools(state, agent.tools)]
+    return [*agent.tools, *make_read_tools(state.conversation, agent.tools)]
 
 
 def _new_run_id() -> str:
-    """A name that no other run has."""
     return uuid4().hex[:12]
+
+
+async def _find_run(journal: Journal, run_id: str) -> list[Record]:
+    """Return the records of a run; [] if the journal does not have it."""
+    try:
+        return await journal.read(run_id)
+    except RunNotFoundError:
+        return []
+
+
+def _check_task(run_id: str, opened: Record, task: Task) -> None:
+    assert isinstance(opened, RunOpened), "a run's first record is RunOpened"
+    recorded = [message for message in opened.messages if message.role not in AGENT_ROLES]
+    if recorded != ([Message("user", task)] if isinstance(task, str) else list(task)):
+        raise JournalError(
+            f"the journal already has a run {run_id} with another task; give this task another "
+            "run_id",
+            run_id=run_id,
+        )
+
+
+@asynccontextmanager
+async def _continue_run(
+    agent: AgentConfig[OutputT], run_id: str, records: Sequence[Record], deps: object
+) -> AsyncGenerator[Run[OutputT]]:
+    """Open a run where its records end."""
+    state = RunState(records)
+    today = _run_opened(agent, Toolbox(agent.tools, deps=deps), ())
+    if _description(today.messages) != _description(state.conversation.opening):
+        raise JournalError(
+            f"the run {run_id} was started with other instructions, tools or another output type "
+            "than this agent has; resume it with an agent like the one that started it, or fork it",
+            run_id=run_id,
+        )
+    async with _open(agent, run_id, state, deps, is_resumed=True) as run:
+        await run.recorder.record(RunResumed(at_s=state.spending.seconds))
+        await _restore_tools(run.recorder)
+        log.info("run_resumed", run_id=run_id, step=state.spending.usage.steps)
+        yield run
 
 
 @asynccontextmanager
 async def _open(
-    agent: AgentConfig[OutputT], run_id: str, state: State, deps: object
+    agent: AgentConfig[OutputT],
+    run_id: str,
+    state: RunState,
+    deps: object,
+    *,
+    is_resumed: bool = False,
 ) -> AsyncGenerator[Run[OutputT]]:
-    """Enter the engine, the journal and the tools, for as long as the run lasts.
+    """Enter the engine, the journal and the tools for as long as the run lasts.
 
-    A tool that holds a task group would wrap whatever ends the run; it comes out as it was.
+    Whatever ends the run gets at least the run's id. A tool with a task group of its own would wrap
+    it in an exception group; it leaves here unwrapped.
     """
-    ended: BaseException | None = None
+    failure: BaseException | None = None
     try:
         async with AsyncExitStack() as stack:
             await enter_shared(agent, stack)
             toolbox = await stack.enter_async_context(Toolbox(tools_of(agent, state), deps=deps))
-            book = RunRecorder(run_id, state, Meter(agent.limits, state), toolbox, agent.journal)
+            meter = Meter(agent.limits, state)
+            recorder = RunRecorder(run_id, state, meter, toolbox, agent.journal)
             try:
-                yield Run(agent, book, deps)
+                yield Run(agent, recorder, deps, is_resumed=is_resumed)
             except BaseException as error:
-                ended = error
+                failure = error
                 raise
     except BaseExceptionGroup as group:
-        if ended is not None and _leaves(group) == [ended]:
-            raise ended from ended.__cause__
+        if failure is not None and _leaves(group) == [failure]:
+            raise failure from failure.__cause__
+        _attach_id(run_id, group)
+        raise
+    except (Exception, SystemExit, KeyboardInterrupt) as error:
+        _attach_id(run_id, error)
         raise
 
 
+def _attach_id(run_id: str, error: BaseException) -> None:
+    if RunFacts.of(error) is None:
+        RunFacts(run_id).attach(error)
+
+
 def _leaves(group: BaseExceptionGroup[BaseException]) -> list[BaseException]:
-    """The errors in a group and the groups in it."""
+    """Return the errors in a group and in the groups inside it."""
     found: list[BaseException] = []
     for error in group.exceptions:
         if isinstance(error, BaseExceptionGroup):
@@ -163,13 +220,13 @@ def _leaves(group: BaseExceptionGroup[BaseException]) -> list[BaseException]:
     return found
 
 
-def _opened(agent: AgentConfig[Any], toolbox: Toolbox, task: str | Sequence[Message]) -> RunOpened:
-    said = opening(agent, toolbox, agent.output_format.response_formats, task)
-    return RunOpened(messages=tuple(said), started_at=datetime.now(UTC))
+def _run_opened(agent: AgentConfig[Any], toolbox: Toolbox, task: Task) -> RunOpened:
+    messages = opening_messages(agent, toolbox, task)
+    return RunOpened(messages=tuple(messages), started_at=datetime.now(UTC))
 
 
-def _described(messages: Sequence[Message]) -> list[Message]:
-    """What the model was told of itself and its tools, whatever the day."""
+def _description(messages: Sequence[Message]) -> list[Message]:
+    """Return what the model reads about itself and its tools, without the date."""
     described: list[Message] = []
     for message in messages:
         if isinstance(message.content, SystemContent):
@@ -180,8 +237,8 @@ def _described(messages: Sequence[Message]) -> list[Message]:
     return described
 
 
-def _until(records: Sequence[Record], step: int | None, run_id: str) -> Iterator[Record]:
-    """The records up to a step's end, without those that tell of other processes."""
+def _records_until(records: Sequence[Record], step: int | None, run_id: str) -> Iterator[Record]:
+    """Yield the records up to the end of a step, without those about processes."""
     turns = 0
     for record in records:
         turns += isinstance(record, TurnSampled)
@@ -190,37 +247,40 @@ def _until(records: Sequence[Record], step: int | None, run_id: str) -> Iterator
         if not isinstance(record, RunResumed | RunFailed):
             yield record
     if step is not None and turns < step:
-        raise JournalError(f"the run {run_id} has {turns} steps, and no {step}", run_id=run_id)
+        raise JournalError(
+            f"the run {run_id} has {turns} steps; it does not have step {step}", run_id=run_id
+        )
 
 
-def _moved(record: Record, old: Sequence[Message], new: Sequence[Message]) -> Record:
-    """A record that names messages by their places, after another opening than it was made for."""
+def _renumber(record: Record, old: Sequence[Message], new: Sequence[Message]) -> Record:
+    """Return a record that names messages by index, for another opening than it was made for."""
     if not isinstance(record, ContextTrimmed):
         return record
-    task = [at for at, message in enumerate(old) if message.role not in TOLD_ANEW]
+    task = [at for at, message in enumerate(old) if message.role not in AGENT_ROLES]
     places = dict(zip(task, range(len(new) - len(task), len(new)), strict=True))
-    later = len(new) - len(old)
+    shift = len(new) - len(old)
     shown = {
-        places[at] if at in places else at + later: message
+        places[at] if at in places else at + shift: message
         for at, message in record.replacements.items()
         if at in places or at >= len(old)
     }
     return record.model_copy(update={"replacements": shown})
 
 
-async def _restore(book: RunRecorder) -> None:
-    """Give the tools back what those of an earlier process had."""
-    journal, state = book.journal, book.state
+async def _restore_tools(recorder: RunRecorder) -> None:
+    """Give the tools the files and states that they had in an earlier process."""
+    journal, position = recorder.journal, recorder.state.position
     assert journal is not None, "what is restored comes from a journal"
-    files = {path: digest for path, digest in state.files.items() if digest is not None}
-    await book.toolbox.put_back({path: await journal.blob(d) for path, d in files.items()})
-    book.toolbox.restore(state.changes)
+    digests = {path: digest for path, digest in position.files.items() if digest is not None}
+    files = {path: await journal.blob(digest) for path, digest in digests.items()}
+    await recorder.toolbox.put_back(files)
+    recorder.toolbox.restore(position.tool_changes)
 
 
-def _journal(agent: AgentConfig[Any]) -> Journal:
+def _require_journal(agent: AgentConfig[Any]) -> Journal:
     if agent.journal is None:
         raise JournalError(
-            "this agent has no journal: write Agent(..., journal=SQLiteJournal()), and what it "
-            "runs can be resumed"
+            "this agent does not have a journal: write Agent(..., journal=SQLiteJournal()), and "
+            "its runs can be resumed"
         )
     return agent.journal

@@ -1,218 +1,295 @@
-"""The loop: render, sample, parse, act, until the model answers."""
+"""The loop of a run: render, sample, parse, call the tool, until there is an output."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import Awaitable, Callable
 from contextlib import AbstractContextManager, aclosing
 from dataclasses import replace
 from time import monotonic
 from typing import Any, Generic
 
+import anyio
 from structlog.contextvars import bound_contextvars
 
-from ...errors import EngineError, LimitExceeded, OutputError, TurnError
-from ...harmony import Message
-from ...harmony.constrain import answer_grammar, turn_grammar
+from ...errors import EngineError, LimitExceeded, OutputError, RunFacts, TurnError
+from ...harmony import Message, turn_grammar
+from ...harmony.constrain import answer_grammar
 from ...harmony.rendering import answer_header
-from ...tools import RunContext
+from ...tools import RunContext, ToolCall, ToolResult, is_cancelled
 from ..config import AgentConfig, OutputT
-from ..engines import Sampled, Sampling
+from ..engines import Sampled, TurnRequest
 from ..events import (
     AnswerRejected,
     Event,
     EventPosition,
     LimitReached,
     PromptTrimmed,
+    RunFinished,
+    RunStarted,
     StepFinished,
     StepStarted,
     ToolCallFinished,
+    ToolCallReady,
     TurnDiscarded,
 )
+from ..hooks import Hook, Refusal
 from ..journal import OutputAccepted
 from ..output import RejectedAnswer
+from ..result import RunResult
 from .event_translator import EventTranslator
+from .outcome import build_result, record_failure
 from .recorder import RunRecorder
 from .trimmer import Trimmer
 from .turn import Turn
 
-HURRY = (
-    "This run has reached its limit, and no tool can be called any more. Answer now, with what you "
-    "know, and say what is missing."
+FORCE_ANSWER = (
+    "You have reached the limit of this task and cannot call tools any more. Answer now with what "
+    "you know, and say what is missing."
 )
 INTERRUPTED = (
-    "it was interrupted, and nobody knows how far it got. Find out what it has done before you "
-    "make it again"
+    "The call was interrupted and may have run partially. Check its effects before calling it "
+    "again."
 )
+NOT_FINISHED = "The call was not finished, because the limit of this task was reached."
+
+Observer = Callable[[Event], Awaitable[None]]
+"""Receives every event of a run, in order. The run waits for it."""
 
 
 class Run(Generic[OutputT]):
-    """One run of an agent, from where its records end to the model's answer."""
+    """One run of an agent, from where its records end to its output."""
 
-    def __init__(self, agent: AgentConfig[OutputT], book: RunRecorder, deps: object = None) -> None:
-        self.book = book
-        self.state = book.state
-        self.outputs: list[OutputT] = []
-        """The accepted answers, as the asked type."""
+    def __init__(
+        self,
+        agent: AgentConfig[OutputT],
+        recorder: RunRecorder,
+        deps: object = None,
+        *,
+        is_resumed: bool = False,
+    ) -> None:
+        self.agent = agent
+        self.recorder = recorder
+        self.state = recorder.state
+        self.run_id = recorder.run_id
         self.turn: Turn | None = None
-        """What the model is writing at the moment."""
-        self._agent = agent
+        """The turn that is being sampled."""
+        self.outputs: list[OutputT] = []
+        """The accepted outputs; a chat has several."""
+        self.observers: list[Observer] = [
+            hook.on_event for hook in agent.hooks if type(hook).on_event is not Hook.on_event
+        ]
         self._deps = deps
-        self._toolbox = book.toolbox
-        self._meter = book.meter
-        self._trimmer = Trimmer(agent, book)
+        self._is_resumed = is_resumed
+        self._toolbox = recorder.toolbox
+        self._meter = recorder.meter
+        self._trimmer = Trimmer(agent, recorder)
         self._turn_grammar: tuple[object, dict[str, Any]] | None = None
-        """What the last turn was held to, and the tools that it was made for."""
-        self._interrupted = book.state.call
-        """The call that another process was killed at."""
+        """The grammar of the last turn, and the tools that it was made for."""
+        self._interrupted = self.state.position.pending_call
+        """The tool call that was running when another process stopped."""
 
-    async def events(self) -> AsyncGenerator[Event]:
-        """Everything that happens until the model has answered, in order."""
-        while self.state.answer is None:
-            try:
-                async with aclosing(self._step()) as told:
-                    async for event in told:
-                        yield event
-            except LimitExceeded as reached:
-                yield await self._hurry(reached)
+    async def execute(self, message: Message | None = None) -> RunResult[OutputT]:
+        """Work until the model's answer is accepted; see `Agent.run` for what it raises.
 
-    async def _step(self) -> AsyncGenerator[Event]:
-        """A turn of the model, and what comes of it."""
-        state = self.state
-        if state.call is None and state.final is None:
-            self._meter.check_turn()
-            if trimmed := await self._trimmer.make_room():
-                yield PromptTrimmed(**self.stamp, before=trimmed.before, after=trimmed.after)
-            prompt = self._render()
-            turn = self.turn = Turn(self._toolbox.recipients, len(prompt))
-            yield StepStarted(**self.stamp, prompt_tokens=len(prompt))
-            async with aclosing(self._sample(prompt, turn)) as told:
-                async for event in told:
-                    yield event
-            if discarded := await self._parse(turn):
-                yield discarded
-        if state.call is not None:
-            yield await self._act(state.call)
-        elif state.final is not None and (rejected := await self._judge(state.final)):
-            yield rejected
-        yield StepFinished(**self.stamp, usage=state.step_usage)
+        message: something new that the user says first.
+        """
+        async with record_failure(self.recorder, self.facts):
+            if message is not None:
+                await self._add_user_message(message)
+            await self._emit(RunStarted(**self.event_position, is_resumed=self._is_resumed))
+            position = self.state.position
+            while position.answer is None:
+                try:
+                    if position.pending_call is None and position.candidate is None:
+                        await self._sample_turn()
+                    if position.pending_call is not None:
+                        await self._call_tool(position.pending_call)
+                    elif position.candidate is not None:
+                        await self._validate_output(position.candidate)
+                    usage = self.state.spending.step_usage
+                    await self._emit(StepFinished(**self.event_position, usage=usage))
+                except LimitExceeded as error:
+                    await self._force_answer(error)
+            if not self.outputs:  # another process accepted the answer
+                self.outputs.append(await self._validate(position.answer))
+            result = await build_result(self.recorder, self.outputs[-1])
+            await self._emit(RunFinished(**self.event_position, result=result))
+        return result
 
-    def _render(self) -> Sequence[int]:
-        """The prompt of the next turn; for the last answer of a run, with its header."""
-        prompt = self.state.shown.view()
-        return prompt if self.state.limit is None else [*prompt, *answer_header()]
-
-    async def _sample(self, prompt: Sequence[int], turn: Turn) -> AsyncGenerator[Event]:
-        """Have the engine write one turn, and read it as it comes."""
-        if self.state.limit is not None:
+    async def _sample_turn(self) -> None:
+        """Have the engine sample one turn, and read it as it arrives."""
+        self._meter.check_turn()
+        if trimmed := await self._trimmer.make_room():
+            before, after = trimmed
+            await self._emit(PromptTrimmed(**self.event_position, before=before, after=after))
+        request = await self._request()
+        turn = self.turn = Turn(self._toolbox.recipients, len(request.prompt))
+        if self.state.position.limit is not None:
             turn.read(Sampled(tokens=answer_header()))
-        told = EventTranslator(self._agent.output_format.partial())
-        began = monotonic()
+        await self._emit(StepStarted(**self.event_position, prompt_tokens=len(request.prompt)))
+        partial = self.agent.output_format.partial() if self.observers else None
+        translator = EventTranslator(self.call_id, partial)
+        started = monotonic()
         try:
-            async with aclosing(self._agent.engine.generate(prompt, self._sampling())) as pieces:
-                while not turn.over and (piece := await self._next(pieces)) is not None:
-                    turn.engine_s = monotonic() - began
-                    for event in turn.read(piece):
-                        for one in told.of(event, self.stamp):
-                            yield one
-        except (EngineError, LimitExceeded) as error:
-            # Nothing that was sampled is lost: whoever resumes the run has it.
-            turn.broken = str(error)
-            await self._parse(turn)
-            raise
+            with self._meter.with_deadline(), self._log_context():
+                async with aclosing(self.agent.engine.generate(request)) as pieces:
+                    async for piece in pieces:
+                        turn.engine_s = monotonic() - started
+                        events = turn.read(piece)
+                        if self.observers:
+                            for event in events:
+                                await self._emit(*translator.translate(event, self.event_position))
+                        if turn.is_over:
+                            break
+        except (EngineError, LimitExceeded, anyio.get_cancelled_exc_class()) as error:
+            failure = self._engine_failure(error)
+            turn.failure = str(failure)
+            # Nothing that was sampled is lost: a resumed run continues from it.
+            await self._record_turn(turn)
+            raise failure from error.__cause__
+        await self._record_turn(turn)
 
-    async def _parse(self, turn: Turn) -> TurnDiscarded | None:
-        """Take the turn: a call, an answer, or one that leads nowhere and is sampled again."""
-        await self.book.take(turn)
+    def _engine_failure(self, error: BaseException) -> EngineError | LimitExceeded:
+        """Return why the turn broke off. Raises `error` if it is a real cancellation."""
+        if isinstance(error, EngineError | LimitExceeded):
+            return error
+        if is_cancelled():
+            raise error
+        failure = EngineError(
+            f"{self.agent.engine!r} raised {type(error).__name__}, but nobody cancelled the run"
+        )
+        failure.__cause__ = error
+        return failure
+
+    async def _record_turn(self, turn: Turn) -> None:
+        """Record the turn: a tool call, an answer, or one that is discarded and sampled again."""
+        await self.recorder.record_turn(turn)
         self.turn = None
-        if turn.fault is None:
-            return None
-        if turn.broken is None and self.state.discarded > self._agent.turn_retries:
+        if turn.fault is None or turn.failure is not None:
+            return
+        discarded = self.state.position.discarded
+        if discarded > self.agent.turn_retries:
             self._meter.check_turn()
             raise TurnError(
-                f"{self.state.discarded} turns in a row led nowhere; the last one, of "
-                f"{len(turn.tokens)} tokens: {turn.fault}. Allow more tokens, lower the reasoning, "
-                "or look at the reasoning for what the model waits for"
+                f"{discarded} turns in a row were unusable; the last one, of {len(turn.tokens)} "
+                f"tokens: {turn.fault}. Allow more tokens, lower the reasoning effort, or read the "
+                "reasoning to see what the model is waiting for"
             )
-        return TurnDiscarded(**self.stamp, reason=turn.fault)
+        await self._emit(TurnDiscarded(**self.event_position, reason=turn.fault))
 
-    async def _act(self, call: Message) -> ToolCallFinished:
-        """Run one call; whatever comes of it, the model reads it next."""
-        resolved = self._toolbox.resolve(call)
-        self._meter.check_call(resolved.name)
-        lost = call is self._interrupted and not resolved.idempotent
-        if lost:
-            answer = self._toolbox.refuse(resolved, INTERRUPTED)
+    async def _call_tool(self, message: Message) -> None:
+        """Run one tool call; the model reads its result next."""
+        call = self._toolbox.resolve(message)
+        self._meter.check_call(call.name)
+        recipient = message.recipient or ""
+        await self._emit(
+            ToolCallReady(
+                **self.event_position,
+                call_id=self.call_id,
+                recipient=recipient,
+                arguments=message.text,
+            )
+        )
+        was_run = message is not self._interrupted or call.idempotent
+        if was_run:
+            result, was_run = await self._run_hooked(call)
         else:
-            with self._bound():
-                answer = await self._meter.within(self._toolbox.call(resolved, self._context))
-        message = await self.book.end_call(call, answer, was_run=not lost)
-        return ToolCallFinished(
-            **self.stamp,
-            recipient=call.recipient or "",
-            text=message.text,
-            failed=answer.failed,
-            seconds=answer.seconds,
+            result = self._toolbox.refuse(call, INTERRUPTED)
+        text = (await self.recorder.record_tool_result(message, result, was_run=was_run)).text
+        await self._emit(
+            ToolCallFinished(
+                **self.event_position,
+                call_id=self.call_id,
+                recipient=recipient,
+                text=text,
+                failed=result.failed,
+                seconds=result.seconds,
+            )
         )
 
-    async def _judge(self, final: Message) -> AnswerRejected | None:
-        """Take the answer if it is of the asked type; otherwise tell the model why it is not."""
+    async def _run_hooked(self, call: ToolCall) -> tuple[ToolResult, bool]:
+        """Run a call as the hooks change it; return its result and whether the tool ran."""
+        for hook in self.agent.hooks:
+            change = await hook.before_tool_call(call)
+            if isinstance(change, Refusal):
+                return self._toolbox.refuse(call, change.reason), False
+            call = change or call
+        with self._meter.with_deadline(), self._log_context():
+            result = await self._toolbox.call(call, self._context)
+        for hook in self.agent.hooks:
+            result = await hook.after_tool_call(call, result) or result
+        return result, True
+
+    async def _validate_output(self, candidate: Message) -> None:
+        """Accept the answer if it matches the output type; else tell the model why it does not."""
         try:
-            self.outputs.append(await self.output(final))
+            output = await self._validate(candidate)
         except RejectedAnswer as rejected:
-            faults = [*self.state.faults, str(rejected)]
-            if len(faults) > self._agent.output_retries:
+            faults = [*self.state.position.faults, str(rejected)]
+            if len(faults) > self.agent.output_retries:
                 raise OutputError(
-                    f"after {len(faults)} answers none is of the asked type. The last one's "
-                    f"faults:\n{rejected}",
-                    answer=final.text,
+                    f"none of {len(faults)} answers matches the output type. The last one was "
+                    f"rejected because:\n{rejected}",
+                    answer=candidate.text,
                     faults=faults,
                 ) from rejected
-            told = Message("user", f"Your answer was not accepted:\n{rejected}")
-            await self.book.tell(told, "rejection", reason=str(rejected))
-            return AnswerRejected(**self.stamp, reason=str(rejected))
-        await self.book.record(OutputAccepted(at_s=self._meter.seconds))
-        return None
+            message = Message("user", f"Your answer was not accepted:\n{rejected}")
+            await self.recorder.record_user_message(message, "rejection", reason=str(rejected))
+            await self._emit(AnswerRejected(**self.event_position, reason=str(rejected)))
+            return
+        self.outputs.append(output)
+        await self.recorder.record(OutputAccepted(at_s=self._meter.seconds))
 
-    async def _hurry(self, reached: LimitExceeded) -> LimitReached:
+    async def _force_answer(self, error: LimitExceeded) -> None:
         """At a limit, have the model answer with what it knows, if the user wants that."""
-        if self._agent.limits.then == "raise" or self.state.limit is not None:
-            raise reached
-        if (call := self.state.call) is not None:
-            reason = "it was not finished: the run is at its limit"
-            answer = self._toolbox.refuse(self._toolbox.resolve(call), reason)
-            await self.book.end_call(call, answer, was_run=False)
-        await self.book.tell(Message("user", HURRY), "limit", reason=reached.limit)
-        return LimitReached(**self.stamp, limit=reached.limit, reason=str(reached))
+        if self.agent.limits.then == "raise" or self.state.position.limit is not None:
+            raise error
+        await self._drop_pending_call(NOT_FINISHED)
+        message = Message("user", FORCE_ANSWER)
+        await self.recorder.record_user_message(message, "limit", reason=error.limit)
+        await self._emit(LimitReached(**self.event_position, limit=error.limit, reason=str(error)))
 
-    async def ask(self, message: Message) -> None:
-        """Go on with something the user says. A call that nobody will answer is told to be lost."""
+    async def _add_user_message(self, message: Message) -> None:
+        """Continue with something that the user says. A pending tool call is reported as lost."""
         self._meter.start()
-        if (call := self.state.call) is not None:
-            answer = self._toolbox.refuse(self._toolbox.resolve(call), INTERRUPTED)
-            await self.book.end_call(call, answer, was_run=False)
-        await self.book.tell(message, "user")
+        await self._drop_pending_call(INTERRUPTED)
+        await self.recorder.record_user_message(message, "user")
 
-    async def output(self, final: Message) -> OutputT:
-        """An answer as the asked type. Raises RejectedAnswer if it is not."""
-        with self._bound():
-            taken = self._agent.output_format.take(final.text, self._context)
-            return await self._meter.within(taken)
+    async def _validate(self, final: Message) -> OutputT:
+        """Return an answer as the output type. Raises RejectedAnswer if it does not match."""
+        with self._meter.with_deadline(), self._log_context():
+            output = await self.agent.output_format.validate(final.text, self._context)
+        for hook in self.agent.hooks:
+            change = await hook.before_output(output)
+            output = output if change is None else change
+        return output
 
-    async def _next(self, pieces: AsyncGenerator[Sampled]) -> Sampled | None:
-        with self._bound():
-            return await self._meter.within(anext(pieces, None))
+    async def _drop_pending_call(self, reason: str) -> None:
+        if (message := self.state.position.pending_call) is not None:
+            refused = self._toolbox.refuse(self._toolbox.resolve(message), reason)
+            await self.recorder.record_tool_result(message, refused, was_run=False)
 
-    def _sampling(self) -> Sampling:
-        """How the next turn is sampled, and what it is held to: the tools offered now, the type."""
-        budget, grammar = self._agent.reasoning_budget, self._grammar()
-        held = replace(self._agent.sampling, reasoning_budget=budget, grammar=grammar)
-        return self._meter.ration(held)
+    async def _request(self) -> TurnRequest:
+        """Return the request for the next turn; the hooks may change it."""
+        prompt = self.state.conversation.prompt_transcript.view()
+        if self.state.position.limit is not None:
+            prompt = [*prompt, *answer_header()]
+        request = TurnRequest(
+            prompt=prompt,
+            sampling=self._meter.cap_tokens(self.agent.sampling),
+            grammar=self._grammar(),
+            reasoning_budget=self.agent.reasoning_budget,
+            run_id=self.run_id,
+        )
+        for hook in self.agent.hooks:
+            request = replace(await hook.before_turn(request) or request, prompt=prompt)
+        return request
 
     def _grammar(self) -> dict[str, Any] | None:
-        if not self._agent.grammar:
+        if not self.agent.grammar:
             return None
-        schema = self._agent.output_format.schema
-        if self.state.limit is not None:
+        schema = self.agent.output_format.schema
+        if self.state.position.limit is not None:
             return None if schema is None else answer_grammar(schema)
         offered = (self._toolbox.functions, self._toolbox.namespaces)
         if self._turn_grammar is None or self._turn_grammar[0] != offered:
@@ -221,35 +298,49 @@ class Run(Generic[OutputT]):
                 functions=functions,
                 namespaces=namespaces,
                 output_schema=schema,
-                reasoning_budget=self._agent.reasoning_budget,
+                reasoning_budget=self.agent.reasoning_budget,
             )
             self._turn_grammar = (offered, grammar)
         return self._turn_grammar[1]
 
+    async def _emit(self, *events: Event) -> None:
+        """Send events to every observer, each once."""
+        for event in events:
+            for observer in self.observers:
+                await observer(event)
+
+    def facts(self) -> RunFacts:
+        """Return what the run has done so far."""
+        return RunFacts(self.run_id, tuple(self.messages), self.state.spending.usage)
+
     @property
     def messages(self) -> list[Message]:
-        """Everything that was said, what the model is writing at the moment included."""
-        transcript = self.state.transcript
+        """Everything that was said, including the turn that is being sampled."""
+        transcript = self.state.conversation.transcript
         if self.turn is not None:
             transcript = transcript.fork()
             transcript.append_sampled(self.turn.tokens, recipients=self.turn.recipients)
         return transcript.messages
 
     @property
-    def stamp(self) -> EventPosition:
-        """Where in the run the next event belongs."""
-        return EventPosition(
-            run_id=self.book.run_id, step=self._step_number, at_s=self._meter.seconds
-        )
+    def step(self) -> int:
+        """The number of the current step, from 1; 0 before the first."""
+        return self.state.spending.usage.steps + (self.turn is not None)
 
     @property
-    def _step_number(self) -> int:
-        return self.state.usage.steps + (self.turn is not None)
+    def call_id(self) -> str:
+        """The id of the tool call in the current step, unique in a journal."""
+        return f"{self.run_id}-{self.step}"
+
+    @property
+    def event_position(self) -> EventPosition:
+        """The position of the next event."""
+        return EventPosition(run_id=self.run_id, step=self.step, at_s=self._meter.seconds)
 
     @property
     def _context(self) -> RunContext[object]:
-        return RunContext(deps=self._deps, run_id=self.book.run_id, step=self._step_number)
+        return RunContext(deps=self._deps, run_id=self.run_id, step=self.step)
 
-    def _bound(self) -> AbstractContextManager[object]:
-        """What is logged in this block says which run and step it belongs to."""
-        return bound_contextvars(run_id=self.book.run_id, step=self._step_number)
+    def _log_context(self) -> AbstractContextManager[object]:
+        """Add the run and the step to whatever is logged in this block."""
+        return bound_contextvars(run_id=self.run_id, step=self.step)

@@ -1,4 +1,4 @@
-"""What a run says to the model before the model says anything."""
+"""The messages that open a run: who the model is, what it can call, and the task."""
 
 from __future__ import annotations
 
@@ -6,21 +6,19 @@ from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
-from ...harmony import DeveloperContent, Message, ResponseFormat, SystemContent, ToolNamespace
+from ...harmony import DeveloperContent, Message, SystemContent, ToolNamespace
 from ...tools import FUNCTIONS, Toolbox
 from ..config import AgentConfig
 
+Task = str | Sequence[Message]
+"""What the user asks, or a conversation that ends with it."""
 
-def opening(
-    agent: AgentConfig[Any],
-    toolbox: Toolbox,
-    formats: Sequence[ResponseFormat],
-    task: str | Sequence[Message],
-) -> list[Message]:
-    """The system and developer messages, then the task.
 
-    The same agent says the same on the same day, token for token, so that an engine's prefix
-    cache serves it from the second run on.
+def opening_messages(agent: AgentConfig[Any], toolbox: Toolbox, task: Task) -> list[Message]:
+    """Return the system and developer messages, then the task.
+
+    For the same agent on the same day they are equal token for token, so that an engine's prefix
+    cache serves them from the second run on.
     """
     system = SystemContent(
         reasoning_effort=agent.reasoning,
@@ -31,11 +29,11 @@ def opening(
     developer = DeveloperContent(
         instructions=agent.instructions,
         tools=(ToolNamespace(FUNCTIONS, tools=functions),) if functions else (),
-        response_formats=tuple(formats),
+        response_formats=agent.output_format.response_formats,
     )
-    told = developer != DeveloperContent()
+    has_developer = developer != DeveloperContent()
     return [
         Message("system", system),
-        *([Message("developer", developer)] if told else []),
+        *([Message("developer", developer)] if has_developer else []),
         *([Message("user", task)] if isinstance(task, str) else task),
     ]

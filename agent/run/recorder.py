@@ -1,15 +1,15 @@
-"""What happens in a run, written down: first in the journal, then in force."""
+"""Journal each record before applying it to the run's state."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Literal
 
-import structlog
-
 from ...errors import SandboxError
+from ...harmony import Event as ParserEvent
 from ...harmony import Message
+from ...sandbox import get_logger
 from ...tools import Toolbox, ToolResult
 from ..journal import (
     Journal,
@@ -21,97 +21,121 @@ from ..journal import (
     digest_of,
 )
 from .meter import Meter
-from .state import State
+from .state import RunState
 from .turn import Turn
 
-log = structlog.get_logger()
+log = get_logger("ossia.agent")
 
 
-@dataclass(frozen=True)
 class RunRecorder:
-    """The records of one run; the only hand that changes its state.
+    """Writes the records of one run; nothing else changes the run's state.
 
-    What is in force is durable, if there is a journal. So a run that is taken up again does next
+    If there is a journal, every record is durable before it is applied. So a resumed run does next
     what it would have done.
     """
 
-    run_id: str
-    state: State
-    meter: Meter
-    toolbox: Toolbox
-    journal: Journal | None
+    def __init__(
+        self,
+        run_id: str,
+        state: RunState,
+        meter: Meter,
+        toolbox: Toolbox,
+        journal: Journal | None,
+    ) -> None:
+        self.run_id = run_id
+        self.state = state
+        self.meter = meter
+        self.toolbox = toolbox
+        self.journal = journal
 
-    async def record(self, *records: Record, blobs: Sequence[bytes] = ()) -> None:
-        """Write down what has happened. Raises JournalError if that cannot be done."""
+    async def record(
+        self,
+        *records: Record,
+        blobs: Sequence[bytes] = (),
+        events: Sequence[ParserEvent] | None = None,
+    ) -> None:
+        """Journal records and apply them. Raises JournalError if they cannot be written.
+
+        events: for a single turn, what the parser reported while it was sampled.
+        """
         if self.journal is not None:
             await self.journal.append(self.run_id, self.state.count, records, blobs)
         for record in records:
-            self.state.apply(record)
+            self.state.apply(record, events)
 
-    async def tell(
+    async def record_user_message(
         self, message: Message, origin: Literal["user", "rejection", "limit"], *, reason: str = ""
     ) -> None:
-        """Write down what the model is told, by the user or in the user's place."""
+        """Record a message from the user, or one that the loop sends in the user's place."""
         at_s = self.meter.seconds
         await self.record(
             UserMessageAdded(at_s=at_s, message=message, origin=origin, reason=reason)
         )
 
-    async def take(self, turn: Turn) -> None:
-        """Write down a turn of the model: all of it, and how much of it the run goes on from."""
-        taken = TurnSampled(
+    async def record_turn(self, turn: Turn) -> None:
+        """Record a turn: all of its tokens, and how many of them the run continues from."""
+        kept, events = len(turn.tokens), turn.events
+        if turn.fault is not None:
+            kept = turn.kept
+            events = [event for event in events if event.at < kept]
+        sampled = TurnSampled(
             at_s=self.meter.seconds,
             tokens=tuple(turn.tokens),
-            kept_tokens=len(turn.tokens) if turn.fault is None else turn.kept,
+            kept_tokens=kept,
             recipients=tuple(turn.recipients),
             usage=turn.usage,
             discard_reason=turn.fault,
         )
-        await self.record(taken)
+        await self.record(sampled, events=events)
 
-    async def end_call(self, call: Message, answer: ToolResult, *, was_run: bool) -> Message:
-        """Write down a call's answer and what it left behind; returns what the model reads."""
-        files, blobs = await self._keep(answer.files)
-        asked = f"{call.recipient}\0{call.text}\0{answer.message.text}"
-        trace = digest_of(asked.encode())
-        message = answer.message
-        nudge = self.meter.nudge(trace)
-        if nudge:
-            message = replace(message, content=f"{message.text}\n{nudge}")
-        ended = ToolResultRecorded(
+    async def record_tool_result(
+        self, call: Message, result: ToolResult, *, was_run: bool
+    ) -> Message:
+        """Record the result of a tool call with the files it wrote; return what the model reads."""
+        files, blobs = await self._read_files(result.files)
+        message = result.message
+        fingerprint = digest_of(f"{call.recipient}\0{call.text}\0{message.text}".encode())
+        notice = self.meter.repeat_notice(fingerprint)
+        if notice:
+            message = replace(message, content=f"{message.text}\n{notice}")
+        recorded = ToolResultRecorded(
             at_s=self.meter.seconds,
             message=message,
-            failed=answer.failed,
-            seconds=answer.seconds,
+            failed=result.failed,
+            seconds=result.seconds,
             files=files,
             state_changes={} if self.journal is None else self.toolbox.changes(),
             was_run=was_run,
-            repeat_notice=nudge,
-            fingerprint=trace,
+            repeat_notice=notice,
+            fingerprint=fingerprint,
         )
-        await self.record(ended, blobs=blobs)
+        await self.record(recorded, blobs=blobs)
         return message
 
-    async def fetch(self, path: str) -> bytes | None:
-        """A file of the run; None if it is gone, or too large to take out."""
+    async def read_file(self, path: str) -> bytes | None:
+        """Return the contents of a file of the run; None if it is gone or too large."""
         try:
-            return await self.meter.within(self.toolbox.read(path))
+            with self.meter.with_deadline():
+                return await self.toolbox.read(path)
         except (SandboxError, OSError) as error:
-            digest = self.state.files.get(path)
+            digest = self.state.position.files.get(path)
             if digest is not None and self.journal is not None:
                 return await self.journal.blob(digest)
-            log.warning("file_not_taken_out", run_id=self.run_id, path=path, reason=str(error))
+            log.warning(
+                "file_unreadable", run_id=self.run_id, path=path, error=type(error).__name__
+            )
             return None
 
-    async def _keep(self, paths: Sequence[str]) -> tuple[tuple[RecordedFile, ...], list[bytes]]:
-        """The files of a call, for the journal: a sandbox ends with its process."""
-        files: dict[str, str | None] = dict.fromkeys(paths)
+    async def _read_files(
+        self, paths: Sequence[str]
+    ) -> tuple[tuple[RecordedFile, ...], list[bytes]]:
+        """Read the files of a call for the journal, because the sandbox ends with its process."""
+        digests: dict[str, str | None] = dict.fromkeys(paths)
         blobs: list[bytes] = []
-        for path in files if self.journal is not None else ():
-            data = await self.fetch(path)
+        for path in digests if self.journal is not None else ():
+            data = await self.read_file(path)
             if data is not None:
                 blobs.append(data)
-                files[path] = digest_of(data)
-        return tuple(
-            RecordedFile(path=path, digest=digest) for path, digest in files.items()
-        ), blobs
+                digests[path] = digest_of(data)
+        files = tuple(RecordedFile(path=path, digest=digest) for path, digest in digests.items())
+        return files, blobs

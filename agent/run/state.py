@@ -1,11 +1,13 @@
-"""Where a run stands: what follows from its records, and from nothing else."""
+"""The state of a run: its journal records, added up."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
+from ...harmony import Event as ParserEvent
 from ...harmony import Message, Transcript
 from ..context import READ_TOOL_RESULT, ReadTool, replacements_in_prompt
 from ..journal import (
@@ -22,150 +24,205 @@ from ..journal import (
 from ..usage import Usage
 
 
-class State:
-    """A run's records, added up.
+@dataclass
+class Conversation:
+    """What was said, and what the model is shown of it."""
 
-    The loop changes it by `apply` alone, so that a run that was read back from its journal stands
-    exactly where the run stood that wrote it.
-    """
+    transcript: Transcript = field(default_factory=Transcript)
+    """The whole run."""
+    prompt_transcript: Transcript = field(default_factory=Transcript)
+    """What the model is shown: the same object, until the context has to be trimmed."""
+    opening: tuple[Message, ...] = ()
+    """The system and developer messages and the task."""
+    replaced: dict[int, Message | None] = field(default_factory=dict[int, Message | None])
+    """By message index, what the context policy shows instead; None leaves the message out."""
+    shown: dict[int, tuple[Message, ...]] = field(default_factory=dict[int, tuple[Message, ...]])
+    """By message index, everything that is shown instead."""
+    has_left_out_results: bool = False
+    """Whether the prompt leaves out any tool result."""
+    read_tool: ReadTool = READ_TOOL_RESULT
+    """Name of the function by which the model reads tool results that were left out."""
 
-    def __init__(self, records: Iterable[Record] = ()) -> None:
-        self.transcript = Transcript()
-        """Everything that was said."""
-        self.shown = self.transcript
-        """What the model is shown of it; the same, until the context had to be trimmed."""
-        self.usage = Usage()
-        self.step_usage = Usage()
-        """Of the last turn, and its call."""
-        self.spent = Usage()
-        """Since the user last spoke: what limits count."""
-        self.asked_s = 0.0
-        """When the user last spoke."""
-        self.seconds = 0.0
-        """Worked on by all processes together, up to the last record."""
-        self.call: Message | None = None
-        """The model's call that no answer is known to."""
-        self.final: Message | None = None
-        """The model's answer that nobody has judged."""
-        self.answer: Message | None = None
-        """The answer, once it was found to be of the asked type."""
-        self.limit: str | None = None
-        """The limit that asked for an answer, if one did."""
-        self.faults: list[str] = []
-        """Why answers were rejected, since the user last spoke."""
-        self.discarded = 0
-        """How many turns in a row led nowhere."""
-        self.calls: Counter[str] = Counter()
-        """How often each tool was run."""
-        self.files: dict[str, str | None] = {}
-        """Path and digest of what the tools wrote, in the order of first writing."""
-        self.changes: dict[str, list[Any]] = {}
-        """By namespace, all that has changed in a tool's state."""
-        self.seen: set[str] = set()
-        """Calls with their answers, as `ToolResultRecorded.fingerprint` has them."""
-        self.stale = 0
-        """How many calls in a row have brought nothing new."""
-        self.opening: tuple[Message, ...] = ()
-        self.replaced: dict[int, Message | None] = {}
-        """By a message's index, what a policy put in its place."""
-        self.shown_for: dict[int, tuple[Message, ...]] = {}
-        """By a message's index, all that is shown in its place."""
-        self.has_left_out_results = False
-        """Whether the prompt leaves out any tool result."""
-        self.read_tool: ReadTool = READ_TOOL_RESULT
-        """Name of the function by which the model reads tool results that were left out."""
-        self.count = 0
-        """How many records there are."""
-        for record in records:
-            self.apply(record)
+    def __post_init__(self) -> None:
+        self.prompt_transcript = self.transcript
 
-    def apply(self, record: Record) -> None:
-        """Take in the next record."""
-        self.count += 1
-        self.seconds = record.at_s
-        match record:
-            case RunOpened():
-                self.opening = record.messages
-                for message in record.messages:
-                    self._tell(message)
-            case TurnSampled():
-                self._take(record)
-            case ToolResultRecorded():
-                self._end_call(record)
-            case UserMessageAdded():
-                self._listen(record)
-            case OutputAccepted():
-                self.answer, self.final = self.final, None
-            case ContextTrimmed():
-                self._use(record.usage)
-                self.replaced |= record.replacements
-                self.read_tool = record.read_tool
-                self._show()
-            case RunResumed() | RunFailed():
-                pass
+    @property
+    def is_trimmed(self) -> bool:
+        """Whether the model is shown something else than the transcript."""
+        return self.prompt_transcript is not self.transcript
 
     @property
     def tool_results(self) -> list[Message]:
-        """All tool results, also those that are left out of the prompt."""
+        """All tool results, whether the model is shown them or not."""
         return [message for message in self.transcript.messages if message.role == "tool"]
 
-    def _show(self) -> None:
+    def append(self, message: Message) -> None:
+        """Add a message that the model did not write."""
+        self.transcript.append(message)
+        if self.is_trimmed:
+            self.prompt_transcript.append(message)
+
+    def append_turn(self, turn: TurnSampled, events: Sequence[ParserEvent] | None) -> list[Message]:
+        """Add the part of a turn that the run continues from, and return its messages.
+
+        events: what the parser reported while the turn was sampled; None parses it again.
+        """
+        tokens = turn.tokens[: turn.kept_tokens]
+        messages = self.transcript.append_sampled(tokens, recipients=turn.recipients, events=events)
+        if self.is_trimmed:
+            self.prompt_transcript.append_sampled(tokens, recipients=turn.recipients, events=events)
+        return messages
+
+    def trim(self, record: ContextTrimmed) -> None:
+        """Show the model other messages in place of some."""
+        self.replaced |= record.replacements
+        self.read_tool = record.read_tool
         messages = self.transcript.messages
         self.has_left_out_results = any(messages[at].role == "tool" for at in self.replaced)
         read_tool = self.read_tool if self.has_left_out_results else None
-        self.shown_for = replacements_in_prompt(self.opening, self.replaced, read_tool=read_tool)
-        self.shown = self.transcript.replaced(self.shown_for)
+        self.shown = replacements_in_prompt(self.opening, self.replaced, read_tool=read_tool)
+        self.prompt_transcript = self.transcript.replaced(self.shown)
 
-    def _take(self, turn: TurnSampled) -> None:
-        kept = turn.tokens[: turn.kept_tokens]
-        said = self.transcript.append_sampled(kept, recipients=turn.recipients)
-        if self.shown is not self.transcript:
-            self.shown.append_sampled(kept, recipients=turn.recipients)
-        self._use(turn.usage)
-        self.step_usage = turn.usage
-        if turn.discard_reason is not None:
-            self.discarded += 1
-            return
-        self.discarded = 0
-        # A turn is over with its first call or answer, so that is its last message.
-        if said[-1].recipient is not None:
-            self.call = said[-1]
-        else:
-            self.final = said[-1]
 
-    def _use(self, usage: Usage) -> None:
+@dataclass
+class Position:
+    """Where the loop stands, and what it does next."""
+
+    pending_call: Message | None = None
+    """The tool call that is awaiting its result."""
+    candidate: Message | None = None
+    """The final message that has not been validated."""
+    answer: Message | None = None
+    """The final message, once its output was accepted."""
+    limit: str | None = None
+    """The limit that forced an answer, if one did."""
+    faults: list[str] = field(default_factory=list[str])
+    """Why answers were rejected, since the last user message."""
+    discarded: int = 0
+    """How many turns in a row were discarded."""
+    files: dict[str, str | None] = field(default_factory=dict[str, str | None])
+    """Path and digest of the files that tools wrote, in the order of their first writing."""
+    tool_changes: dict[str, list[Any]] = field(default_factory=dict[str, list[Any]])
+    """By namespace, all changes of a tool's state."""
+
+
+@dataclass
+class Spending:
+    """What the run has used, and what its limits count."""
+
+    usage: Usage = field(default_factory=Usage)
+    """The whole run."""
+    step_usage: Usage = field(default_factory=Usage)
+    """The last turn and its tool call."""
+    counted: Usage = field(default_factory=Usage)
+    """Since the last user message: what limits count."""
+    seconds: float = 0.0
+    """Seconds that all processes together worked on the run, up to the last record."""
+    asked_s: float = 0.0
+    """`seconds` at the last user message."""
+    calls: Counter[str] = field(default_factory=Counter[str])
+    """How often each tool ran."""
+    fingerprints: set[str] = field(default_factory=set[str])
+    """Digests of calls with their results."""
+    repeats: int = 0
+    """How many calls in a row repeated an earlier call and its result."""
+
+    def add(self, usage: Usage) -> None:
+        """Add to the run and to what limits count."""
         self.usage += usage
-        self.spent += usage
+        self.counted += usage
 
-    def _end_call(self, ended: ToolResultRecorded) -> None:
-        self._tell(ended.message)
-        self.call = None
-        if ended.was_run:
-            self.calls[ended.message.name or ""] += 1
-            used = Usage(tool_calls=1, tool_s=ended.seconds)
-            self._use(used)
+    def add_call(self, record: ToolResultRecorded) -> None:
+        """Count one tool call."""
+        if record.was_run:
+            self.calls[record.message.name or ""] += 1
+            used = Usage(tool_calls=1, tool_s=record.seconds)
+            self.add(used)
             self.step_usage += used
-        self.files |= {file.path: file.digest for file in ended.files}
-        for name, change in ended.state_changes.items():
-            self.changes.setdefault(name, []).append(change)
-        self.stale = self.stale + 1 if ended.fingerprint in self.seen else 0
-        self.seen.add(ended.fingerprint)
+        repeated = record.fingerprint in self.fingerprints
+        self.repeats = self.repeats + 1 if repeated else 0
+        self.fingerprints.add(record.fingerprint)
 
-    def _listen(self, told: UserMessageAdded) -> None:
-        self._tell(told.message)
-        self.final = None
-        if told.origin == "rejection":
-            self.faults.append(told.reason)
-        elif told.origin == "limit":
-            self.limit = told.reason
+    def restart(self, at_s: float) -> None:
+        """Count from zero, because the user has sent a message."""
+        self.counted, self.asked_s, self.repeats = Usage(), at_s, 0
+        self.calls.clear()
+        self.fingerprints.clear()
+
+
+class RunState:
+    """The records of a run, added up.
+
+    It changes through `apply` alone. So a run that is read from its journal continues exactly where
+    the run that wrote the journal stopped.
+    """
+
+    def __init__(self, records: Iterable[Record] = ()) -> None:
+        self.conversation = Conversation()
+        self.position = Position()
+        self.spending = Spending()
+        self.count = 0
+        """Number of records."""
+        for record in records:
+            self.apply(record)
+
+    def apply(self, record: Record, events: Sequence[ParserEvent] | None = None) -> None:
+        """Apply the next record.
+
+        events: for a turn, what the parser reported while it was sampled; None parses it again.
+        """
+        self.count += 1
+        self.spending.seconds = record.at_s
+        match record:
+            case RunOpened():
+                self.conversation.opening = record.messages
+                for message in record.messages:
+                    self.conversation.append(message)
+            case TurnSampled():
+                self._apply_turn(record, events)
+            case ToolResultRecorded():
+                self._apply_tool_result(record)
+            case UserMessageAdded():
+                self._apply_user_message(record)
+            case OutputAccepted():
+                self.position.answer, self.position.candidate = self.position.candidate, None
+            case ContextTrimmed():
+                self.spending.add(record.usage)
+                self.conversation.trim(record)
+            case RunResumed() | RunFailed():
+                pass
+
+    def _apply_turn(self, turn: TurnSampled, events: Sequence[ParserEvent] | None) -> None:
+        messages = self.conversation.append_turn(turn, events)
+        self.spending.add(turn.usage)
+        self.spending.step_usage = turn.usage
+        if turn.discard_reason is not None:
+            self.position.discarded += 1
+            return
+        self.position.discarded = 0
+        # A turn ends at its first tool call or answer, so that is its last message.
+        if messages[-1].recipient is not None:
+            self.position.pending_call = messages[-1]
         else:
-            self.answer, self.limit, self.faults = None, None, []
-            self.discarded = self.stale = 0
-            self.spent, self.asked_s = Usage(), told.at_s
-            self.calls.clear()
-            self.seen.clear()
+            self.position.candidate = messages[-1]
 
-    def _tell(self, message: Message) -> None:
-        self.transcript.append(message)
-        if self.shown is not self.transcript:
-            self.shown.append(message)
+    def _apply_tool_result(self, record: ToolResultRecorded) -> None:
+        self.conversation.append(record.message)
+        self.position.pending_call = None
+        self.spending.add_call(record)
+        self.position.files |= {file.path: file.digest for file in record.files}
+        for name, change in record.state_changes.items():
+            self.position.tool_changes.setdefault(name, []).append(change)
+
+    def _apply_user_message(self, record: UserMessageAdded) -> None:
+        self.conversation.append(record.message)
+        position = self.position
+        position.candidate = None
+        if record.origin == "rejection":
+            position.faults.append(record.reason)
+        elif record.origin == "limit":
+            position.limit = record.reason
+        else:
+            position.answer, position.limit, position.faults = None, None, []
+            position.discarded = 0
+            self.spending.restart(record.at_s)

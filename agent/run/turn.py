@@ -1,4 +1,4 @@
-"""One turn of the model: its tokens as they were sampled, and what they amount to."""
+"""One turn of the model, read while it is sampled."""
 
 from __future__ import annotations
 
@@ -11,67 +11,69 @@ from ...harmony import Event as ParserEvent
 from ..engines import Sampled
 from ..usage import Usage
 
-CUT = "it was cut"
-"""Why a turn leads nowhere that had no more tokens left."""
+CUT_OFF = "it was cut off"
+"""Why a turn is discarded that reached its maximum number of tokens."""
 
 
 @dataclass
 class Turn:
-    """One turn, read as it is sampled.
+    """One turn, parsed as it arrives.
 
-    It is over with its first call or final answer, whatever token closed that: what a model goes
-    on to imagine never reaches the run, and the engine is told to stop.
+    It is over at its first tool call or final message, whichever token closed that. What the model
+    imagines after it never becomes part of the run, and the engine is told to stop.
     """
 
     recipients: Collection[str] = ()
-    """Whom a call may address; they settle doubtful headers."""
+    """The recipients that exist; they resolve ambiguous headers."""
     prompt_tokens: int = 0
     tokens: list[int] = field(default_factory=list[int])
-    """As sampled, up to the end of the call or of the answer."""
+    """As sampled, up to the end of the tool call or the answer."""
+    events: list[ParserEvent] = field(default_factory=list[ParserEvent])
+    """The ends of messages and the repairs that the parser reported; the transcript needs them."""
     call: Message | None = None
-    """The call that the turn ended in."""
+    """The tool call that ended the turn."""
     final: Message | None = None
-    """The answer that it ended in."""
+    """The final message that ended the turn."""
     finish: Literal["stop", "length"] | None = None
     cached_tokens: int | None = None
     reasoning_tokens: int = 0
     repairs: int = 0
     kept: int = 0
-    """How many of the tokens make whole messages that needed no repair: a run can go on from
-    there, whatever became of the rest."""
+    """How many tokens form whole messages without repairs. The run can continue from there even if
+    the rest of the turn is unusable."""
     engine_s: float = 0.0
-    broken: str | None = None
-    """Why nothing more came, if the engine failed."""
-    _since: int = 0
-    """Where the message that is being read began."""
+    failure: str | None = None
+    """Why the engine failed in the middle of the turn, if it did."""
+    _message_start: int = 0
+    """Index of the first token of the message being read."""
 
     def __post_init__(self) -> None:
         self._parser = StreamParser(recipients=self.recipients)
 
     @property
-    def over(self) -> bool:
-        """Whether nothing more is to be read.
+    def is_over(self) -> bool:
+        """Whether nothing more should be read.
 
-        After a stop token the engine still says what the turn cost; after any other it would
-        only go on sampling.
+        After a stop token the engine still reports the turn's cost; after any other token it would
+        only continue to sample.
         """
-        done = self.call is not None or self.final is not None
-        return self.finish is not None or (done and self.tokens[-1] not in STOP_TOKENS)
+        has_ended = self.call is not None or self.final is not None
+        return self.finish is not None or (has_ended and self.tokens[-1] not in STOP_TOKENS)
 
     @property
     def fault(self) -> str | None:
-        """Why the turn leads nowhere; None if it ended in a call or an answer."""
+        """Why the turn is discarded; None if it has a tool call or a final message."""
         if self.call is not None or self.final is not None:
             return None
-        if self.broken is not None:
-            return self.broken
+        if self.failure is not None:
+            return self.failure
         if self.finish == "length":
-            return CUT
-        return "it held no call and no answer" if self.tokens else "it was empty"
+            return CUT_OFF
+        return "it has neither a tool call nor an answer" if self.tokens else "it is empty"
 
     @property
     def usage(self) -> Usage:
-        """What it cost."""
+        """What the turn used."""
         return Usage(
             steps=1,
             prompt_tokens=self.prompt_tokens,
@@ -79,12 +81,12 @@ class Turn:
             sampled_tokens=len(self.tokens),
             reasoning_tokens=self.reasoning_tokens,
             repairs=self.repairs,
-            resamples=int(self.fault is not None and self.broken is None),
+            resamples=int(self.fault is not None and self.failure is None),
             engine_s=self.engine_s,
         )
 
     def read(self, piece: Sampled) -> list[ParserEvent]:
-        """Take in a piece; returns what it told, as far as it belongs to the turn."""
+        """Read a piece of the turn and return its parser events, up to the end of the turn."""
         self.tokens.extend(piece.tokens)
         if piece.cached_tokens is not None:
             self.cached_tokens = piece.cached_tokens
@@ -95,20 +97,23 @@ class Turn:
         for count, event in enumerate(events, start=1):
             if isinstance(event, Repaired):
                 self.repairs += 1
-            elif isinstance(event, Ended) and self._close(event):
-                del self.tokens[event.at + 1 :]
-                return events[:count]
+                self.events.append(event)
+            elif isinstance(event, Ended):
+                self.events.append(event)
+                if self._end_message(event):
+                    del self.tokens[event.at + 1 :]
+                    return events[:count]
         return events
 
-    def _close(self, ended: Ended) -> bool:
-        """Note a whole message; true if the turn is over with it."""
+    def _end_message(self, ended: Ended) -> bool:
+        """Note the end of a message; return whether the turn ends with it."""
         message = ended.message
-        cut = ended.end is None and self.finish == "length"
-        if message.role != "assistant" or cut:
+        is_cut = ended.end is None and self.finish == "length"
+        if message.role != "assistant" or is_cut:
             return False
         if message.channel == "analysis" and message.recipient is None:
-            self.reasoning_tokens += ended.at + 1 - self._since
-        self._since = ended.at + 1
+            self.reasoning_tokens += ended.at + 1 - self._message_start
+        self._message_start = ended.at + 1
         if ended.end is not None and not self.repairs:
             self.kept = ended.at + 1
         if message.recipient is not None:

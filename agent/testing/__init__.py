@@ -1,9 +1,12 @@
-"""Stand-ins for the world's side of an agent, so that users test theirs without a model."""
+"""Tools for testing agents without a model."""
 
 from .fake_vllm import FakeVLLM as FakeVLLM
 from .fake_vllm import Reply as Reply
 from .fake_vllm import open_fake_vllm as open_fake_vllm
-from .forbidding import forbid_real_engines as forbid_real_engines
+from .forbid import forbid_real_engines as forbid_real_engines
 from .scripted import ScriptedEngine as ScriptedEngine
-from .scripted import harmony_tokens as harmony_tokens
 from .tape import Tape as Tape
+from .turns import answer_turn as answer_turn
+from .turns import call_turn as call_turn
+from .turns import harmony_tokens as harmony_tokens
+from .turns import python_turn as python_turn

@@ -15,7 +15,7 @@ from anyio.abc import SocketAttribute, SocketStream
 
 from ...harmony import STOP_TOKENS
 from ...harmony.constrain import PROBE_TEXT, probe_grammar_tag
-from .scripted import harmony_tokens
+from .turns import harmony_tokens
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

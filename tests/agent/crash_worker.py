@@ -20,9 +20,8 @@ from pathlib import Path
 from typing import Any
 
 import anyio
-import structlog
 
-from ossia.agent import Agent, Record, Sampled, Sampling, SQLiteJournal
+from ossia.agent import Agent, Record, Sampled, SQLiteJournal, TurnRequest
 from ossia.agent.testing import harmony_tokens
 from ossia.harmony import decode, encode
 from ossia.tools import tool
@@ -46,9 +45,9 @@ def turn(number: int) -> str:
 class Model:
     """An engine whose turn depends on its prompt alone, as a model's does."""
 
-    async def generate(self, prompt: Sequence[int], sampling: Sampling) -> AsyncGenerator[Sampled]:
+    async def generate(self, request: TurnRequest) -> AsyncGenerator[Sampled]:
         """Say what comes after the answers in the prompt, in two pieces."""
-        tokens = harmony_tokens(turn(decode(prompt).count(" to=assistant")))
+        tokens = harmony_tokens(turn(decode(request.prompt).count(" to=assistant")))
         yield Sampled(tokens=tuple(tokens[:5]))
         await anyio.lowlevel.checkpoint()
         yield Sampled(tokens=tuple(tokens[5:]), finish="stop")
@@ -134,16 +133,18 @@ def run(folder: Path, case: dict[str, Any]) -> dict[str, Any]:
     async def begin() -> None:
         journal = MortalJournal(path, kill, at)
         agent = Agent(Model(), tools=tools(ran, kill, at), journal=journal)
-        async for event in agent.stream("Go.", about={"case": name}):
-            finish(event)
+        async with agent.stream("Go.", metadata={"case": name}) as run:
+            async for event in run:
+                finish(event)
 
     async def go_on() -> None:
         journal = SQLiteJournal(path)
         agent = Agent(Model(), tools=tools(ran, "", 0), journal=journal)
         begun = [run.run_id for run in await journal.runs() if run.metadata == {"case": name}]
         stream = agent.stream_resumed(begun[0]) if begun else agent.stream("Go.")
-        async for event in stream:
-            finish(event)
+        async with stream as run:
+            async for event in run:
+                finish(event)
 
     def finish(event: Any) -> None:
         if event.kind == "run_finished":
@@ -162,7 +163,6 @@ def run(folder: Path, case: dict[str, Any]) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
     # What is loaded at first use is loaded here, once for all children; and the collector shall not
     # touch, and thereby copy, what they share.
     encode("warm")

@@ -15,7 +15,7 @@ sys.path += sys.argv[2:]
 
 import anyio
 
-from ossia.agent import Agent, LocalVLLM, Sampling
+from ossia.agent import Agent, LocalVLLM, Sampling, TurnRequest
 from ossia.errors import ContextLengthError
 from ossia.harmony import Message, Transcript
 from ossia.harmony.constrain import turn_grammar
@@ -31,7 +31,8 @@ def get_weather(city: str) -> dict[str, object]:
 async def cached_tokens(engine: LocalVLLM) -> int | None:
     """Return how many tokens of a 300-token prompt the prefix cache serves."""
     one_token = Sampling(temperature=0.0, max_tokens=1)
-    async with aclosing(engine.generate(range(1000, 1300), one_token)) as pieces:
+    request = TurnRequest(prompt=range(1000, 1300), sampling=one_token)
+    async with aclosing(engine.generate(request)) as pieces:
         return [piece.cached_tokens async for piece in pieces][-1]
 
 
@@ -44,11 +45,12 @@ async def main() -> None:
         facts["output"] = result.output
         facts["cached"] = [await cached_tokens(engine) for _ in range(2)]
         prompt = Transcript([Message("user", "Hi")]).prompt()
-        limited = Sampling(temperature=0.0, max_tokens=3, grammar=turn_grammar())
-        async with aclosing(engine.generate(prompt, limited)) as pieces:
+        three_tokens = Sampling(temperature=0.0, max_tokens=3)
+        limited = TurnRequest(prompt=prompt, sampling=three_tokens, grammar=turn_grammar())
+        async with aclosing(engine.generate(limited)) as pieces:
             sampled = [piece async for piece in pieces]
         facts["limited"] = [sum(len(piece.tokens) for piece in sampled), sampled[-1].finish]
-        async with aclosing(engine.generate(prompt, GREEDY)) as pieces:
+        async with aclosing(engine.generate(TurnRequest(prompt=prompt, sampling=GREEDY))) as pieces:
             facts["stopped_early"] = len((await anext(pieces)).tokens)
         try:
             await agent.run("Hi " * 9000)

@@ -9,7 +9,7 @@ import anyio
 import pytest
 
 from ossia.agent import VLLMEngine
-from ossia.agent.cli.doctor import engine_obeys, engine_serves, engine_speaks_tokens
+from ossia.agent.cli.doctor import check_grammars, check_server, check_token_ids
 from ossia.agent.testing import Reply, open_fake_vllm
 from ossia.errors import EngineError, EngineProtocolError, EngineUnavailableError
 
@@ -18,28 +18,28 @@ ONE = Reply(turn="<|channel|>")
 
 async def test_a_server_is_told_by_its_model_and_window() -> None:
     async with open_fake_vllm([], model="gpt-oss-20b", window=131_072) as server:
-        said = await engine_serves(VLLMEngine(server.url))()
+        said = await check_server(VLLMEngine(server.url))
     assert said == f"gpt-oss-20b at {server.url}, a window of 131,072 tokens"
     with pytest.raises(EngineUnavailableError, match="ossia engine"):
-        await engine_serves(VLLMEngine(server.url, absence_s=0.0))()
+        await check_server(VLLMEngine(server.url, absence_s=0.0))
 
 
 async def test_token_ids_are_seen_to_come() -> None:
     async with open_fake_vllm([ONE]) as server:
-        said = await engine_speaks_tokens(VLLMEngine(server.url))()
+        said = await check_token_ids(VLLMEngine(server.url))
     assert "<|channel|>" in said
     async with open_fake_vllm([Reply(turn="<|channel|>", token_ids=False)]) as server:
         with pytest.raises(EngineProtocolError, match="update the server"):
-            await engine_speaks_tokens(VLLMEngine(server.url))()
+            await check_token_ids(VLLMEngine(server.url))
 
 
 @pytest.mark.parametrize("grammars", ["ignored", "refused"])
 async def test_grammars_are_tried(grammars: Literal["ignored", "refused"]) -> None:
     async with open_fake_vllm([]) as server:
-        assert "obeyed" in await engine_obeys(VLLMEngine(server.url))()
+        assert "obeyed" in await check_grammars(VLLMEngine(server.url))
     async with open_fake_vllm([], grammars=grammars) as server:
         with pytest.raises(EngineError, match="update the server"):
-            await engine_obeys(VLLMEngine(server.url))()
+            await check_grammars(VLLMEngine(server.url))
 
 
 @pytest.mark.timeout(200)

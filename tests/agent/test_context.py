@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import aclosing
-
 import pytest
 
 from ossia.agent import Agent, Context, MemoryJournal, PromptTrimmed, TrimContext
@@ -45,7 +43,7 @@ def long_task(turns: int, *after: str | Exception) -> ScriptedEngine:
 async def test_the_oldest_outputs_are_left_out_and_the_record_keeps_them() -> None:
     engine = long_task(8, FINAL)
     agent = Agent(engine, tools=[read], context=TrimContext(summarize=False, keep_recent=2))
-    async with aclosing(agent.stream("Read all.")) as events:
+    async with agent.stream("Read all.") as events:
         told = [event async for event in events]
     trimmed = [event for event in told if isinstance(event, PromptTrimmed)]
     assert trimmed

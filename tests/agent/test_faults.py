@@ -10,7 +10,7 @@ import asyncio
 import logging
 import threading
 from collections.abc import AsyncGenerator, Callable, Generator, Sequence
-from contextlib import aclosing, asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 
-from ossia.agent import Agent, Limits, MemoryJournal, RunFinished, Sampled, Sampling
+from ossia.agent import Agent, Limits, MemoryJournal, RunFinished, Sampled, TurnRequest
 from ossia.agent.testing import harmony_tokens
 from ossia.errors import (
     ContextLengthError,
@@ -31,7 +31,7 @@ from ossia.errors import (
     EngineUnavailableError,
     LimitExceeded,
     ModelNotFoundError,
-    RunCancelled,
+    RunFacts,
     SandboxDiedError,
     ToolError,
     ToolRetry,
@@ -82,7 +82,7 @@ class Fragile:
         self._turns = iter(turns)
         self.open = 0
 
-    async def generate(self, prompt: Sequence[int], sampling: Sampling) -> AsyncGenerator[Sampled]:
+    async def generate(self, request: TurnRequest) -> AsyncGenerator[Sampled]:
         turn = next(self._turns, FINAL)
         text, error = turn if isinstance(turn, tuple) else (turn, None)
         self.open += 1
@@ -206,10 +206,10 @@ class Faults(RuleBasedStateMachine):
 
     async def outcome(self, agent: Agent) -> str:
         count = 0
-        cancelled: list[RunCancelled | None] = []
+        cancelled: list[RunFacts | None] = []
         with CancelScope() as scope:
             try:
-                async with aclosing(agent.stream("Go.")) as events:
+                async with agent.stream("Go.") as events:
                     async for event in events:
                         if count == self.leave_at:
                             return "left"
@@ -221,7 +221,7 @@ class Faults(RuleBasedStateMachine):
             except DOCUMENTED:
                 return "failed"
             except asyncio.CancelledError as error:
-                cancelled.append(RunCancelled.of(error))
+                cancelled.append(RunFacts.of(error))
                 raise
         assert cancelled
         return "cancelled"

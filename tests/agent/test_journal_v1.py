@@ -33,7 +33,7 @@ from ossia.agent.journal import (
     from_json,
     to_json,
 )
-from ossia.agent.run import State
+from ossia.agent.run import RunState
 from ossia.agent.testing import ScriptedEngine, Tape
 from ossia.errors import JournalError
 from ossia.harmony import decode
@@ -204,7 +204,7 @@ async def test_a_finished_run_gives_its_result_again(run_id: str, journal: SQLit
     assert result.output == (
         Sum(total=5) if run_id == "rejected" else "Five." if run_id == "limited" else "Done."
     )
-    assert result.messages == tuple(State(before).transcript.messages)
+    assert result.messages == tuple(RunState(before).transcript.messages)
     assert result.limit == ("tool_calls" if run_id == "limited" else None)
     assert [file.data for file in result.files] == ([b"ten"] if run_id in {"tools", "fork"} else [])
     assert await journal.read(run_id) == [*before, RunResumed(at_s=before[-1].at_s)]
@@ -286,7 +286,7 @@ async def test_a_trimmed_run_continues_with_the_function_that_it_declared(
         (True, None),
         *[(False, "recall_output")] * 2,
     ]
-    grammars = [str(sampling.grammar) for sampling in agent.engine.samplings]
+    grammars = [str(request.grammar) for request in agent.engine.requests]
     assert all(("recall_output" in text) is grammar for text in grammars)
 
 

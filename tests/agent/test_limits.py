@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import aclosing
 from dataclasses import replace
 from typing import Any
 
@@ -78,7 +77,7 @@ async def test_a_limit_ends_in_the_best_answer_if_the_user_wants_it(limit: str) 
     limits, turns = CASES[limit]
     described, engine = agent(limit, [*turns, BEST], limits=replace(limits, then="answer"))
     with anyio.fail_after(20):
-        async with aclosing(described.stream("Go.")) as events:
+        async with described.stream("Go.") as events:
             told: list[Event] = [event async for event in events]
     finished = told[-1]
     assert isinstance(finished, RunFinished)
@@ -104,8 +103,8 @@ async def test_the_last_answer_is_of_the_asked_type_too() -> None:
     )
     assert (await described.run("Go.")).output == Sum(total=5)
     wanted = answer_grammar(Sum.model_json_schema())
-    assert [sampling.grammar for sampling in engine.samplings[1:]] == [wanted, wanted]
-    assert [sampling.max_tokens for sampling in engine.samplings[1:]] == [77, 77]
+    assert [request.grammar for request in engine.requests[1:]] == [wanted, wanted]
+    assert [request.sampling.max_tokens for request in engine.requests[1:]] == [77, 77]
     described, _ = agent(
         "steps", [ask("look"), *["{}<|return|>"] * 3], limits=limits, output_type=Sum
     )

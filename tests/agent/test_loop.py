@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Sequence
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, Callable
 from typing import Any
 
 import pytest
@@ -26,6 +25,7 @@ from ossia.agent import (
     ToolCallFinished,
     ToolCallStarted,
     TurnDiscarded,
+    TurnRequest,
 )
 from ossia.agent.testing import ScriptedEngine, harmony_tokens
 from ossia.errors import EngineError, LimitExceeded, OutputError, TurnError
@@ -48,7 +48,7 @@ def add(a: int, b: int) -> int:
 
 
 async def events_of(agent: Agent[Any], task: str = "2 + 3?") -> list[Event]:
-    async with aclosing(agent.stream(task)) as events:
+    async with agent.stream(task) as events:
         return [event async for event in events]
 
 
@@ -164,9 +164,9 @@ async def test_every_turn_is_held_to_the_tools_and_the_type_of_the_run() -> None
         output_schema=TypeAdapter(Sum).json_schema(),
         reasoning_budget=50,
     )
-    assert [sampling.grammar for sampling in engine.samplings] == [wanted, wanted]
+    assert [request.grammar for request in engine.requests] == [wanted, wanted]
     await Agent(engine, tools=[add], grammar=False).run("2 + 3?")
-    assert engine.samplings[-1].grammar is None
+    assert engine.requests[-1].grammar is None
 
 
 async def test_an_answer_in_a_code_fence_is_read() -> None:
@@ -204,7 +204,7 @@ async def test_a_turn_that_leads_nowhere_goes_on_from_its_last_whole_message() -
     first, second = engine.prompts
     thought = harmony_tokens(f"{THOUGHT}<|start|>assistant")
     assert second == first + thought
-    assert [sampling.seed for sampling in engine.samplings] == [7, 8]
+    assert [request.sampling.seed for request in engine.requests] == [7, 8]
 
 
 @pytest.mark.parametrize(
@@ -268,7 +268,7 @@ class SilentEngine:
     def __init__(self) -> None:
         self.stopped = Signal()
 
-    async def generate(self, prompt: Sequence[int], sampling: Sampling) -> AsyncGenerator[Sampled]:
+    async def generate(self, request: TurnRequest) -> AsyncGenerator[Sampled]:
         try:
             await sleep_forever()
             yield Sampled()
@@ -293,17 +293,15 @@ async def test_leaving_the_stream_early_stops_the_engine() -> None:
     class Watched(ScriptedEngine):
         closed = False
 
-        async def generate(
-            self, prompt: Sequence[int], sampling: Sampling
-        ) -> AsyncGenerator[Sampled]:
+        async def generate(self, request: TurnRequest) -> AsyncGenerator[Sampled]:
             try:
-                async for piece in super().generate(prompt, sampling):
+                async for piece in super().generate(request):
                     yield piece
             finally:
                 self.closed = True
 
     engine = Watched([ANSWER])
-    async with aclosing(Agent(engine).stream("2 + 3?")) as events:
+    async with Agent(engine).stream("2 + 3?") as events:
         async for event in events:
             if isinstance(event, AnswerDelta):
                 break

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator
 
 import anyio
 import pytest
 
-from ossia.agent import Agent, Limits, MemoryJournal, Sampled, Sampling
+from ossia.agent import Agent, Limits, MemoryJournal, Sampled, TurnRequest
 from ossia.agent.testing import ScriptedEngine, harmony_tokens
 from ossia.errors import EngineError, LimitExceeded
 from ossia.harmony import decode
@@ -96,8 +96,10 @@ class Echoing:
         self.now = 0
         self.gates: dict[str, anyio.Event] = {}
 
-    async def generate(self, prompt: Sequence[int], sampling: Sampling) -> AsyncGenerator[Sampled]:
-        word = decode(prompt).rpartition("<|start|>user<|message|>")[2].partition("<|end|>")[0]
+    async def generate(self, request: TurnRequest) -> AsyncGenerator[Sampled]:
+        word = (
+            decode(request.prompt).rpartition("<|start|>user<|message|>")[2].partition("<|end|>")[0]
+        )
         self.begun.append(word)
         self.now += 1
         self.most = max(self.most, self.now)

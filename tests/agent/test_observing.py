@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from contextlib import aclosing
 from typing import Any
 
 import pytest
@@ -39,7 +38,7 @@ async def test_reasoning_reaches_no_log_no_answer_and_no_other_event() -> None:
     turns = [CALL, THOUGHT, final("{}"), final('{"total": 5}')]
     agent = Agent(ScriptedEngine(turns), tools=[add], output_type=Sum, journal=MemoryJournal())
     with capture_logs() as logs:
-        async with aclosing(agent.stream("2 + 3?")) as events:
+        async with agent.stream("2 + 3?") as events:
             told = [event async for event in events]
     assert logs
     assert CANARY not in json.dumps(logs, default=repr)

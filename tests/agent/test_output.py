@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncGenerator
-from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import date
 from functools import partial
@@ -15,7 +13,7 @@ import pytest
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, RootModel, model_validator
 from typing_extensions import TypedDict
 
-from ossia.agent import Agent, AnswerPartial, Event
+from ossia.agent import Agent, AnswerPartial
 from ossia.agent.output.format import OutputFormat, RejectedAnswer
 from ossia.agent.testing import ScriptedEngine
 from ossia.errors import OutputError, ToolDefinitionError, ToolRetry
@@ -209,7 +207,7 @@ async def test_a_validator_of_the_user_s_sends_the_answer_back() -> None:
 
 async def test_an_answer_with_many_faults_names_a_few() -> None:
     with pytest.raises(RejectedAnswer, match="and 92 more"):
-        await OutputFormat[Any](list[int]).take(json.dumps(["x"] * 100), RunContext(None))
+        await OutputFormat[Any](list[int]).validate(json.dumps(["x"] * 100), RunContext(None))
 
 
 async def test_answers_that_stay_wrong_leave_everything_in_the_error() -> None:
@@ -229,8 +227,7 @@ async def test_answers_that_stay_wrong_leave_everything_in_the_error() -> None:
 
 async def partials(output_type: Any, answer: object, *, chunk: int = 1) -> list[Any]:
     engine = ScriptedEngine([final(answer)], chunk=chunk)
-    stream: AsyncGenerator[Event] = Agent(engine, output_type=output_type).stream("Go")
-    async with aclosing(stream) as events:
+    async with Agent(engine, output_type=output_type).stream("Go") as events:
         return [event.value async for event in events if isinstance(event, AnswerPartial)]
 
 

@@ -7,7 +7,7 @@ from contextlib import aclosing
 
 import pytest
 
-from ossia.agent import Agent, Sampled, Sampling, VLLMEngine
+from ossia.agent import Agent, Sampled, Sampling, TurnRequest, VLLMEngine
 from ossia.agent.engines.reasoning_budget import enforce_reasoning_budget
 from ossia.agent.testing import Reply, ScriptedEngine, harmony_tokens, open_fake_vllm
 from ossia.harmony import decode, parse
@@ -24,8 +24,9 @@ async def sampled(
     turns: Sequence[str], budget: int, *, chunk: int = 1, max_tokens: int | None = None
 ) -> tuple[str, list[Sampled], ScriptedEngine]:
     engine = ScriptedEngine(turns, chunk=chunk)
-    asked = Sampling(reasoning_budget=budget, max_tokens=max_tokens)
-    async with aclosing(enforce_reasoning_budget(engine.generate, PROMPT, asked)) as pieces:
+    sampling = Sampling(max_tokens=max_tokens)
+    request = TurnRequest(prompt=PROMPT, sampling=sampling, reasoning_budget=budget)
+    async with aclosing(enforce_reasoning_budget(engine, request)) as pieces:
         told = [piece async for piece in pieces]
     return decode([token for piece in told for token in piece.tokens]), told, engine
 
@@ -69,7 +70,7 @@ async def test_a_call_in_the_channel_of_reasoning_is_none() -> None:
 
 async def test_what_is_written_for_the_model_counts_as_its_tokens() -> None:
     said, pieces, engine = await sampled([LONG, ANSWER], 2, max_tokens=12)
-    assert [sampling.max_tokens for sampling in engine.samplings] == [12, 3]
+    assert [request.sampling.max_tokens for request in engine.requests] == [12, 3]
     assert pieces[-1].finish == "length"
     assert len(harmony_tokens(said)) == 12
     said, pieces, _ = await sampled([LONG], 2, max_tokens=6)
@@ -82,9 +83,9 @@ class Watched(ScriptedEngine):
 
     closed = 0
 
-    async def generate(self, prompt: Sequence[int], sampling: Sampling) -> AsyncGenerator[Sampled]:
+    async def generate(self, request: TurnRequest) -> AsyncGenerator[Sampled]:
         try:
-            async for piece in super().generate(prompt, sampling):
+            async for piece in super().generate(request):
                 yield piece
         finally:
             self.closed += 1
@@ -92,8 +93,8 @@ class Watched(ScriptedEngine):
 
 async def test_the_engine_stops_before_it_is_asked_again() -> None:
     engine = Watched([LONG, ANSWER])
-    asked = Sampling(reasoning_budget=2)
-    async with aclosing(enforce_reasoning_budget(engine.generate, PROMPT, asked)) as pieces:
+    request = TurnRequest(prompt=PROMPT, reasoning_budget=2)
+    async with aclosing(enforce_reasoning_budget(engine, request)) as pieces:
         async for _ in pieces:
             assert engine.closed == len(engine.prompts) - 1 or engine.closed == len(engine.prompts)
     assert engine.closed == 2

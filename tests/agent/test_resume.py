@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Sequence
-from contextlib import aclosing
 from pathlib import Path
 from typing import Any
 
 import anyio
 import pytest
 
-from ossia.agent import Agent, Event, Limits, RunFinished, Sampled, Sampling, ToolCallFinished
+from ossia.agent import Agent, Event, Limits, RunFinished, Sampled, ToolCallFinished, TurnRequest
 from ossia.agent.journal import Journal, MemoryJournal, Record, SQLiteJournal
 from ossia.agent.testing import ScriptedEngine, harmony_tokens
-from ossia.errors import EngineError, JournalError, OssiaError, RunCancelled
+from ossia.errors import EngineError, JournalError, OssiaError, RunFacts
 from ossia.harmony import Message, decode
 from ossia.sandbox import UnsafeLocalSandbox
 from ossia.tools import PythonTool, tool
@@ -84,9 +83,9 @@ class Resuming(ScriptedEngine):
     def __init__(self) -> None:
         super().__init__([])
 
-    async def generate(self, prompt: Sequence[int], sampling: Sampling) -> AsyncGenerator[Sampled]:
-        self.prompts.append(list(prompt))
-        turn = TURNS[decode(prompt).count("to=assistant")]
+    async def generate(self, request: TurnRequest) -> AsyncGenerator[Sampled]:
+        self.requests.append(request)
+        turn = TURNS[decode(request.prompt).count("to=assistant")]
         yield Sampled(tokens=tuple(harmony_tokens(turn)), finish="stop")
 
 
@@ -130,10 +129,8 @@ async def test_a_call_that_may_have_begun_is_not_made_again_but_told() -> None:
 
 async def test_a_run_whose_engine_failed_goes_on_from_what_was_sampled() -> None:
     class Breaking(ScriptedEngine):
-        async def generate(
-            self, prompt: Sequence[int], sampling: Sampling
-        ) -> AsyncGenerator[Sampled]:
-            self.prompts.append(list(prompt))
+        async def generate(self, request: TurnRequest) -> AsyncGenerator[Sampled]:
+            self.requests.append(request)
             if len(self.prompts) == 1:
                 tokens = harmony_tokens("<|channel|>analysis<|message|>Hm.<|end|><|start|>assist")
                 yield Sampled(tokens=tuple(tokens))
@@ -247,20 +244,18 @@ async def test_a_cancelled_run_leaves_its_messages_and_can_be_resumed() -> None:
     thinking = anyio.Event()
 
     class Thinking(ScriptedEngine):
-        async def generate(
-            self, prompt: Sequence[int], sampling: Sampling
-        ) -> AsyncGenerator[Sampled]:
+        async def generate(self, request: TurnRequest) -> AsyncGenerator[Sampled]:
             yield Sampled(tokens=tuple(harmony_tokens("<|channel|>analysis<|message|>A thought")))
             thinking.set()
             await anyio.sleep_forever()
 
-    found: list[RunCancelled | None] = []
+    found: list[RunFacts | None] = []
 
     async def work() -> None:
         try:
             await Agent(Thinking([]), journal=journal).run("Go.")
         except anyio.get_cancelled_exc_class() as cancelled:
-            found.append(RunCancelled.of(cancelled))
+            found.append(RunFacts.of(cancelled))
             raise
 
     with anyio.fail_after(20):
@@ -291,7 +286,7 @@ async def test_resuming_is_told_event_by_event() -> None:
     agent = Agent(Resuming(), tools=counters.tools, journal=journal)
     with pytest.raises(Killed):
         await agent.run("Go.")
-    async with aclosing(agent.stream_resumed(await last_run(journal))) as events:
+    async with agent.stream_resumed(await last_run(journal)) as events:
         told: list[Event] = [event async for event in events]
     answered = [event for event in told if isinstance(event, ToolCallFinished)]
     assert [(event.recipient, event.step) for event in answered] == [

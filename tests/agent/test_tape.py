@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncGenerator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from ossia.agent import Agent, Limits, MemoryJournal, TrimContext, VLLMEngine
+from ossia.agent import Agent, Limits, MemoryJournal, Sampled, TrimContext, TurnRequest, VLLMEngine
 from ossia.agent.testing import ScriptedEngine, Tape, forbid_real_engines
 from ossia.errors import EngineError, JournalError
 from ossia.tools import tool
@@ -17,7 +18,7 @@ from ossia.tools import tool
 FINAL = '<|channel|>final<|message|>{"total": 5}<|return|>'
 READ_TOOL_RESULT = (
     "<|channel|>commentary to=functions.read_tool_result <|constrain|>json<|message|>"
-    '{"number": 1}<|call|>'
+    '{"output": 1}<|call|>'
 )
 THOUGHT = "<|channel|>analysis<|message|>Hm.<|end|>"
 
@@ -46,9 +47,9 @@ def broken(n: int) -> str:
 
 
 class NoEngine:
-    async def generate(self, prompt: Any, sampling: Any) -> Any:
-        raise AssertionError("a replay touches no engine")
-        yield
+    async def generate(self, request: TurnRequest) -> AsyncGenerator[Sampled]:
+        raise AssertionError("a replay does not use the engine")
+        yield Sampled()
 
 
 async def recorded(turns: list[Any], **options: Any) -> tuple[Agent[Sum], Tape]:

@@ -11,7 +11,7 @@ import pytest
 from anyio import create_task_group, fail_after
 from structlog.testing import capture_logs
 
-from ossia.agent import Agent, Sampled, Sampling, VLLMEngine
+from ossia.agent import Agent, Sampled, Sampling, TurnRequest, VLLMEngine
 from ossia.agent.testing import Reply, harmony_tokens, open_fake_vllm
 from ossia.errors import (
     ContextLengthError,
@@ -28,7 +28,7 @@ PROMPT = [1, 2, 3]
 
 
 async def generate(engine: VLLMEngine, sampling: Sampling = Sampling()) -> list[Sampled]:  # noqa: B008
-    async with aclosing(engine.generate(PROMPT, sampling)) as pieces:
+    async with aclosing(engine.generate(TurnRequest(prompt=PROMPT, sampling=sampling))) as pieces:
         return [piece async for piece in pieces]
 
 
@@ -169,7 +169,8 @@ async def test_the_api_key_is_sent_and_never_shown() -> None:
 
 async def test_leaving_a_turn_closes_the_stream_so_that_the_server_stops() -> None:
     async with open_fake_vllm([Reply(turn=TOKENS, hang_after=2)]) as server:
-        async with aclosing(VLLMEngine(server.url).generate(PROMPT, Sampling())) as pieces:
+        request = TurnRequest(prompt=PROMPT)
+        async with aclosing(VLLMEngine(server.url).generate(request)) as pieces:
             await anext(pieces)
         with fail_after(10):
             await server.client_disconnected.wait()

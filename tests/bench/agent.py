@@ -20,7 +20,7 @@ import structlog
 from anyio.lowlevel import checkpoint
 from ratios import Case, show
 
-from ossia.agent import Agent, Journal, Limits, MemoryJournal, Sampled, Sampling, SQLiteJournal
+from ossia.agent import Agent, Journal, Limits, MemoryJournal, Sampled, SQLiteJournal, TurnRequest
 from ossia.agent.testing import harmony_tokens
 
 STEPS = 200
@@ -60,7 +60,7 @@ class OneRun:
         self._turns = iter(turns)
         self.asked_s: list[float] = []
 
-    async def generate(self, prompt: Sequence[int], sampling: Sampling) -> AsyncGenerator[Sampled]:
+    async def generate(self, request: TurnRequest) -> AsyncGenerator[Sampled]:
         """Play the next turn."""
         self.asked_s.append(time.process_time())
         yield Sampled(tokens=next(self._turns), finish="stop")
@@ -193,16 +193,14 @@ async def weight() -> None:
     arrived, waiting = anyio.Event(), 0
 
     class Waiting(OneRun):
-        async def generate(
-            self, prompt: Sequence[int], sampling: Sampling
-        ) -> AsyncGenerator[Sampled]:
+        async def generate(self, request: TurnRequest) -> AsyncGenerator[Sampled]:
             nonlocal waiting
             if len(self.asked_s) == RUN_STEPS:
                 waiting += 1
                 if waiting == WEIGHED:
                     arrived.set()
                 await anyio.sleep_forever()
-            async for piece in super().generate(prompt, sampling):
+            async for piece in super().generate(request):
                 yield piece
 
     await ours(script.run()).run("Go.")  # what all runs share is there
@@ -248,11 +246,9 @@ async def lateness() -> None:
     script = Instant(STEPS)
 
     class Distant(OneRun):
-        async def generate(
-            self, prompt: Sequence[int], sampling: Sampling
-        ) -> AsyncGenerator[Sampled]:
+        async def generate(self, request: TurnRequest) -> AsyncGenerator[Sampled]:
             await checkpoint()  # as every engine does that is asked over a network
-            async for piece in super().generate(prompt, sampling):
+            async for piece in super().generate(request):
                 yield piece
 
     async def work(journal: Journal) -> None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from dataclasses import replace
 from typing import Any, Literal
 
 import anyio
@@ -13,7 +14,7 @@ import httpx
 import pytest
 from pydantic import TypeAdapter
 
-from ossia.agent import Agent, Sampled, Sampling, Server, VLLMEngine
+from ossia.agent import Agent, Sampled, Sampling, Server, TurnRequest, VLLMEngine
 from ossia.harmony import Transcript
 from ossia.harmony.constrain import turn_grammar
 from ossia.tools import Toolbox
@@ -42,7 +43,7 @@ class GuidedEngine:
         """The prompt and the sampled tokens of each turn."""
         self.cached: list[int] = []
 
-    async def generate(self, prompt: Sequence[int], sampling: Sampling) -> AsyncGenerator[Sampled]:
+    async def generate(self, request: TurnRequest) -> AsyncGenerator[Sampled]:
         is_last = len(self.turns) == STEPS - 1
         grammar = turn_grammar(
             functions=self._functions,
@@ -51,9 +52,9 @@ class GuidedEngine:
             tool_choice="none" if is_last else "required",
         )
         sampled: list[int] = []
-        self.turns.append((list(prompt), sampled))
-        constrained = Sampling(max_tokens=400, grammar=grammar)
-        async with aclosing(self._engine.generate(prompt, constrained)) as pieces:
+        self.turns.append((list(request.prompt), sampled))
+        request = replace(request, sampling=Sampling(max_tokens=400), grammar=grammar)
+        async with aclosing(self._engine.generate(request)) as pieces:
             async for piece in pieces:
                 sampled.extend(piece.tokens)
                 if piece.cached_tokens is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass
 
@@ -13,7 +13,16 @@ import pytest
 from structlog.testing import capture_logs
 
 from examples.tiny_gpt_oss import checkpoint
-from ossia.agent import Agent, RunResult, Sampled, Sampling, Server, VLLMEngine, open_server
+from ossia.agent import (
+    Agent,
+    RunResult,
+    Sampled,
+    Sampling,
+    Server,
+    TurnRequest,
+    VLLMEngine,
+    open_server,
+)
 from ossia.sandbox import BubblewrapSandbox
 from ossia.tools import PythonTool
 
@@ -37,10 +46,10 @@ class Tape:
         self.killed = anyio.Event()
         self.turns: list[list[int]] = []
 
-    async def generate(self, prompt: Sequence[int], sampling: Sampling) -> AsyncGenerator[Sampled]:
+    async def generate(self, request: TurnRequest) -> AsyncGenerator[Sampled]:
         sampled: list[int] = []
         self.turns.append(sampled)
-        async with aclosing(self._engine.generate(prompt, sampling)) as pieces:
+        async with aclosing(self._engine.generate(request)) as pieces:
             async for piece in pieces:
                 sampled.extend(piece.tokens)
                 if len(sampled) >= KILL_AFTER and not self.killed.is_set():

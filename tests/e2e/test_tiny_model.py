@@ -20,6 +20,7 @@ from ossia.agent import (
     StepFinished,
     ToolCallFinished,
     ToolCallStarted,
+    TurnRequest,
     VLLMEngine,
 )
 from ossia.errors import ContextLengthError, ModelNotFoundError
@@ -44,17 +45,17 @@ class Tape:
         self.turns: list[tuple[list[int], list[int]]] = []
         """The prompt and the sampled tokens of each turn."""
 
-    async def generate(self, prompt: Sequence[int], sampling: Sampling) -> AsyncGenerator[Sampled]:
+    async def generate(self, request: TurnRequest) -> AsyncGenerator[Sampled]:
         sampled: list[int] = []
-        self.turns.append((list(prompt), sampled))
-        async with aclosing(self._engine.generate(prompt, sampling)) as pieces:
+        self.turns.append((list(request.prompt), sampled))
+        async with aclosing(self._engine.generate(request)) as pieces:
             async for piece in pieces:
                 sampled.extend(piece.tokens)
                 yield piece
 
 
 async def collect_events(agent: Agent[str], task: str) -> list[Event]:
-    async with aclosing(agent.stream(task)) as events:
+    async with agent.stream(task) as events:
         return [event async for event in events]
 
 

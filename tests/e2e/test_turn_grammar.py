@@ -17,7 +17,7 @@ import anyio
 import pytest
 from pydantic import BaseModel, Field, TypeAdapter, create_model
 
-from ossia.agent import Sampling, Server, VLLMEngine
+from ossia.agent import Sampling, Server, TurnRequest, VLLMEngine
 from ossia.harmony import Message, StreamParser, ToolDescription, Transcript, decode
 from ossia.harmony.constrain import turn_grammar
 from ossia.harmony.format import special
@@ -116,8 +116,9 @@ async def test_every_turn_of_a_random_model_is_well_formed(
 
     async def sample(setup: TurnSetup, number: int) -> None:
         prompt = Transcript([Message("user", random_text(number))]).prompt()
-        sampling = Sampling(max_tokens=MAX_TOKENS, grammar=setup.grammar)
-        async with limiter, aclosing(engine.generate(prompt, sampling)) as pieces:
+        sampling = Sampling(max_tokens=MAX_TOKENS)
+        request = TurnRequest(prompt=prompt, sampling=sampling, grammar=setup.grammar)
+        async with limiter, aclosing(engine.generate(request)) as pieces:
             tokens = [token async for piece in pieces for token in piece.tokens]
         outcomes[check_turn(tokens, setup)] += 1
 

@@ -16,7 +16,7 @@ from anyio import CancelScope
 
 from ossia.agent import Agent, MemoryJournal
 from ossia.agent.testing import ScriptedEngine
-from ossia.errors import EngineError, RunCancelled, SandboxDiedError
+from ossia.errors import EngineError, RunFacts, SandboxDiedError
 from ossia.sandbox import DockerSandbox
 from ossia.tools import PythonTool
 
@@ -151,13 +151,13 @@ async def test_a_run_that_is_cancelled_while_its_sandbox_dies_leaves_nothing(
 ) -> None:
     left, journal, tasks = Left(), MemoryJournal(), asyncio.all_tasks()
     engine = ScriptedEngine([python(KEEP), python(STAY)])
-    cancelled: list[RunCancelled | None] = []
+    cancelled: list[RunFacts | None] = []
     with CancelScope() as scope:
         place.then = scope.cancel
         try:
             await agent_in(place, engine, journal).run("Go.")
         except asyncio.CancelledError as error:
-            cancelled.append(RunCancelled.of(error))
+            cancelled.append(RunFacts.of(error))
             raise
     (facts,) = cancelled
     assert facts is not None

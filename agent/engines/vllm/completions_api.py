@@ -1,4 +1,4 @@
-"""The lines of vLLM's `/v1/completions`, as far as an engine of token ids reads them.
+"""The wire format of vLLM's `/v1/completions`, as far as an engine of token ids needs it.
 
 Source: vLLM's OpenAI-compatible server, `return_token_ids`; checked against 0.32.
 """
@@ -8,37 +8,25 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ValidationError
 
 from ....errors import EngineError, EngineProtocolError, ModelNotFoundError
-from ....harmony import STOP_TOKENS
-from ....harmony.format import special
-from ..protocol import Sampling
+from ....harmony import STOP_TOKENS, special
+from ..protocol import Sampled, TurnRequest
 
-TRANSIENT = frozenset({408, 429, 502, 503, 504})
-"""HTTP statuses after which asking again can help."""
+TRANSIENT_STATUSES = frozenset({408, 429, 502, 503, 504})
+"""HTTP statuses after which another request may work."""
 
-
-NO_ENDOFTEXT = {special.ENDOFTEXT: -100.0}
-"""A logit bias. vLLM takes that token for an end too, and a grammar lets it: it is none of
-harmony's."""
+FORBID_ENDOFTEXT = {special.ENDOFTEXT: -100.0}
+"""A logit bias. `<|endoftext|>` is not part of harmony, but vLLM accepts it as the end of a turn,
+and so does a grammar."""
 
 
 class _Choice(BaseModel):
     token_ids: list[int] | None = None
     finish_reason: str | None = None
-
-    def ids(self, url: str) -> tuple[int, ...]:
-        """The sampled ids. Raises EngineProtocolError where the server sent text alone."""
-        if self.token_ids is None:
-            raise EngineProtocolError(
-                f"{url} sends text without token ids: ossia needs `return_token_ids`, which vLLM "
-                "has since 0.10.2; update the server",
-                url=url,
-            )
-        return tuple(self.token_ids)
 
 
 class _PromptDetails(BaseModel):
@@ -63,7 +51,7 @@ class Chunk(BaseModel):
 
     @property
     def cached_tokens(self) -> int | None:
-        """What the prefix cache served, where this chunk says so."""
+        """Tokens served from the prefix cache; None if this chunk does not say."""
         details = self.usage.prompt_tokens_details if self.usage else None
         return details.cached_tokens if details else None
 
@@ -74,52 +62,60 @@ class _Model(BaseModel):
 
 
 class Models(BaseModel):
-    """What `/v1/models` lists."""
+    """The reply of `/v1/models`."""
 
     data: list[_Model]
 
     def pick(self, name: str | None, url: str) -> _Model:
-        """The model called `name`, or the first. Raises ModelNotFoundError."""
+        """Return the model called `name`, or the first. Raises ModelNotFoundError."""
         for model in self.data:
             if name in {None, model.id}:
                 return model
         known = [model.id for model in self.data]
         raise ModelNotFoundError(
-            f"no model {name!r} at {url}; it serves: {', '.join(known) or 'none'}",
+            f"there is no model {name!r} at {url}; it serves: {', '.join(known) or 'none'}",
             url=url,
             model=name or "",
             known=known,
         )
 
 
-def request_body(
-    model: str, prompt: Sequence[int], sampling: Sampling, max_tokens: int
-) -> dict[str, Any]:
-    """The JSON of one streamed completion from token ids to token ids."""
-    body: dict[str, Any] = {
-        "model": model,
-        "prompt": list(prompt),
-        "max_tokens": max_tokens,
-        "temperature": sampling.temperature,
-        "top_p": sampling.top_p,
-        "stop_token_ids": list(STOP_TOKENS),
-        "logit_bias": {str(token): bias for token, bias in NO_ENDOFTEXT.items()},
-        "skip_special_tokens": False,
-        "return_token_ids": True,
-        "stream": True,
-        "stream_options": {"include_usage": True},
-    }
-    if sampling.seed is not None:
-        body["seed"] = sampling.seed
-    if sampling.grammar is not None:
-        body["structured_outputs"] = {"structural_tag": json.dumps(sampling.grammar)}
-    return body
+class ChunkReader:
+    """Reads the lines of one streamed completion as pieces of a turn."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._finish: Literal["stop", "length"] | None = None
+
+    def read(self, line: str) -> list[Sampled]:
+        """Return the pieces in one line; the last piece of a turn has `finish`.
+
+        Raises EngineProtocolError if the line is not a chunk with token ids, and EngineError if the
+        server reports an error.
+        """
+        chunk = parse_chunk(line, self._url)
+        if chunk is None:
+            return []
+        pieces: list[Sampled] = []
+        for choice in chunk.choices:
+            if choice.finish_reason is not None:
+                self._finish = "length" if choice.finish_reason == "length" else "stop"
+            if choice.token_ids is None:
+                raise EngineProtocolError(
+                    f"{self._url} sends text without token ids: ossia needs `return_token_ids`, "
+                    "which vLLM has since 0.10.2; update the server",
+                    url=self._url,
+                )
+            pieces.append(Sampled(tokens=tuple(choice.token_ids)))
+        if chunk.usage is not None and self._finish is not None:
+            pieces.append(Sampled(finish=self._finish, cached_tokens=chunk.cached_tokens))
+        return pieces
 
 
 def parse_chunk(line: str, url: str) -> Chunk | None:
-    """One line of the event stream; None for what carries nothing.
+    """Parse one line of the event stream; None for a line without data.
 
-    Raises EngineProtocolError for what is no chunk, EngineError for an error in mid-stream.
+    Raises EngineProtocolError if the data is not a chunk, and EngineError if it is an error.
     """
     if not line.startswith("data:"):
         return None
@@ -130,32 +126,64 @@ def parse_chunk(line: str, url: str) -> Chunk | None:
         chunk = Chunk.model_validate_json(data)
     except ValidationError as error:
         raise EngineProtocolError(
-            f"{url} sent a line that is no completion chunk: {data[:200]!r}", url=url
+            f"{url} sent a line that is not a completion chunk: {data[:200]!r}", url=url
         ) from error
     if chunk.error is not None:
-        raise EngineError(f"{url} gave up in mid-turn: {chunk.error.message[:500]}", url=url)
+        raise EngineError(
+            f"{url} failed in the middle of a turn: {chunk.error.message[:500]}", url=url
+        )
     return chunk
 
 
-def refusal(status: int, text: str, *, url: str) -> EngineError:
-    """The error that says why the server refused, and what to do."""
-    message = _message(text)
+def request_body(
+    model: str, tokens: Sequence[int], request: TurnRequest, max_tokens: int
+) -> dict[str, Any]:
+    """Return the JSON of one streamed completion.
+
+    tokens: the prompt and what was sampled so far, shape (n,).
+    max_tokens: how many tokens may follow.
+    """
+    sampling = request.sampling
+    body: dict[str, Any] = {
+        "model": model,
+        "prompt": list(tokens),
+        "max_tokens": max_tokens,
+        "temperature": sampling.temperature,
+        "top_p": sampling.top_p,
+        "stop_token_ids": list(STOP_TOKENS),
+        "logit_bias": {str(token): bias for token, bias in FORBID_ENDOFTEXT.items()},
+        "skip_special_tokens": False,
+        "return_token_ids": True,
+        "stream": True,
+        "stream_options": {"include_usage": True},
+    }
+    if sampling.seed is not None:
+        body["seed"] = sampling.seed
+    if request.grammar is not None:
+        body["structured_outputs"] = {"structural_tag": json.dumps(request.grammar)}
+    return body
+
+
+def error_from_response(status: int, text: str, *, url: str) -> EngineError:
+    """Return the error for an HTTP status: why the server refused, and what to do."""
+    message = _error_message(text)
     if status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
         return EngineError(
-            f"{url} refused the API key (HTTP {status}); pass api_key=…", url=url, status=status
+            f"{url} refused the API key (HTTP {status}); pass api_key=...", url=url, status=status
         )
     if status == HTTPStatus.NOT_FOUND and "does not exist" in message:
         return ModelNotFoundError(f"{url}: {message}", url=url, model="", known=())
     if status == HTTPStatus.NOT_FOUND:
         return EngineProtocolError(
-            f"{url} has no such page: is it a vLLM server, and the URL its root? {message[:200]}",
+            f"{url} does not have this page. Is it a vLLM server, and is this its base URL? "
+            f"{message[:200]}",
             url=url,
             status=status,
         )
-    return EngineError(f"{url} answered HTTP {status}: {message[:500]}", url=url, status=status)
+    return EngineError(f"{url} returned HTTP {status}: {message[:500]}", url=url, status=status)
 
 
-def _message(text: str) -> str:
+def _error_message(text: str) -> str:
     try:
         chunk = Chunk.model_validate_json(text)
     except ValidationError:

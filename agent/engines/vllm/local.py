@@ -1,9 +1,9 @@
-"""vLLM inside this very process as an engine, for batches on a machine of your own."""
+"""vLLM in this process as an engine, for batches on your own machine."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import fields
 from importlib import import_module
@@ -12,36 +12,35 @@ from pathlib import Path
 from typing import Any, Literal
 from uuid import uuid4
 
-import structlog
-from anyio import to_thread
+import anyio
 
 from ....errors import EngineError
 from ....harmony import STOP_TOKENS
-from ...shared_resource import SharedResource
+from ....sandbox import get_logger
+from ...shared_resource import SharedResource, UsesSharedResource
 from ..constrained import ConstrainedEngine
-from ..protocol import Sampled, Sampling
-from ..window import room
-from .completions_api import NO_ENDOFTEXT
+from ..protocol import Sampled, TurnRequest, max_new_tokens
+from .completions_api import FORBID_ENDOFTEXT
 
-log = structlog.get_logger()
+log = get_logger("ossia.agent.engines")
 
 INSTALL = "pip install 'ossia[vllm]'"
 STOP_S = 15.0
 
 
-class LocalVLLM(ConstrainedEngine[Any]):
-    """A model that vLLM loads into this process; no server, no HTTP.
+class LocalVLLM(UsesSharedResource[Any]):
+    """A model that vLLM loads into this process, without a server and without HTTP.
 
     model: a folder with a gpt-oss model, or a name that vLLM can load.
-    engine_args: handed to vLLM's AsyncEngineArgs, such as `max_model_len=8192`.
+    engine_args: passed to vLLM's AsyncEngineArgs, such as `max_model_len=8192`.
 
-    Loading takes a minute or more, so hold it open over all your runs:
+    Loading takes a minute or more, so keep it open for all your runs:
 
         async with LocalVLLM("openai/gpt-oss-20b") as engine:
             results = [await Agent(engine).run(task) for task in tasks]
 
-    A run that finds it closed loads it, and unloads it at its end. It needs asyncio as the event
-    loop, and vLLM, which is an extra; without it EngineError is raised here.
+    A run that finds it closed loads it, and unloads it when the run ends. It needs the asyncio
+    event loop, and vLLM, which is an extra; without vLLM, creating it raises EngineError.
     Source: vLLM, `AsyncLLM`; checked against 0.32.
     """
 
@@ -49,46 +48,42 @@ class LocalVLLM(ConstrainedEngine[Any]):
         if find_spec("vllm") is None:
             raise EngineError(
                 f"LocalVLLM needs vLLM in this environment: {INSTALL} on a machine with a GPU. Or "
-                "serve the model with `ossia engine MODEL`, and use VLLMEngine"
+                "serve the model with `ossia engine MODEL` and use VLLMEngine"
             )
         self.model = str(model)
         self._engine_args = engine_args
         self._shared = SharedResource(self._load)
+        self._constrained = ConstrainedEngine(_InProcess(self, self._shared))
 
     def __repr__(self) -> str:
         return f"LocalVLLM({self.model!r})"
 
+    def generate(self, request: TurnRequest) -> AsyncGenerator[Sampled]:
+        """Sample one turn; see `Engine.generate`. Raises EngineError with vLLM's own words."""
+        return self._constrained.generate(request)
+
+    async def obeys_grammars(self) -> bool:
+        """Return whether this vLLM holds a turn to its grammar. Tries it once."""
+        return await self._constrained.obeys_grammars()
+
     async def window(self) -> int:
-        """How many tokens the model can see: a prompt, and the turn that follows it."""
+        """Return the model's window: tokens of the prompt and the turn together."""
         async with self._shared.use() as engine:
             return int(engine.model_config.max_model_len)
 
-    async def _turn(self, prompt: Sequence[int], sampling: Sampling) -> AsyncGenerator[Sampled]:
-        async with self._shared.use() as engine:
-            window = int(engine.model_config.max_model_len)
-            most = room(len(prompt), window, sampling.max_tokens)
-            asked = {"prompt_token_ids": list(prompt)}
-            try:
-                outputs = engine.generate(asked, _params(sampling, most), uuid4().hex)
-                async with aclosing(outputs):
-                    async for output in outputs:
-                        yield _sampled(output)
-            except _failures() as error:
-                raise EngineError(f"vLLM gave up on {self.model} in mid-turn: {error}") from error
-
     @asynccontextmanager
     async def _load(self) -> AsyncGenerator[Any]:
-        """The loaded model; unloaded when the block ends."""
+        """Load the model, and unload it when the block ends."""
         arguments = import_module("vllm.engine.arg_utils")
         engines = import_module("vllm.v1.engine.async_llm")
-        known = {one.name for one in fields(arguments.AsyncEngineArgs)}
-        # What sampled tokens did in sliding-window layers is forgotten otherwise.
-        kept = {"prefix_cache_retention_interval": None}.items()
-        options = {name: value for name, value in kept if name in known} | self._engine_args
+        known = {field.name for field in fields(arguments.AsyncEngineArgs)}
+        # Otherwise vLLM drops the cache of sampled tokens in sliding-window layers.
+        defaults = {"prefix_cache_retention_interval": None}.items()
+        options = {name: value for name, value in defaults if name in known} | self._engine_args
         try:
-            chosen = arguments.AsyncEngineArgs(model=self.model, **options)
-            engine = await to_thread.run_sync(engines.AsyncLLM.from_engine_args, chosen)
-        except Exception as error:  # what vLLM may raise here has no common root
+            engine_args = arguments.AsyncEngineArgs(model=self.model, **options)
+            engine = await anyio.to_thread.run_sync(engines.AsyncLLM.from_engine_args, engine_args)
+        except Exception as error:  # vLLM's exceptions have no common base class
             raise EngineError(
                 f"vLLM could not load {self.model}: {error}; its log above says why"
             ) from error
@@ -96,40 +91,66 @@ class LocalVLLM(ConstrainedEngine[Any]):
         try:
             yield engine
         finally:
-            # Not in a thread: vLLM's listener in this loop would take the end for an accident.
+            # Not in a thread: vLLM's listener in this event loop would report it as a crash.
             engine.shutdown(timeout=STOP_S)
 
 
-def _params(sampling: Sampling, max_tokens: int) -> Any:
-    """The SamplingParams of one turn."""
-    sampled = import_module("vllm.sampling_params")
-    grammar = None
-    if sampling.grammar is not None:
-        tag = json.dumps(sampling.grammar)
-        grammar = sampled.StructuredOutputsParams(structural_tag=tag)
-    return sampled.SamplingParams(
+class _InProcess:
+    """A loaded model as an engine, without any constraint."""
+
+    def __init__(self, engine: LocalVLLM, shared: SharedResource[Any]) -> None:
+        self._engine = engine
+        self._shared = shared
+
+    def __repr__(self) -> str:
+        return repr(self._engine)
+
+    async def generate(self, request: TurnRequest) -> AsyncGenerator[Sampled]:
+        async with self._shared.use() as engine:
+            window = int(engine.model_config.max_model_len)
+            max_tokens = max_new_tokens(len(request.prompt), window, request.sampling.max_tokens)
+            prompt = {"prompt_token_ids": list(request.prompt)}
+            try:
+                outputs = engine.generate(prompt, _params(request, max_tokens), uuid4().hex)
+                async with aclosing(outputs):
+                    async for output in outputs:
+                        yield _sampled(output)
+            except _turn_errors() as error:
+                raise EngineError(
+                    f"vLLM failed in the middle of a turn of {self._engine.model}: {error}"
+                ) from error
+
+
+def _params(request: TurnRequest, max_tokens: int) -> Any:
+    """Return the SamplingParams of one turn."""
+    module = import_module("vllm.sampling_params")
+    sampling, grammar = request.sampling, None
+    if request.grammar is not None:
+        tag = json.dumps(request.grammar)
+        grammar = module.StructuredOutputsParams(structural_tag=tag)
+    return module.SamplingParams(
         max_tokens=max_tokens,
         temperature=sampling.temperature,
         top_p=sampling.top_p,
         seed=sampling.seed,
         stop_token_ids=list(STOP_TOKENS),
-        logit_bias=NO_ENDOFTEXT,
+        logit_bias=FORBID_ENDOFTEXT,
         structured_outputs=grammar,
         detokenize=False,
-        output_kind=sampled.RequestOutputKind.DELTA,
+        output_kind=module.RequestOutputKind.DELTA,
     )
 
 
 def _sampled(output: Any) -> Sampled:
-    (one,) = output.outputs
-    tokens = tuple(one.token_ids)
-    if one.finish_reason is None:
+    (completion,) = output.outputs
+    tokens = tuple(completion.token_ids)
+    if completion.finish_reason is None:
         return Sampled(tokens=tokens)
-    finish: Literal["stop", "length"] = "length" if one.finish_reason == "length" else "stop"
+    finish: Literal["stop", "length"] = "length" if completion.finish_reason == "length" else "stop"
     return Sampled(tokens=tokens, finish=finish, cached_tokens=output.num_cached_tokens)
 
 
-def _failures() -> tuple[type[Exception], ...]:
-    """What vLLM raises where a turn cannot go on."""
+def _turn_errors() -> tuple[type[Exception], ...]:
+    """Return the exceptions that vLLM raises when a turn cannot continue."""
     errors = import_module("vllm.v1.engine.exceptions")
     return (errors.EngineDeadError, errors.EngineGenerateError, ValueError)

@@ -6,12 +6,12 @@ from collections.abc import Generator
 from contextlib import contextmanager
 
 from ..engines.vllm import LocalVLLM, VLLMEngine
-from ..run import FORBIDDEN
+from ..run import FORBIDDEN_ENGINES
 
 
 @contextmanager
 def forbid_real_engines() -> Generator[None]:
-    """While the block lasts, an agent that would ask a real model raises EngineError instead.
+    """Make every agent raise EngineError that would use a real model inside the block.
 
     As a fixture for all tests, in conftest.py:
 
@@ -21,8 +21,8 @@ def forbid_real_engines() -> Generator[None]:
                 yield
     """
     kinds = (VLLMEngine, LocalVLLM)
-    FORBIDDEN.extend(kinds)
+    FORBIDDEN_ENGINES.extend(kinds)
     try:
         yield
     finally:
-        del FORBIDDEN[-len(kinds) :]
+        del FORBIDDEN_ENGINES[-len(kinds) :]

@@ -1,0 +1,53 @@
+"""Hooks: code of yours that sees, changes or stops what happens in a run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from ..tools import ToolCall, ToolResult
+from .engines import TurnRequest
+from .events import Event
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A hook's decision that a tool call does not run."""
+
+    reason: str
+    """What the model reads, after `Error: `."""
+
+
+class Hook:
+    """The base class of hooks; override the methods you need.
+
+    Hooks run in the order in which the agent lists them, and each sees the changes of those before
+    it. Whatever a hook raises ends the run; raise GuardrailTripped to stop a run on purpose.
+
+        class Budget(Hook):
+            async def before_tool_call(self, call: ToolCall) -> ToolCall | Refusal | None:
+                if call.name == "functions.buy":
+                    return Refusal("buying is not allowed today")
+                return None
+    """
+
+    async def on_event(self, event: Event) -> None:
+        """Observe an event. The run waits for it, so it must return quickly."""
+
+    async def before_turn(self, request: TurnRequest) -> TurnRequest | None:
+        """Return a changed request, or None to keep it.
+
+        Sampling, grammar and reasoning budget may change; the prompt's tokens may not.
+        """
+
+    async def before_tool_call(self, call: ToolCall) -> ToolCall | Refusal | None:
+        """Return a changed call, a Refusal, or None to keep the call.
+
+        The transcript keeps the call as the model wrote it; the tool runs the changed one.
+        """
+
+    async def after_tool_call(self, call: ToolCall, result: ToolResult) -> ToolResult | None:
+        """Return a changed result, or None to keep it. The journal and the model get the change."""
+
+    async def before_output(self, output: Any) -> Any | None:
+        """Return a changed output, or None to keep it. It runs on each accepted answer."""
