@@ -1,7 +1,7 @@
-"""ossia.harmony: tokens to messages, messages to tokens.
+"""Render messages to tokens, and parse tokens to messages, in OpenAI's harmony format.
 
-OpenAI's harmony format for gpt-oss, token-exact on the way out, forgiving on the way in. Pure: no
-network, no files but the vocabulary inside the package, no event loop.
+Rendering is exact to the token; parsing tolerates what models get wrong. This package does no
+I/O except reading the vocabulary file that it ships, and it needs no event loop.
 
     transcript = Transcript([Message("system", SystemContent()), Message("user", "2 + 2?")])
     tokens = sample(transcript.prompt(), stop=STOP_TOKENS)

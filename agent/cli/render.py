@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.text import Text
 
 from ...harmony import conversation_from_json, decode
-from ...harmony.format import places
+from ...harmony.format import special_indices
 from ...harmony.rendering import render as render_messages
 from .sanitize import sanitize
 
@@ -45,7 +45,7 @@ def render(
 def _spans(tokens: Sequence[int]) -> Iterator[tuple[str, str]]:
     """Yield pieces of text with their style; special tokens have a style of their own."""
     start = 0
-    for index in places(tokens):
+    for index in special_indices(tokens):
         yield sanitize(decode(tokens[start:index])), ""
         yield decode(tokens[index : index + 1]), "bold cyan"
         start = index + 1

@@ -7,7 +7,7 @@ from http import HTTPStatus
 
 from ...errors import EngineError
 from ...harmony import STOP_TOKENS, decode, special
-from ...harmony.constrain import probe_grammar_tag
+from ...harmony.constrain import probe_turn_grammar
 from ...harmony.rendering import generation_prefix
 from .protocol import Engine, Sampling, TurnRequest
 
@@ -23,7 +23,7 @@ async def probe_grammar(engine: Engine) -> str:
     request = TurnRequest(
         prompt=generation_prefix("assistant"),
         sampling=Sampling(temperature=0.0, max_tokens=8),
-        grammar=probe_grammar_tag(),
+        grammar=probe_turn_grammar(),
     )
     tokens: list[int] = []
     try:

@@ -81,7 +81,7 @@ class Conversation:
         self.has_left_out_results = any(messages[at].role == "tool" for at in self.replaced)
         read_tool = self.read_tool if self.has_left_out_results else None
         self.shown = replacements_in_prompt(self.opening, self.replaced, read_tool=read_tool)
-        self.prompt_transcript = self.transcript.replaced(self.shown)
+        self.prompt_transcript = self.transcript.replace(self.shown)
 
 
 @dataclass

@@ -14,7 +14,7 @@ import h11
 from anyio.abc import SocketAttribute, SocketStream
 
 from ...harmony import STOP_TOKENS
-from ...harmony.constrain import PROBE_TEXT, probe_grammar_tag
+from ...harmony.constrain import PROBE_TEXT, probe_turn_grammar
 from .turns import harmony_tokens
 
 
@@ -47,7 +47,7 @@ Grammars = Literal["obeyed", "ignored", "refused"]
 """How the server responds when a client probes its support for grammars. The scripted turns are
 sampled in any case."""
 
-_PROBE = {"structural_tag": json.dumps(probe_grammar_tag())}
+_PROBE = {"structural_tag": json.dumps(probe_turn_grammar())}
 _PROBE_REPLIES: dict[Grammars, Reply] = {
     "obeyed": Reply(turn=f"{PROBE_TEXT}<|return|>"),
     "ignored": Reply(turn="<|channel|>final<|message|>Hello!<|return|>"),

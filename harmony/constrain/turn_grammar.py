@@ -1,14 +1,15 @@
-"""One assistant turn as a grammar of tokens, so that a malformed turn cannot be sampled.
+"""The grammar of one assistant turn, so that a malformed turn cannot be sampled.
 
     turn     = reasoning* preamble? (call | answer)
     call     = header to a registered recipient, then arguments valid against its schema, or code
     answer   = the final channel, free text or JSON valid against the output schema
 
-It is written for xgrammar's structural tags, which vLLM takes in `structured_outputs`. Control
-tokens are written as token ids: as strings, `<|message|>` could be spelled out in ordinary tokens.
-The words between them are strings, and free text excludes every control token. The turn ends where
-`<|call|>` or `<|return|>` stands; that token is not written, since a complete grammar allows the
-stop tokens and nothing else. Source: xgrammar, "Structural Tag"; checked with 0.2.8.
+The grammar is a structural tag of xgrammar, which vLLM accepts in `structured_outputs`. Control
+tokens are written as token ids, because a string such as `<|message|>` could be sampled as ordinary
+tokens. The words between them are strings, and free text excludes every control token. The turn
+ends with `<|call|>` or `<|return|>`. The grammar does not contain these tokens: once it is
+complete, the engine allows the stop tokens and nothing else.
+Source: xgrammar, "Structural Tag"; checked with 0.2.8.
 """
 
 from __future__ import annotations
@@ -22,10 +23,14 @@ from .relax_schema import relax_schema
 
 Format = dict[str, Any]
 
-MOST_THOUGHTS = 4
-"""How many reasoning messages may share a budget."""
-_NOTHING: Mapping[str, Any] = {"type": "object", "properties": {}, "additionalProperties": False}
-_SPECIALS = list(range(special.FIRST, special.SIZE))
+MAX_REASONING_MESSAGES = 4
+"""The most reasoning messages that can share a budget."""
+_NO_PARAMETERS: Mapping[str, Any] = {
+    "type": "object",
+    "properties": {},
+    "additionalProperties": False,
+}
+_SPECIAL_TOKENS = list(range(special.FIRST, special.SIZE))
 
 
 def turn_grammar(
@@ -36,18 +41,18 @@ def turn_grammar(
     reasoning_budget: int | None = None,
     tool_choice: str = "auto",
 ) -> Format:
-    """The structural tag of one turn, sampled after `<|start|>assistant`.
+    """Return the structural tag of one turn, sampled after `<|start|>assistant`.
 
-    functions: the tools of the namespace `functions`; their arguments are JSON.
-    namespaces: built-in tools. One without tools, such as `python`, takes raw text.
-    output_schema: JSON Schema of the final answer; None is free text. What the grammar engine
-        cannot express is loosened, see `loosen`: validate the answer all the same.
-    reasoning_budget: tokens of reasoning in the turn, all its messages together (up to four);
-        None is no limit, 0 is no reasoning.
-    tool_choice: "auto", "required" (a call), "none" (the answer), or a recipient such as
+    functions: tools in the namespace `functions`; their arguments are JSON.
+    namespaces: built-in tools. A namespace without tools, such as `python`, takes plain text.
+    output_schema: JSON Schema of the answer, or None for free text. `relax_schema` removes what
+        the grammar engine cannot express, so validate the answer.
+    reasoning_budget: the most reasoning tokens in the turn, over all its reasoning messages (at
+        most four); None is unlimited, 0 is no reasoning.
+    tool_choice: "auto", "required" (a tool call), "none" (the answer), or a recipient such as
         "functions.ping".
 
-    Raises HarmonyError if the tool choice names no recipient, or leaves nothing to say.
+    Raises HarmonyError if the tool choice is not a recipient, or allows neither call nor answer.
     """
     calls = {
         recipient: _call(recipient, tool)
@@ -60,82 +65,82 @@ def turn_grammar(
     if not actions:
         known = [recipient for recipient, _ in _recipients(functions, namespaces)]
         raise HarmonyError(
-            f"tool choice {tool_choice!r} leaves the model nothing to say; known: auto, none"
+            f"tool choice {tool_choice!r} allows neither a call nor an answer; known: auto, none"
             + "".join(f", {name}" for name in ("required" if known else "", *known) if name)
         )
-    said = _sequence(_optional(_message("commentary", _text())), _or(actions))
-    return _tag(_reasoned(said, reasoning_budget))
+    action = _sequence(_optional(_message("commentary", _text())), _or(actions))
+    return _tag(_with_reasoning(action, reasoning_budget))
 
 
 def answer_grammar(output_schema: Mapping[str, Any] | bool) -> Format:
-    """The structural tag of a final answer whose header stands in the prompt already."""
+    """Return the structural tag of an answer whose header is already in the prompt."""
     return _tag(_json(output_schema))
 
 
 def _tag(turn: Format) -> Format:
-    return {"type": "structural_tag", "format": _or([_PREFACE, turn])}
+    return {"type": "structural_tag", "format": _or([_UNREACHABLE, turn])}
 
 
 def _recipients(
     functions: Sequence[ToolDescription], namespaces: Sequence[ToolNamespace]
 ) -> Iterator[tuple[str, ToolDescription | None]]:
-    """Whom a call may address; with None where it carries raw text."""
+    """Yield each recipient and its tool, or None if it takes plain text."""
     for tool in functions:
         yield f"functions.{tool.name}", tool
-    for space in namespaces:
-        if not space.tools:
-            yield space.name, None
-        for tool in space.tools:
-            yield f"{space.name}.{tool.name}", tool
+    for namespace in namespaces:
+        if not namespace.tools:
+            yield namespace.name, None
+        for tool in namespace.tools:
+            yield f"{namespace.name}.{tool.name}", tool
 
 
 def _call(recipient: str, tool: ToolDescription | None) -> list[Format]:
-    """A call, with the recipient behind the channel and in the role part: models write both."""
+    """Return the two forms of a call: models write the recipient after the channel or the role."""
     if recipient.startswith("functions."):
         channel = "commentary"
-        kind = _json_kind()
+        content_type = _json_content_type()
     else:
-        channel, kind = "analysis", [_word(" code")]
-    schema = None if tool is None else (tool.parameters or _NOTHING)
+        channel, content_type = "analysis", [_word(" code")]
+    schema = None if tool is None else (tool.parameters or _NO_PARAMETERS)
     content = _text() if schema is None else _json(schema)
-    to, begin, end = f" to={recipient}", _token(special.CHANNEL), _token(special.MESSAGE)
+    to = f" to={recipient}"
+    start, message = _token(special.CHANNEL), _token(special.MESSAGE)
     return [
-        _sequence(begin, _word(f"{channel}{to}"), *kind, end, content),
-        _sequence(_word(to), begin, _word(channel), *kind, end, content),
+        _sequence(start, _word(f"{channel}{to}"), *content_type, message, content),
+        _sequence(_word(to), start, _word(channel), *content_type, message, content),
     ]
 
 
 def _answer(schema: Mapping[str, Any] | bool | None) -> list[Format]:
-    """The final message, and with a schema the header that names the content type too."""
-    begin, end = _token(special.CHANNEL), _token(special.MESSAGE)
+    """Return the forms of the final message; with a schema, the header may name JSON."""
+    header, message = (_token(special.CHANNEL), _word("final")), _token(special.MESSAGE)
     if schema is None:
-        return [_sequence(begin, _word("final"), end, _text())]
-    kind = _json_kind()
+        return [_sequence(*header, message, _text())]
     return [
-        _sequence(begin, _word("final"), end, _json(schema)),
-        _sequence(begin, _word("final"), *kind, end, _json(schema)),
+        _sequence(*header, message, _json(schema)),
+        _sequence(*header, *_json_content_type(), message, _json(schema)),
     ]
 
 
-def _reasoned(said: Format, budget: int | None) -> Format:
-    """Reasoning messages before what is said.
+def _with_reasoning(action: Format, budget: int | None) -> Format:
+    """Return an action with reasoning messages before it.
 
-    A grammar has no counter that several messages share. But where it is ambiguous, all readings
-    go on side by side: one message of the whole budget, or two of half of it, or three of a third.
-    Whatever is written, it is never more than the budget.
+    A grammar has no counter that several messages can share. It is ambiguous instead, and the
+    engine follows all alternatives at once: one message with the whole budget, two with half of
+    it each, or three with a third. No alternative exceeds the budget.
     """
     if budget is None:
-        return _sequence(_star(_message("analysis", _text())), said)
-    readings = [
+        return _sequence(_star(_message("analysis", _text())), action)
+    alternatives = [
         _sequence(*[_message("analysis", _text(budget // count))] * count)
-        for count in range(1, MOST_THOUGHTS + 1)
+        for count in range(1, MAX_REASONING_MESSAGES + 1)
         if budget // count > 0
     ]
-    return _sequence(_optional(_or(readings)), said) if readings else said
+    return _sequence(_optional(_or(alternatives)), action) if alternatives else action
 
 
 def _message(channel: str, content: Format) -> Format:
-    """A message that another one of the same turn follows."""
+    """Return a message that is followed by another message of the same turn."""
     return _sequence(
         _token(special.CHANNEL),
         _word(channel),
@@ -147,7 +152,7 @@ def _message(channel: str, content: Format) -> Format:
     )
 
 
-def _json_kind() -> list[Format]:
+def _json_content_type() -> list[Format]:
     return [_word(" "), _token(special.CONSTRAIN), _word("json")]
 
 
@@ -160,15 +165,16 @@ def _token(token: int) -> Format:
 
 
 def _text(max_tokens: int | None = None) -> Format:
-    """Free text without any control token."""
-    text: Format = {"type": "any_tokens", "exclude_tokens": _SPECIALS}
+    """Return free text without control tokens."""
+    text: Format = {"type": "any_tokens", "exclude_tokens": _SPECIAL_TOKENS}
     return text if max_tokens is None else {**text, "max_tokens": max_tokens}
 
 
 def _json(schema: Mapping[str, Any] | bool) -> Format:
-    # Without a bound on white space a weak model can write it for ever. And a control token's name
-    # is text to a JSON string: without the exclusion the token itself could stand in one. To
-    # exclude each name by itself takes xgrammar seconds; all begin so, and `\u003c|` is left.
+    # Without a bound, a weak model can write whitespace forever. The name of a control token is
+    # valid text in a JSON string, so without `excludes` the token itself could be sampled there.
+    # Excluding each name takes xgrammar seconds, so exclude the prefix of all names. The model can
+    # still write it as `\u003c|`.
     return {
         "type": "json_schema",
         "json_schema": relax_schema(schema),
@@ -193,10 +199,11 @@ def _star(content: Format) -> Format:
     return {"type": "star", "content": content}
 
 
-# A way that can never be taken, for no stop token is ever matched. xgrammar's compiler, which a
-# server keeps for all its requests, takes two tokens for the same one if they hold the same place
-# in their grammars, and then masks the wrong one. Here each control token has a place of its own.
-_PREFACE = _sequence(
+# An unreachable branch that works around a cache bug in xgrammar: no stop token is ever matched. A
+# server uses one compiler for all requests, and the compiler confuses two tokens that have the same
+# position in their grammars, and masks the wrong one. This branch gives each control token its own
+# position.
+_UNREACHABLE = _sequence(
     *map(
         _token,
         (
@@ -210,11 +217,10 @@ _PREFACE = _sequence(
     )
 )
 
-PROBE_TEXT = "<|channel|>canary<|message|>"
-"""What `probe_grammar_tag` admits, as text."""
+PROBE_TEXT = "<|channel|>probe<|message|>"
+"""The only text that `probe_turn_grammar` allows."""
 
 
-def probe_grammar_tag() -> Format:
-    """A grammar that admits one short nonsense alone, to see whether a server obeys grammars."""
-    song = _sequence(_token(special.CHANNEL), _word("canary"), _token(special.MESSAGE))
-    return _tag(song)
+def probe_turn_grammar() -> Format:
+    """Return a grammar that allows only PROBE_TEXT, to test whether a server enforces grammars."""
+    return _tag(_sequence(_token(special.CHANNEL), _word("probe"), _token(special.MESSAGE)))

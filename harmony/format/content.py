@@ -1,4 +1,4 @@
-"""What system and developer messages hold: settings, instructions and tools."""
+"""The content of system and developer messages: settings, instructions and tools."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class ToolDescription:
-    """One function, as the model is told of it."""
+    """A function as it is described to the model."""
 
     name: str
     description: str
     parameters: Mapping[str, Any] | None = field(default=None, hash=False)
-    """JSON Schema of the arguments; None for a function without any."""
+    """JSON Schema of the arguments; None for a function without arguments."""
 
     def to_dict(self) -> Json:
-        """JSON as openai-harmony writes it."""
+        """Return the JSON that openai-harmony writes."""
         out: Json = {"name": self.name, "description": self.description}
         if self.parameters is not None:
             out["parameters"] = dict(self.parameters)
@@ -33,21 +33,21 @@ class ToolDescription:
 
     @classmethod
     def from_dict(cls, raw: Mapping[str, Any]) -> ToolDescription:
-        """Read what `to_dict` wrote."""
+        """Read the JSON of `to_dict`."""
         return cls(raw["name"], raw["description"], raw.get("parameters"))
 
 
 @dataclass(frozen=True, slots=True)
 class ToolNamespace:
-    """Functions under one name: `functions` for the user's own, `browser` for a built-in."""
+    """A named group of functions: `functions` for user functions, `browser` for a built-in tool."""
 
     name: str
     description: str | None = None
     tools: tuple[ToolDescription, ...] = ()
-    """Without any, the description alone is shown: `python` takes code, not arguments."""
+    """If empty, the model sees only the description: `python` takes code, not arguments."""
 
     def to_dict(self) -> Json:
-        """JSON as openai-harmony writes it."""
+        """Return the JSON that openai-harmony writes."""
         out: Json = {"name": self.name}
         if self.description is not None:
             out["description"] = self.description
@@ -56,14 +56,14 @@ class ToolNamespace:
 
     @classmethod
     def from_dict(cls, raw: Mapping[str, Any]) -> ToolNamespace:
-        """Read what `to_dict` wrote."""
+        """Read the JSON of `to_dict`."""
         tools = tuple(ToolDescription.from_dict(tool) for tool in raw["tools"])
         return cls(raw["name"], raw.get("description"), tools)
 
 
 @dataclass(frozen=True, slots=True)
 class ResponseFormat:
-    """A schema that the final answer shall follow."""
+    """The JSON Schema that the answer must follow."""
 
     name: str
     schema: Mapping[str, Any] = field(hash=False)
@@ -71,7 +71,7 @@ class ResponseFormat:
     description: str | None = None
 
     def to_dict(self) -> Json:
-        """JSON in the manner of the other contents; openai-harmony has no such field."""
+        """Return JSON in the style of the other content types; openai-harmony has no such field."""
         out: Json = {"name": self.name, "schema": dict(self.schema)}
         if self.description is not None:
             out["description"] = self.description
@@ -79,13 +79,13 @@ class ResponseFormat:
 
     @classmethod
     def from_dict(cls, raw: Mapping[str, Any]) -> ResponseFormat:
-        """Read what `to_dict` wrote."""
+        """Read the JSON of `to_dict`."""
         return cls(raw["name"], raw["schema"], raw.get("description"))
 
 
 @dataclass(frozen=True, slots=True)
 class SystemContent:
-    """Who the model is, what it may use, and how hard it thinks. None leaves a line out."""
+    """The model's identity, tools and reasoning effort. None omits the line."""
 
     model_identity: str | None = IDENTITY
     reasoning_effort: ReasoningEffort | None = "medium"
@@ -94,14 +94,14 @@ class SystemContent:
     knowledge_cutoff: str | None = "2024-06"
     channels: tuple[str, ...] | None = CHANNELS
     tools: tuple[ToolNamespace, ...] = ()
-    """Built-in tools; functions belong into DeveloperContent."""
+    """Built-in tools; functions belong in DeveloperContent."""
     channel_required: bool = True
 
     def __post_init__(self) -> None:
-        check_names(self.tools)
+        check_namespaces(self.tools)
 
     def to_dict(self) -> Json:
-        """JSON as openai-harmony writes it; a None that is no default is written as null."""
+        """Return the JSON that openai-harmony writes; a None that overrides a default is null."""
         effort = self.reasoning_effort
         out: Json = {
             "model_identity": self.model_identity,
@@ -119,13 +119,13 @@ class SystemContent:
             }
         )
         if self.tools:
-            out["tools"] = {space.name: space.to_dict() for space in self.tools}
+            out["tools"] = {namespace.name: namespace.to_dict() for namespace in self.tools}
         out["type"] = "system_content"
         return out
 
     @classmethod
     def from_dict(cls, raw: Mapping[str, Any]) -> SystemContent:
-        """Read what `to_dict` wrote, here or in openai-harmony; a missing key has its default."""
+        """Read the JSON of `to_dict`, ours or openai-harmony's; a missing key has its default."""
         config: Mapping[str, Any] | None = raw.get(
             "channel_config", {"valid_channels": CHANNELS, "channel_required": True}
         )
@@ -143,45 +143,45 @@ class SystemContent:
 
 @dataclass(frozen=True, slots=True)
 class DeveloperContent:
-    """Instructions, the functions that may be called, and the shape of the answer."""
+    """The instructions, the functions the model may call, and the format of the answer."""
 
     instructions: str | None = None
     tools: tuple[ToolNamespace, ...] = ()
     response_formats: tuple[ResponseFormat, ...] = ()
 
     def __post_init__(self) -> None:
-        check_names(self.tools)
+        check_namespaces(self.tools)
 
     def to_dict(self) -> Json:
-        """JSON as openai-harmony writes it, and `response_formats` beside."""
+        """Return the JSON that openai-harmony writes, plus `response_formats`."""
         out: Json = {}
         if self.instructions is not None:
             out["instructions"] = self.instructions
         if self.tools:
-            out["tools"] = {space.name: space.to_dict() for space in self.tools}
+            out["tools"] = {namespace.name: namespace.to_dict() for namespace in self.tools}
         if self.response_formats:
-            out["response_formats"] = [one.to_dict() for one in self.response_formats]
+            out["response_formats"] = [form.to_dict() for form in self.response_formats]
         out["type"] = "developer_content"
         return out
 
     @classmethod
     def from_dict(cls, raw: Mapping[str, Any]) -> DeveloperContent:
-        """Read what `to_dict` wrote, here or in openai-harmony."""
-        formats = tuple(ResponseFormat.from_dict(one) for one in raw.get("response_formats", ()))
+        """Read the JSON of `to_dict`, ours or openai-harmony's."""
+        formats = tuple(map(ResponseFormat.from_dict, raw.get("response_formats", ())))
         return cls(raw.get("instructions"), _namespaces(raw), formats)
 
 
-def check_names(spaces: tuple[ToolNamespace, ...]) -> None:
-    """Raise MessageError if two namespaces share a name: the model could not tell them apart."""
-    names = [space.name for space in spaces]
+def check_namespaces(namespaces: tuple[ToolNamespace, ...]) -> None:
+    """Raise MessageError if two namespaces have the same name."""
+    names = [namespace.name for namespace in namespaces]
     for name in names:
         if names.count(name) > 1:
             raise MessageError(f"two tool namespaces are named {name!r}; merge them into one")
 
 
 def _namespaces(raw: Mapping[str, Any]) -> tuple[ToolNamespace, ...]:
-    spaces = cast("Mapping[str, Json]", raw.get("tools") or {})
-    for key, space in spaces.items():
-        if space["name"] != key:
-            raise MessageError(f"the namespace under {key!r} is named {space['name']!r}")
-    return tuple(ToolNamespace.from_dict(space) for space in spaces.values())
+    by_name = cast("Mapping[str, Json]", raw.get("tools") or {})
+    for key, namespace in by_name.items():
+        if namespace["name"] != key:
+            raise MessageError(f"the namespace under {key!r} is named {namespace['name']!r}")
+    return tuple(map(ToolNamespace.from_dict, by_name.values()))

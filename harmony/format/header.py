@@ -1,4 +1,4 @@
-"""The header of a message: its fields, and their limits."""
+"""The header of a message, and the rules for its fields."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from . import special
 from .messages import ROLES, Message, Role
 
 CONSTRAIN_MARK = special.NAMES[special.CONSTRAIN]
-"""How a content type begins that the model promises to keep to: `<|constrain|>json`."""
+"""The prefix of a content type that the model promises to follow: `<|constrain|>json`."""
 
 
 class Header(NamedTuple):
-    """Everything that a message says about itself before its content."""
+    """The fields that come before the content of a message."""
 
     role: Role
     name: str | None = None
@@ -23,33 +23,34 @@ class Header(NamedTuple):
 
     @property
     def is_call(self) -> bool:
-        """Whether the assistant asks a tool."""
+        """Whether this is a tool call."""
         return self.role == "assistant" and self.recipient is not None
 
 
 def header_of(message: Message) -> Header:
-    """The header of a message."""
+    """Return the header of a message."""
     return Header(
         message.role, message.name, message.channel, message.recipient, message.content_type
     )
 
 
 def message_of(header: Header, text: str) -> Message:
-    """The message with that header and content."""
+    """Return a message with this header and text."""
     role, name, channel, recipient, content_type = header
     return Message(
         role, text, name=name, channel=channel, recipient=recipient, content_type=content_type
     )
 
 
-def check(header: Header) -> None:
-    """Raise MessageError if a field would break the header that it stands in.
+def check_header(header: Header) -> None:
+    """Raise MessageError if a field would break the rendered header.
 
-    Names come from users, tools and models: none may add a word to a header, or pass for a role.
+    Names come from users, tools and models. A name must not add words to the header or look like
+    a role.
     """
     if header.role == "tool":
         if header.name is None:
-            raise MessageError("a tool's message needs the tool's name, functions.search say")
+            raise MessageError("a tool message needs the tool's name, such as functions.search")
         if header.name.partition(":")[0] in ROLES:
             raise MessageError(
                 f"a tool cannot be named {header.name!r}: the model would read it as a role"
@@ -57,17 +58,17 @@ def check(header: Header) -> None:
     _check_word("name", header.name)
     _check_word("channel", header.channel)
     _check_word("recipient", header.recipient)
-    kind = header.content_type
-    if kind != CONSTRAIN_MARK:
-        _check_word("content_type", kind and kind.removeprefix(CONSTRAIN_MARK))
+    content_type = header.content_type
+    if content_type != CONSTRAIN_MARK:
+        _check_word("content_type", content_type and content_type.removeprefix(CONSTRAIN_MARK))
 
 
 def _check_word(field: str, word: str | None) -> None:
     if word is None:
         return
-    one_word = bool(word) and word.isprintable() and " " not in word
-    if not one_word or "<|" in word or word.startswith("to="):
+    is_word = bool(word) and word.isprintable() and " " not in word
+    if not is_word or "<|" in word or word.startswith("to="):
         raise MessageError(
-            f"{field} {word!r} would break the message's header; give one word "
-            "without white space, control characters, `<|` or a leading `to=`"
+            f"{field} {word!r} would break the message header; use a single word "
+            "without whitespace, control characters, `<|` or a leading `to=`"
         )

@@ -1,4 +1,4 @@
-"""A message: who says what to whom, and on which channel."""
+"""Messages, and conversations as JSON."""
 
 from __future__ import annotations
 
@@ -19,46 +19,46 @@ Content = Part | tuple[Part, ...]
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One message of a conversation, immutable."""
+    """An immutable message of a conversation."""
 
     role: Role
     content: Content
-    """Text, or settings; a tuple where a message has several parts, each encoded by itself."""
+    """Text or settings; a tuple for a message of several parts. Each part is encoded separately."""
     name: str | None = field(default=None, kw_only=True)
-    """The author's name; a tool's message has its tool's, `functions.search` say."""
+    """The author's name; for a tool message, the name of the tool, such as `functions.search`."""
     channel: str | None = field(default=None, kw_only=True)
     """`analysis`, `commentary` or `final`."""
     recipient: str | None = field(default=None, kw_only=True)
-    """Who is addressed: the tool in a call, `assistant` in its answer."""
+    """The tool in a tool call, `assistant` in a tool result."""
     content_type: str | None = field(default=None, kw_only=True)
-    """`<|constrain|>json` as the model writes it, or a bare word such as `code`."""
-    _rendered: tuple[bool, list[int]] | None = field(
+    """`<|constrain|>json`, as the model writes it, or a plain word such as `code`."""
+    _tokens: tuple[bool, list[int]] | None = field(
         default=None, init=False, repr=False, compare=False
     )
 
-    def recall(self, *, functions: bool) -> list[int] | None:
-        """For the renderer: the tokens that it has made of this message before."""
-        known = self._rendered
-        return known[1] if known and known[0] == functions else None
+    def cached_tokens(self, *, functions: bool) -> list[int] | None:
+        """Return the tokens that the renderer cached here, if any."""
+        cached = self._tokens
+        return cached[1] if cached and cached[0] == functions else None
 
-    def remember(self, tokens: list[int], *, functions: bool) -> None:
-        """For the renderer: keep the tokens, since the message never changes."""
-        object.__setattr__(self, "_rendered", (functions, tokens))
+    def cache_tokens(self, tokens: list[int], *, functions: bool) -> None:
+        """Cache the rendered tokens; the message never changes."""
+        object.__setattr__(self, "_tokens", (functions, tokens))
 
     @property
     def text(self) -> str:
-        """The text parts, joined; settings are left out."""
+        """The text parts, joined; settings are omitted."""
         if isinstance(self.content, str):
             return self.content
         return "".join(part for part in self.parts if isinstance(part, str))
 
     @property
     def parts(self) -> tuple[Part, ...]:
-        """The content as a tuple, however many parts there are."""
+        """The content as a tuple of parts."""
         return self.content if isinstance(self.content, tuple) else (self.content,)
 
     def to_dict(self) -> Json:
-        """JSON as openai-harmony's `Message.to_dict` writes it."""
+        """Return the JSON that openai-harmony's `Message.to_dict` writes."""
         out: Json = {
             "role": self.role,
             "name": self.name,
@@ -77,9 +77,9 @@ class Message:
 
     @classmethod
     def from_dict(cls, raw: Mapping[str, Any]) -> Message:
-        """Read what `to_dict` wrote, here or in openai-harmony.
+        """Read the JSON of `to_dict`, ours or openai-harmony's.
 
-        Raises MessageError if the role or a part's type is unknown.
+        Raises MessageError if the role or the type of a part is unknown.
         """
         role = raw["role"]
         if role not in ROLES:
@@ -97,33 +97,33 @@ class Message:
 
 
 def conversation_to_json(messages: Iterable[Message]) -> str:
-    """A whole conversation as JSON, in the shape of openai-harmony's `Conversation`."""
+    """Return a conversation as JSON, in the form of openai-harmony's `Conversation`."""
     return json.dumps({"messages": [message.to_dict() for message in messages]})
 
 
 def conversation_from_json(text: str) -> list[Message]:
-    """Read what `conversation_to_json` wrote, here or in openai-harmony, or its bare list.
+    """Read the JSON of `conversation_to_json`, ours or openai-harmony's, or a list of messages.
 
-    Raises MessageError, with the message to blame, if it is anything else.
+    Raises MessageError, naming the invalid message, for any other text.
     """
     try:
         raw = json.loads(text)
     except ValueError as error:
-        raise MessageError(f"a conversation is JSON, and this is not: {error}") from error
+        raise MessageError(f"a conversation must be JSON: {error}") from error
     match raw:
         case {"messages": [*messages]} | [*messages]:
             return [_message(at, message) for at, message in enumerate(messages)]
         case _:
-            raise MessageError('a conversation is {"messages": [...]}, or the list alone')
+            raise MessageError('a conversation must be {"messages": [...]} or a list of messages')
 
 
 def _message(at: int, raw: Any) -> Message:
     try:
         return Message.from_dict(raw)
     except KeyError as error:
-        raise MessageError(f"message {at} lacks {error}") from error
+        raise MessageError(f"message {at} has no {error}") from error
     except (AttributeError, TypeError) as error:
-        raise MessageError(f"message {at} is of the wrong shape: {error}") from error
+        raise MessageError(f"message {at} has the wrong form: {error}") from error
     except MessageError as error:
         raise MessageError(f"message {at}: {error}") from error
 

@@ -1,4 +1,4 @@
-"""The special tokens of the o200k_harmony vocabulary, by name.
+"""The special tokens of the o200k_harmony vocabulary.
 
 Source: OpenAI harmony format, "Special Tokens"; ids as in tiktoken's o200k_harmony.
 """
@@ -11,25 +11,25 @@ from typing import Final
 STARTOFTEXT: Final = 199998
 ENDOFTEXT: Final = 199999
 RETURN: Final = 200002
-"""The assistant is done. Only ever sampled: in history the message ends in END."""
+"""Ends the answer. Only sampled: in the history the message ends with END."""
 CONSTRAIN: Final = 200003
-"""What follows in a header is the content type."""
+"""In a header, the content type follows."""
 CHANNEL: Final = 200005
-"""What follows in a header is the channel."""
+"""In a header, the channel follows."""
 START: Final = 200006
 END: Final = 200007
 MESSAGE: Final = 200008
-"""The header is over; content follows."""
+"""Ends the header; the content follows."""
 CALL: Final = 200012
-"""The assistant waits for a tool."""
+"""Ends a tool call."""
 
 FIRST: Final = 199998
-"""Ids from here on are special; below are the ranks of ordinary text."""
+"""The first special id; lower ids are ranks of ordinary text."""
 SIZE: Final = 201088
-"""How many ids the model has; every id that it samples or takes is below."""
+"""The size of the model's vocabulary; every id is lower."""
 
 STOP_TOKENS: Final = (RETURN, CALL)
-"""Where sampling stops."""
+"""The tokens at which sampling stops."""
 
 _NAMED = {
     STARTOFTEXT: "startoftext",
@@ -45,23 +45,24 @@ _NAMED = {
 
 
 def name(token: int) -> str:
-    """How a special token is written, `<|start|>` say.
+    """Return the text of a special token, such as `<|start|>`.
 
-    token: an id in [FIRST, SIZE]. Ids that harmony does not use are `<|reserved_N|>`.
+    token: an id in [FIRST, SIZE]. An id that harmony does not use is `<|reserved_N|>`.
     """
     return f"<|{_NAMED.get(token) or f'reserved_{token}'}|>"
 
 
-# openai-harmony knows one reserved token more than the model has ids.
+# openai-harmony has one reserved token more than the model has ids.
 NAMES: Final = {token: name(token) for token in range(FIRST, SIZE + 1)}
-"""Every special token's id, and how it is written."""
+"""The text of each special token, by id."""
 
 
-def places(tokens: Sequence[int]) -> list[int]:
-    """Indices of the special tokens. They are rare: most stretches are passed over at once."""
-    found: list[int] = []
+def special_indices(tokens: Sequence[int]) -> list[int]:
+    """Return the indices of the special tokens."""
+    indices: list[int] = []
+    # Special tokens are rare, and `max` skips a block without them quickly.
     for base in range(0, len(tokens), 256):
-        part = tokens[base : base + 256]
-        if max(part) >= FIRST:
-            found += (base + at for at, token in enumerate(part) if token >= FIRST)
-    return found
+        block = tokens[base : base + 256]
+        if max(block) >= FIRST:
+            indices += (base + at for at, token in enumerate(block) if token >= FIRST)
+    return indices

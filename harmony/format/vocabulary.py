@@ -1,4 +1,4 @@
-"""The o200k_harmony encoding, from ranks inside the package: nothing is ever downloaded."""
+"""The o200k_harmony encoding. Its ranks are part of the package; nothing is downloaded."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from ...errors import HarmonyError
 from .special import FIRST, NAMES
 
 RANKS_FILE = "o200k_base.tiktoken"
-"""The name under which vLLM and openai-harmony look for the ranks in TIKTOKEN_ENCODINGS_BASE."""
+"""The file that vLLM and openai-harmony look for in the folder TIKTOKEN_ENCODINGS_BASE."""
 
 _SHA256 = "446a9538cb6c348e3516120d7c08b09f57c36495e2acfffe59a5bf8b0cfb1a2d"
 
-# How o200k splits text before merging. Source: tiktoken, `o200k_base`.
+# The pattern by which o200k splits text before merging. Source: tiktoken, `o200k_base`.
 _LETTER = r"[^\r\n\p{L}\p{N}]?"
 _UPPER = r"[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]"
 _LOWER = r"[\p{Ll}\p{Lm}\p{Lo}\p{M}]"
@@ -39,25 +39,25 @@ _PATTERN = "|".join(
 
 
 def _ranks() -> bytes:
-    packed = files("ossia.harmony.format").joinpath(f"{RANKS_FILE}.xz").read_bytes()
-    ranks = lzma.decompress(packed)
+    compressed = files("ossia.harmony.format").joinpath(f"{RANKS_FILE}.xz").read_bytes()
+    ranks = lzma.decompress(compressed)
     found = hashlib.sha256(ranks).hexdigest()
     if found != _SHA256:
         raise HarmonyError(
-            f"the vocabulary inside the package is damaged: sha256 of {RANKS_FILE} is {found}, "
-            f"not {_SHA256}; install ossia again"
+            f"the vocabulary in the package is damaged: the sha256 of {RANKS_FILE} is {found}, "
+            f"not {_SHA256}; reinstall ossia"
         )
     return ranks
 
 
 class Vocabulary:
-    """The encoding, and what each token stands for."""
+    """The encoding, and the bytes of each token."""
 
     def __init__(self) -> None:
-        # The hash vouches for it: line i holds the token of rank i.
+        # Line i has the token of rank i; the hash guarantees it.
         tokens = list(map(a2b_base64, _ranks().split()[::2]))
         self.bytes_of = [*tokens, *(name.encode() for name in NAMES.values())]
-        """What each id stands for, in order; special tokens as they are written."""
+        """The bytes of each id, in order; for a special token, its name."""
         self.encoding = tiktoken.Encoding(
             "o200k_harmony",
             pat_str=_PATTERN,
@@ -71,7 +71,7 @@ _loaded: list[Vocabulary] = []
 
 
 def load_vocabulary() -> Vocabulary:
-    """The vocabulary, loaded at first use, once, whoever asks first."""
+    """Return the vocabulary. The first call loads it; threads share it."""
     if not _loaded:
         with _lock:
             if not _loaded:
@@ -80,15 +80,15 @@ def load_vocabulary() -> Vocabulary:
 
 
 def encode(text: str) -> list[int]:
-    """Token ids of ordinary text: whatever it holds, no special token comes out.
+    """Return the token ids of text, which is always encoded without special tokens.
 
-    A lone surrogate counts as U+FFFD.
+    A lone surrogate is encoded as U+FFFD.
     """
     return load_vocabulary().encoding.encode_ordinary(text)
 
 
 def decode(tokens: Sequence[int]) -> str:
-    """The text of token ids; special tokens as they are written, broken UTF-8 as U+FFFD.
+    """Return the text of token ids, with special tokens by name and invalid UTF-8 as U+FFFD.
 
     Raises HarmonyError, with the index in `at`, if an id is not in the vocabulary.
     """
@@ -105,16 +105,16 @@ def decode(tokens: Sequence[int]) -> str:
 
 
 def write_ranks(folder: Path) -> Path:
-    """Write the uncompressed ranks into a folder, and return the file.
+    """Write the uncompressed ranks to a folder, and return the file's path.
 
-    A vLLM server whose TIKTOKEN_ENCODINGS_BASE names that folder starts without a network.
-    folder: made if missing. An intact file that is there already is left alone.
+    A vLLM server whose TIKTOKEN_ENCODINGS_BASE is this folder starts without a network.
+    folder: created if missing. A correct file that already exists is not rewritten.
     """
     target = folder / RANKS_FILE
     ranks = _ranks()
     if not (target.is_file() and target.read_bytes() == ranks):
         folder.mkdir(parents=True, exist_ok=True)
-        # Renamed into place, so that nobody ever reads half a file.
+        # Rename the finished file, so that no reader sees a partial one.
         partial = target.with_suffix(".partial")
         partial.write_bytes(ranks)
         partial.replace(target)

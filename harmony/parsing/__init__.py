@@ -1,4 +1,4 @@
-"""Tokens to messages, strictly or leniently, while they stream."""
+"""Parsing of tokens to messages, strict or lenient, as they stream."""
 
 from .events import Delta as Delta
 from .events import Ended as Ended

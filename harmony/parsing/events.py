@@ -1,4 +1,4 @@
-"""What a StreamParser reports."""
+"""The events of a StreamParser."""
 
 from __future__ import annotations
 
@@ -10,41 +10,41 @@ from ..format import Header, Message
 Ending = Literal["end", "call", "return"]
 
 RepairKind = Literal[
-    "missing_start",  # a header without `<|start|>` and author; the assistant's is meant
+    "missing_start",  # a header without `<|start|>` and author; the author is the assistant
     "missing_message",  # content without `<|message|>`
-    "missing_end",  # content that runs into the next header
-    "wrong_end",  # a call that does not end in `<|call|>`, or the other way round
-    "stray_text",  # words that belong to no message; kept as reasoning
-    "stray_token",  # a control token where none can stand; left out
-    "unknown_token",  # an id outside the vocabulary; U+FFFD in content
-    "spelled_out",  # a control token written in ordinary letters in a header
-    "flattened",  # a completion whose control tokens are gone
-    "cut_header",  # the stream ended inside a header; nothing comes of it
-    "author",  # no known role, or two
-    "channel",  # more than one channel, or none after `<|channel|>`, or one unknown
-    "recipient",  # no tool, two tools, or a tool's name written otherwise
-    "content_type",  # more than one content type
-    "header",  # words or control tokens in an order of their own
-    "imagined_author",  # a completion that goes on in somebody else's name
+    "missing_end",  # content followed directly by the next header
+    "wrong_end",  # a call without `<|call|>` at its end, or another message with it
+    "stray_text",  # words outside any message; they become reasoning
+    "stray_token",  # a control token where none is allowed; omitted
+    "unknown_token",  # an id outside the vocabulary; becomes U+FFFD in content
+    "spelled_out",  # a control token written as ordinary text in a header
+    "flattened",  # a completion that lost its control tokens
+    "cut_header",  # the stream ended inside a header, which is omitted
+    "author",  # no known role, or several
+    "channel",  # several channels, an unknown one, or none after `<|channel|>`
+    "recipient",  # no tool, several tools, or a misspelled tool name
+    "content_type",  # several content types
+    "header",  # words or control tokens in an unusual order
+    "imagined_author",  # a message in which the model speaks for somebody else
     "python_json",  # source code for python, wrapped in JSON
 ]
-"""In which way a stream deviated from the format."""
+"""The ways in which a stream can deviate from the format."""
 
 
 class Started(NamedTuple):
-    """A header is read; the message's content follows."""
+    """The end of a header; the content follows."""
 
     at: int
-    """Index of the token that brought it, in everything that was fed; so in every event."""
+    """The index of the token that caused the event, counted from the first token fed."""
     header: Header
 
 
 @dataclass(slots=True, unsafe_hash=True)
 class Delta:
-    """More content. No delta splits a character.
+    """More content, in whole characters.
 
-    Treat it as immutable. It is not frozen because one is made for every sampled token, and a
-    frozen dataclass takes three times as long to make.
+    Treat it as immutable. It is not a frozen dataclass because the parser creates one for every
+    sampled token, and creating a frozen one takes three times as long.
     """
 
     at: Final[int]
@@ -53,21 +53,21 @@ class Delta:
 
 
 class Ended(NamedTuple):
-    """A message is over."""
+    """The end of a message."""
 
     at: int
     message: Message
     end: Ending | None
-    """How it ended; None if the stream was cut."""
+    """The token that ended it; None if the stream was cut."""
 
 
 class Repaired(NamedTuple):
-    """The stream deviated from the format here, and was read as well as it can be."""
+    """A deviation from the format, and how the parser read it."""
 
     at: int
     kind: RepairKind
     detail: str
-    """The token, or the words of the header, as they were sampled; never content."""
+    """The token or the header text as it was sampled; never content."""
 
 
 Event = Started | Delta | Ended | Repaired

@@ -1,4 +1,4 @@
-"""What the words of a header say together, settled field by field."""
+"""Assembly of a header from words in any order, field by field."""
 
 from __future__ import annotations
 
@@ -8,186 +8,191 @@ from typing import cast
 
 from ..format import CHANNELS, CONSTRAIN_MARK, ROLES, Header, Role, special
 from .events import RepairKind
-from .header_lexer import CONTENT_TYPES, NAME, Word
+from .header_lexer import CONTENT_TYPES, NAME_PATTERN, Word
 
-PSEUDO = frozenset({*ROLES, *CHANNELS, *CONTENT_TYPES, "all", ""})
-"""What no tool is called: a message that is addressed to one of these is no call."""
+NOT_RECIPIENTS = frozenset({*ROLES, *CHANNELS, *CONTENT_TYPES, "all", ""})
+"""Words that are never tool names; a message addressed to one of them is not a tool call."""
 
-_NO_NAMESPACE = frozenset({"", "functions", "function", "tools", "tool"})
-"""Namespaces that models put before any tool's name."""
+_GENERIC_NAMESPACES = frozenset({"", "functions", "function", "tools", "tool"})
+"""Namespaces that models write before the name of any tool."""
 
 
 @dataclass
-class Fields:
-    """The words of one header, by the field that they speak for."""
+class HeaderFields:
+    """The words of one header, collected by field."""
 
     role: Role | None
-    """The author, where the prompt or a word has named one."""
+    """The author, if the prompt or a word names one."""
     known: frozenset[str]
-    """Recipients that exist, as far as they are known."""
+    """Recipients that exist, if they are known."""
     name: str | None = None
     roles: list[str] = field(default_factory=list[str])
-    """Every role that was said."""
+    """All roles in the header."""
     author: str | None = None
-    """What stands in the author's place without being a role."""
+    """The word in the author's place, if it is not a role."""
     channels: list[str] = field(default_factory=list[str])
-    """Those that stand where a channel belongs."""
+    """Channels directly after `<|channel|>`."""
     stray_channels: list[str] = field(default_factory=list[str])
+    """Channels in other places."""
     recipients: list[str] = field(default_factory=list[str])
-    addressed: bool = False
-    """Whether there was a `to=`."""
-    kinds: list[str] = field(default_factory=list[str])
+    has_to: bool = False
+    """Whether the header has a `to=`."""
+    content_types: list[str] = field(default_factory=list[str])
     unrecognized: list[str] = field(default_factory=list[str])
-    """Words that speak for nothing."""
+    """Words that fit no field."""
 
-    def wants_author(self, mark: int | None) -> bool:
-        """Whether a word after that control token may be the author."""
-        return mark is None and self.role is None and self.author is None
+    def needs_author(self, marker: int | None) -> bool:
+        """Return whether a word after this control token may be the author."""
+        return marker is None and self.role is None and self.author is None
 
-    def take(self, word: Word, mark: int | None, *, first: bool) -> None:
-        """Note a word whose field is plain.
+    def add(self, word: Word, marker: int | None, *, first: bool) -> None:
+        """Add a word whose field is known.
 
-        mark: the control token before the word's stretch.
-        first: whether it is the first word of its stretch.
+        marker: the control token before the segment.
+        first: whether the word is the first of its segment.
         """
         if word.field == "role":
-            known, _, name = word.value.partition(":")
-            self.roles.append(known)
+            role, _, name = word.value.partition(":")
+            self.roles.append(role)
             if self.role is None and self.author is None:
-                self.role, self.name = cast("Role", known), name or None
+                self.role, self.name = cast("Role", role), name or None
         elif word.field == "channel":
-            due = first and mark == special.CHANNEL
-            (self.channels if due else self.stray_channels).append(word.value)
+            in_place = first and marker == special.CHANNEL
+            (self.channels if in_place else self.stray_channels).append(word.value)
         elif word.field == "content_type":
-            self._take_kind(word.value, mark)
-        elif first and not word.addressed and self.wants_author(mark):
+            self._add_content_type(word.value, marker)
+        elif first and not word.has_to and self.needs_author(marker):
             self.author = word.value
         else:
             self.recipients.append(word.value)
-            self.addressed = self.addressed or word.addressed
+            self.has_to = self.has_to or word.has_to
 
-    def guess(self, word: Word, mark: int | None, *, first: bool, last: bool) -> bool:
-        """Note an unknown word for the place where it stands; False if that says nothing.
+    def add_by_position(self, word: Word, marker: int | None, *, first: bool, last: bool) -> bool:
+        """Add an unknown word to the field of its position; return False if there is none.
 
-        last: whether it is the last word of the whole header.
+        last: whether the word is the last of the whole header.
         """
-        if not NAME.fullmatch(word.value):
+        if not NAME_PATTERN.fullmatch(word.value):
             return False
-        meant, kind = resolve(word.value, self.known)
-        if meant in self.known:
-            self.recipients.append(meant)
-            self.kinds += [kind] if kind else []
-        elif first and mark == special.CHANNEL:
+        recipient, content_type = match_recipient(word.value, self.known)
+        if recipient in self.known:
+            self.recipients.append(recipient)
+            self.content_types += [content_type] if content_type else []
+        elif first and marker == special.CHANNEL:
             lower = word.value.lower()
             self.channels.append(lower if lower in CHANNELS else word.value)
-        elif last or (first and mark == special.CONSTRAIN):
-            self._take_kind(word.value, mark)
+        elif last or (first and marker == special.CONSTRAIN):
+            self._add_content_type(word.value, marker)
         else:
             return False
         return True
 
-    def _take_kind(self, word: str, mark: int | None) -> None:
-        self.kinds.append(CONSTRAIN_MARK + word if mark == special.CONSTRAIN else word)
+    def _add_content_type(self, word: str, marker: int | None) -> None:
+        self.content_types.append(CONSTRAIN_MARK + word if marker == special.CONSTRAIN else word)
 
 
-def settle(fields: Fields) -> tuple[Header, list[RepairKind]]:
-    """Make one header of the words, and tell in which fields something had to be decided."""
-    notes: list[RepairKind] = []
-    role = _author(fields, notes)
+def assemble_header(fields: HeaderFields) -> tuple[Header, list[RepairKind]]:
+    """Build a header from the fields, and return it with the repairs that were needed."""
+    repairs: list[RepairKind] = []
+    role = _author(fields, repairs)
     if role != "assistant":
         recipient = fields.recipients[0] if fields.recipients else None
     else:
-        recipient = _recipient(fields, notes)
+        recipient = _recipient(fields, repairs)
     is_call = role == "assistant" and recipient is not None
-    channel = _channel(fields, notes, is_call=is_call)
-    return Header(role, fields.name, channel, recipient, _kind(fields.kinds, notes)), notes
+    channel = _channel(fields, repairs, is_call=is_call)
+    content_type = _content_type(fields.content_types, repairs)
+    return Header(role, fields.name, channel, recipient, content_type), repairs
 
 
-def resolve(name: str, known: frozenset[str]) -> tuple[str, str | None]:
-    """The recipient that a name means, and the content type that was glued to it.
+def match_recipient(name: str, known: frozenset[str]) -> tuple[str, str | None]:
+    """Return the known recipient that a name means, and a content type joined to the name.
 
-    A name is left as it is if it means none of the known ones, or more than one, or if it has a
-    namespace of its own: a model that asks `container.exec` does not mean another tool's `exec`.
+    The name is returned unchanged if it matches no known recipient, or several, or if it has a
+    namespace of its own: `container.exec` does not mean the `exec` of another namespace.
     """
-    space, _, own = name.rpartition(".")
-    if name in known or not _NO_NAMESPACE.issuperset(space.split(".")):
+    namespace, _, tool_name = name.rpartition(".")
+    if name in known or not _GENERIC_NAMESPACES.issuperset(namespace.split(".")):
         return name, None
-    for kind in ("", "json", "code"):
-        if own.endswith(kind):
-            key = _key(own.removesuffix(kind))
-            meant = [one for one in known if _key(one.rpartition(".")[2]) == key]
-            if len(meant) == 1:
-                return meant[0], kind or None
+    for content_type in ("", "json", "code"):
+        if tool_name.endswith(content_type):
+            wanted = _normalized(tool_name.removesuffix(content_type))
+            matches = [
+                recipient
+                for recipient in known
+                if _normalized(recipient.rpartition(".")[2]) == wanted
+            ]
+            if len(matches) == 1:
+                return matches[0], content_type or None
     return name, None
 
 
-def _key(name: str) -> str:
-    """What two ways to write one name have in common."""
+def _normalized(name: str) -> str:
     return name.lower().replace("-", "_")
 
 
-def _author(fields: Fields, notes: list[RepairKind]) -> Role:
+def _author(fields: HeaderFields, repairs: list[RepairKind]) -> Role:
     if fields.role is not None:
         if not {fields.role} >= set(fields.roles):
-            notes.append("author")
+            repairs.append("author")
         return fields.role
     author = fields.author
-    if author is None or not fields.addressed:
-        notes.append("author")
-    if author is None or (not fields.addressed and "final" in fields.channels):
-        # Nobody else gives final answers.
+    if author is None or not fields.has_to:
+        repairs.append("author")
+    if author is None or (not fields.has_to and "final" in fields.channels):
+        # Only the assistant writes to the final channel.
         return "assistant"
-    if not fields.addressed and resolve(author, fields.known)[0] in fields.known:
+    if not fields.has_to and match_recipient(author, fields.known)[0] in fields.known:
         fields.recipients.insert(0, author)
         return "assistant"
     fields.name = author
     return "tool"
 
 
-def _recipient(fields: Fields, notes: list[RepairKind]) -> str | None:
+def _recipient(fields: HeaderFields, repairs: list[RepairKind]) -> str | None:
     named: dict[str, None] = {}
     for name in fields.recipients:
-        if name in PSEUDO - fields.known:
-            meant, kind = None, name if name in CONTENT_TYPES else None
+        if name in NOT_RECIPIENTS - fields.known:
+            recipient, content_type = None, name if name in CONTENT_TYPES else None
         else:
-            meant, kind = resolve(name, fields.known)
-            named[meant] = None
-        if kind:
-            fields.kinds.append(kind)
-        if meant != name:
-            notes.append("recipient")
+            recipient, content_type = match_recipient(name, fields.known)
+            named[recipient] = None
+        if content_type:
+            fields.content_types.append(content_type)
+        if recipient != name:
+            repairs.append("recipient")
     if len(named) < 2:
         return next(iter(named), None)
-    notes.append("recipient")
-    sure = [name for name in named if name in fields.known] or _fullest(list(named))
-    if len(sure) == 1:
-        return sure[0]
+    repairs.append("recipient")
+    candidates = [name for name in named if name in fields.known] or _full_names(list(named))
+    if len(candidates) == 1:
+        return candidates[0]
     fields.unrecognized += fields.recipients
     return None
 
 
-def _fullest(names: Sequence[str]) -> list[str]:
-    """`functions.bash` of `bash` and `functions.bash`: one tool, once with its namespace."""
+def _full_names(names: Sequence[str]) -> list[str]:
+    """Return the names of which all others are suffixes: `functions.bash` before `bash`."""
     return [name for name in names if all(f".{name}".endswith(f".{other}") for other in names)]
 
 
-def _channel(fields: Fields, notes: list[RepairKind], *, is_call: bool) -> str | None:
-    said = [*fields.channels, *fields.stray_channels]
-    if len(said) > 1 or not set(said) <= set(CHANNELS):
-        notes.append("channel")
-    # Answers are addressed to `final` now and then.
-    aimed = [name for name in fields.recipients if name in CHANNELS]
-    if aimed and not is_call:
-        return aimed[-1]
+def _channel(fields: HeaderFields, repairs: list[RepairKind], *, is_call: bool) -> str | None:
+    channels = [*fields.channels, *fields.stray_channels]
+    if len(channels) > 1 or not set(channels) <= set(CHANNELS):
+        repairs.append("channel")
+    # Models sometimes address the answer with `to=final`.
+    addressed = [name for name in fields.recipients if name in CHANNELS]
+    if addressed and not is_call:
+        return addressed[-1]
     named = [name for name in fields.channels if name in CHANNELS] or fields.channels
     if not named or (is_call and named[-1] == "final"):
-        others = [name for name in said if name != "final"]
+        others = [name for name in channels if name != "final"]
         named = others or named or fields.stray_channels
     return named[-1] if named else None
 
 
-def _kind(kinds: Sequence[str], notes: list[RepairKind]) -> str | None:
-    if len(kinds) > 1:
-        notes.append("content_type")
-    plain = [kind for kind in kinds if kind.removeprefix(CONSTRAIN_MARK).lower() in CONTENT_TYPES]
-    return [None, *kinds, *plain][-1]
+def _content_type(names: Sequence[str], repairs: list[RepairKind]) -> str | None:
+    if len(names) > 1:
+        repairs.append("content_type")
+    known = [name for name in names if name.removeprefix(CONSTRAIN_MARK).lower() in CONTENT_TYPES]
+    return [None, *names, *known][-1]

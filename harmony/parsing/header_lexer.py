@@ -1,4 +1,4 @@
-"""The words of a header, each with the field that it speaks for; glued ones are taken apart."""
+"""A lexer for headers: it splits text into words, and finds the field of each word."""
 
 from __future__ import annotations
 
@@ -9,57 +9,55 @@ from typing import Literal, NamedTuple
 from ..format import CHANNELS, ROLES
 
 CONTENT_TYPES = frozenset({"json", "code", "text", "xml", "yaml", "markdown", "html"})
-NAME = re.compile(r"[^\W\d][\w.:/+-]*")
-"""What the name of a channel, a tool or a content type looks like."""
+NAME_PATTERN = re.compile(r"[^\W\d][\w.:/+-]*")
+"""The pattern of a name of a channel, tool or content type."""
 
 Field = Literal["role", "channel", "recipient", "content_type", "unknown"]
 
 _SPACE = re.compile(r"\s*")
 _TO = re.compile(r"""to=\s*["'`]?([^\s<>{}\[\]()"'`,;|]*)["'`]?""")
-_ANY = re.compile(r'[^\s{\["(]+|\S')
-_HEADS = (*CHANNELS, *sorted(ROLES))
-_BUILT_IN = ("functions.", "browser.")
+_WORD = re.compile(r'[^\s{\["(]+|\S')
+_KNOWN_WORDS = (*CHANNELS, *sorted(ROLES))
+_NAMESPACES = ("functions.", "browser.")
 
 
 class Word(NamedTuple):
-    """One word, or one part of a glued one."""
+    """A word, or a part of several words written together."""
 
     field: Field
     value: str
     at: int
-    """Index of its first character in the text."""
-    addressed: bool = False
-    """Whether `to=` stands before it."""
+    """The index of its first character in the text."""
+    has_to: bool = False
+    """Whether `to=` precedes it."""
 
 
-def words_of(text: str, known: frozenset[str]) -> Iterator[Word]:
-    """Read a stretch of a header, word by word.
+def split_words(text: str, known: frozenset[str]) -> Iterator[Word]:
+    """Yield the words of a segment of a header.
 
-    known: recipients that exist; they are recognised without `to=` too.
+    known: recipients that exist; they are recognized without `to=` too.
     """
     at = 0
-    while found := _SPACE.match(text, at):
-        at = found.end()
+    while space := _SPACE.match(text, at):
+        at = space.end()
         if at == len(text):
             return
-        if addressed := _TO.match(text, at):
-            yield from _recipient(
-                addressed.group(1), at, text[addressed.end() : addressed.end() + 1]
-            )
-            at = addressed.end()
-        elif any_word := _ANY.match(text, at):
-            word = _first(any_word.group(), known)
+        if to := _TO.match(text, at):
+            yield from _recipient(to.group(1), at, text[to.end() : to.end() + 1])
+            at = to.end()
+        elif match := _WORD.match(text, at):
+            word = _first_word(match.group(), known)
             yield Word(_field(word, known), word, at)
             at += len(word)
 
 
-def _recipient(name: str, at: int, following: str) -> Iterator[Word]:
-    # `to=functions.fjson{"a": 1}`: the content type sits between the name and the arguments.
-    if following == "{" and name.endswith("json"):
-        yield Word("recipient", name.removesuffix("json"), at, addressed=True)
+def _recipient(name: str, at: int, next_char: str) -> Iterator[Word]:
+    # `to=functions.fjson{"a": 1}`: the content type is between the name and the arguments.
+    if next_char == "{" and name.endswith("json"):
+        yield Word("recipient", name.removesuffix("json"), at, has_to=True)
         yield Word("content_type", "json", at)
     else:
-        yield Word("recipient", name, at, addressed=True)
+        yield Word("recipient", name, at, has_to=True)
 
 
 def _field(word: str, known: frozenset[str]) -> Field:
@@ -69,24 +67,24 @@ def _field(word: str, known: frozenset[str]) -> Field:
         return "channel"
     if word.lower() in CONTENT_TYPES:
         return "content_type"
-    if word in known or word.startswith(_BUILT_IN):
+    if word in known or word.startswith(_NAMESPACES):
         return "recipient"
     return "unknown"
 
 
-def _first(word: str, known: frozenset[str]) -> str:
-    """What a glued word begins with: `final` of `finaljson`, `analysis` of `analysisWe`."""
+def _first_word(word: str, known: frozenset[str]) -> str:
+    """Return the first of several joined words: `final` of `finaljson`."""
     if _field(word, known) != "unknown":
         return word
-    for head in _HEADS:
-        rest = word.removeprefix(head)
-        if rest != word and (_field(rest, known) != "unknown" or _is_another(rest)):
-            return head
+    for first in _KNOWN_WORDS:
+        rest = word.removeprefix(first)
+        if rest != word and (_field(rest, known) != "unknown" or _is_new_word(rest)):
+            return first
     cut = word.find("to=")
     return word[:cut] if cut > 0 and _field(word[:cut], known) != "unknown" else word
 
 
-def _is_another(rest: str) -> bool:
-    """Whether what follows a known word cannot be that word's own ending."""
-    glued = rest.startswith(("to=", *_HEADS, *CONTENT_TYPES))
-    return glued or not (rest[0].islower() or rest[0].isdigit() or rest[0] in "_-'")
+def _is_new_word(rest: str) -> bool:
+    """Return whether text after a known word starts a new word: `We` in `analysisWe`."""
+    is_known = rest.startswith(("to=", *_KNOWN_WORDS, *CONTENT_TYPES))
+    return is_known or not (rest[0].islower() or rest[0].isdigit() or rest[0] in "_-'")

@@ -1,8 +1,8 @@
-"""Headers as models really write them, read for what they mean.
+"""A lenient parser for headers that do not follow the grammar.
 
-Every word of a header speaks for a field, wherever it stands, and the fields are settled
-together. What is no header is text, and becomes a message of its own: no tool is ever guessed
-from it, and what the model did not mean to show is kept as reasoning.
+Each word of a header is assigned to a field, wherever it appears, and the header is assembled
+from all fields together. Text that is not part of a header becomes a message of its own. The
+parser never guesses a tool from it, and text that the model did not mean to show becomes reasoning.
 """
 
 from __future__ import annotations
@@ -18,241 +18,253 @@ from typing import Any, Literal, NamedTuple, cast
 from ...errors import HarmonyError
 from ..format import CHANNELS, CONSTRAIN_MARK, ROLES, Header, Role, special
 from .events import Ending, RepairKind
-from .header_fields import PSEUDO, Fields, settle
-from .header_grammar import LONGEST_KEPT, Piece, pieces_of, read_header
-from .header_lexer import CONTENT_TYPES, NAME, Word, words_of
+from .header_fields import NOT_RECIPIENTS, HeaderFields, assemble_header
+from .header_grammar import MAX_CACHED_TOKENS, Segment, read_header, split_segments
+from .header_lexer import CONTENT_TYPES, NAME_PATTERN, Word, split_words
 
-Note = tuple[RepairKind, str]
-"""A repair, and the words of the header that called for it."""
+Repair = tuple[RepairKind, str]
+"""A repair, and the header text that needed it."""
 
-Close = Ending | Literal["message", "start", "cut"]
-"""What ended a header: `<|message|>`, another token, or the end of the stream."""
+HeaderEnd = Ending | Literal["message", "start", "cut"]
+"""The end of a header: `<|message|>`, another token, or the end of the stream."""
 
-_SPELLED = re.compile(r"<\|(channel|constrain)\|>")
+_SPELLED_OUT = re.compile(r"<\|(channel|constrain)\|>")
 _MESSAGE = special.NAMES[special.MESSAGE]
-_FLAT = re.compile(
+_FLATTENED = re.compile(
     r"^\s*(?=(?:analysis|commentary|final)(?:[^a-z\s]|json| ?to=))"
     r"|assistant(?=(?:analysis|commentary|final)(?:[^a-z]|json|to=))"
 )
 
 
-class Mended(NamedTuple):
-    """What a header came to."""
+class RecoveredHeader(NamedTuple):
+    """A header that was read leniently."""
 
     messages: tuple[tuple[Header, str], ...]
-    """Content that stood where none can stand, as messages: header and text."""
+    """Content inside the header, as messages: header and text."""
     header: Header | None
-    """The message that begins; None if `<|message|>` was missing."""
-    notes: tuple[Note, ...]
+    """The header of the message that starts; None if `<|message|>` is missing."""
+    repairs: tuple[Repair, ...]
 
 
-def recover_header(tokens: tuple[int, ...], role: Role | None, known: frozenset[str]) -> Mended:
-    """Read a header that `<|message|>` ended.
+def recover_header(
+    tokens: tuple[int, ...], role: Role | None, known: frozenset[str]
+) -> RecoveredHeader:
+    """Read a header that ended with `<|message|>`.
 
-    tokens: what stands between `<|start|>`, or the end of a prompt, and `<|message|>`.
-    role: the author that the prompt has named; None if the tokens name one.
-    known: recipients that exist, as far as they are known.
+    tokens: the tokens between `<|start|>`, or the end of the prompt, and `<|message|>`.
+    role: the author if the prompt names it; None if the tokens name it.
+    known: recipients that exist, if they are known.
     """
-    if len(tokens) > LONGEST_KEPT:
-        return _mend_header.__wrapped__(tokens, role, known)
-    return _mend_header(tokens, role, known)
+    if len(tokens) > MAX_CACHED_TOKENS:
+        return _recover_header.__wrapped__(tokens, role, known)
+    return _recover_header(tokens, role, known)
 
 
 @lru_cache(maxsize=1024)
-def _mend_header(tokens: tuple[int, ...], role: Role | None, known: frozenset[str]) -> Mended:
+def _recover_header(
+    tokens: tuple[int, ...], role: Role | None, known: frozenset[str]
+) -> RecoveredHeader:
     try:
         header = read_header(tokens, role)
     except HarmonyError:
         header = None
-    if header is not None and _makes_sense(header, known):
-        return Mended((), header, ())
-    mended = _mend(pieces_of(tokens), role, known, "message")
-    if header == mended.header and {kind for kind, _ in mended.notes} == {"header"}:
-        # A tool that nobody knows, say: odd, but nothing had to be mended.
-        return Mended((), header, ())
-    return mended
+    if header is not None and _is_plausible(header, known):
+        return RecoveredHeader((), header, ())
+    recovered = _recover(split_segments(tokens), role, known, "message")
+    if header == recovered.header and {kind for kind, _ in recovered.repairs} == {"header"}:
+        # For example an unknown tool: unusual, but the header follows the grammar.
+        return RecoveredHeader((), header, ())
+    return recovered
 
 
 def recover_messages(
-    tokens: Sequence[int], role: Role | None, known: frozenset[str], close: Close
-) -> Mended:
-    """Read a header that lacks its `<|message|>`: what is no header in it is content."""
-    pieces = pieces_of(tokens)
-    if len(pieces) == 1 and role is not None:
-        return _mend_bare(pieces[0].text, role, known, close)
-    return _mend(pieces, role, known, close)
+    tokens: Sequence[int], role: Role | None, known: frozenset[str], end: HeaderEnd
+) -> RecoveredHeader:
+    """Read a header without `<|message|>`; text in it that is not a header is content."""
+    segments = split_segments(tokens)
+    if len(segments) == 1 and role is not None:
+        return _recover_text(segments[0].text, role, known, end)
+    return _recover(segments, role, known, end)
 
 
 def is_wrapped_source(text: str) -> bool:
-    """Whether source code came as JSON, `{"code": "print(1)"}` say."""
+    """Return whether source code is wrapped in JSON, such as `{"code": "print(1)"}`."""
     parsed: Any = _json(text)
     return isinstance(parsed, dict) and isinstance(cast("Any", parsed).get("code"), str)
 
 
-def _makes_sense(header: Header, known: frozenset[str]) -> bool:
-    """Whether a header that follows the grammar also says what can be meant."""
+def _is_plausible(header: Header, known: frozenset[str]) -> bool:
+    """Return whether a header that follows the grammar has plausible values."""
     if header.channel not in {None, *CHANNELS}:
         return False
-    kind = header.content_type
+    content_type = header.content_type
     if header.is_call:
         name = header.recipient or ""
-        sure = name not in PSEUDO and (name in known or (not known and NAME.fullmatch(name)))
-        return bool(sure) and _is_kind(kind)
-    if kind and kind.startswith(CONSTRAIN_MARK):
-        return _is_kind(kind)
-    # A lone word may as well be a tool's name, or two words glued.
-    return kind is None or kind.lower() in CONTENT_TYPES
+        is_tool = name in known or (not known and NAME_PATTERN.fullmatch(name))
+        return name not in NOT_RECIPIENTS and bool(is_tool) and _is_content_type(content_type)
+    if content_type and content_type.startswith(CONSTRAIN_MARK):
+        return _is_content_type(content_type)
+    # A single word may also be the name of a tool, or two joined words.
+    return content_type is None or content_type.lower() in CONTENT_TYPES
 
 
-def _is_kind(kind: str | None) -> bool:
-    word = (kind or "").removeprefix(CONSTRAIN_MARK)
-    return not word or (word not in {*ROLES, *CHANNELS} and bool(NAME.fullmatch(word)))
+def _is_content_type(name: str | None) -> bool:
+    word = (name or "").removeprefix(CONSTRAIN_MARK)
+    return not word or (word not in {*ROLES, *CHANNELS} and bool(NAME_PATTERN.fullmatch(word)))
 
 
-def _mend_bare(text: str, role: Role, known: frozenset[str], close: Close) -> Mended:
-    """Read text that has no control token before it, nor in it."""
-    flat = [found.start() for found in _FLAT.finditer(text)]
-    if flat and not text[: flat[0]].strip():
-        return _mend_flat(text, flat, role, known)
-    words = words_of(text, known)
+def _recover_text(text: str, role: Role, known: frozenset[str], end: HeaderEnd) -> RecoveredHeader:
+    """Read text without control tokens before or inside it."""
+    starts = [match.start() for match in _FLATTENED.finditer(text)]
+    if starts and not text[: starts[0]].strip():
+        return _recover_flattened(text, starts, role, known)
+    words = split_words(text, known)
     first = next(words, None)
     if first is None:
-        return Mended((), None, ())
-    if first.addressed:
-        return _mend([Piece(None, text)], role, known, close)
-    if close != "start":
-        return Mended(((Header(role), text.lstrip()),), None, (("missing_message", ""),))
-    plain = {"role", "channel", "content_type"}
-    if all(word.field in plain for word in chain([first], words)):
-        return Mended((), None, (("stray_text", text),))
-    return Mended((_aside(text.strip()),), None, (("stray_text", ""),))
+        return RecoveredHeader((), None, ())
+    if first.has_to:
+        return _recover([Segment(None, text)], role, known, end)
+    if end != "start":
+        return RecoveredHeader(((Header(role), text.lstrip()),), None, (("missing_message", ""),))
+    no_content = {"role", "channel", "content_type"}
+    if all(word.field in no_content for word in chain([first], words)):
+        return RecoveredHeader((), None, (("stray_text", text),))
+    return RecoveredHeader((_as_reasoning(text.strip()),), None, (("stray_text", ""),))
 
 
-def _mend_flat(text: str, starts: list[int], role: Role, known: frozenset[str]) -> Mended:
-    """Read `analysisWe need ...assistantfinalHello`, whose control tokens are gone."""
+def _recover_flattened(
+    text: str, starts: list[int], role: Role, known: frozenset[str]
+) -> RecoveredHeader:
+    """Read text that lost its control tokens: `analysisWe need ...assistantfinalHello`."""
     messages: list[tuple[Header, str]] = []
-    notes: list[Note] = [("flattened", "")]
-    for at, end in pairwise([*starts, len(text)]):
-        part = text[at:end].strip().removeprefix("assistant")
-        mended = _mend([Piece(None, ""), Piece(special.CHANNEL, part)], role, known, "end")
-        messages += mended.messages
-        notes += mended.notes
-    return Mended(tuple(messages), None, tuple(notes))
+    repairs: list[Repair] = [("flattened", "")]
+    for start, stop in pairwise([*starts, len(text)]):
+        part = text[start:stop].strip().removeprefix("assistant")
+        recovered = _recover(
+            [Segment(None, ""), Segment(special.CHANNEL, part)], role, known, "end"
+        )
+        messages += recovered.messages
+        repairs += recovered.repairs
+    return RecoveredHeader(tuple(messages), None, tuple(repairs))
 
 
 @dataclass
-class _Reading:
-    """What has been made of a header so far."""
+class _Recovery:
+    """The state of reading one header."""
 
-    fields: Fields
-    close: Close
+    fields: HeaderFields
+    end: HeaderEnd
     messages: list[tuple[Header, str]] = field(default_factory=list[tuple[Header, str]])
-    notes: list[Note] = field(default_factory=list[Note])
+    repairs: list[Repair] = field(default_factory=list[Repair])
     kinds: list[RepairKind] = field(default_factory=list[RepairKind])
-    """Repairs since the last message."""
+    """Kinds of repair since the last message."""
     words: str = ""
-    """The words since the last message, as they were sampled."""
+    """The header text since the last message, as it was sampled."""
 
-    def settle(self) -> Header:
-        """Make a header of the fields; words that fit none are set aside."""
-        header, kinds = settle(self.fields)
+    def assemble(self) -> Header:
+        """Build a header from the fields; words that fit no field become reasoning."""
+        header, kinds = assemble_header(self.fields)
         text = " ".join(self.fields.unrecognized)
         if any(char.isalnum() for char in text):
-            self.messages.append(_aside(text))
+            self.messages.append(_as_reasoning(text))
             kinds.append("stray_text")
-        self.note(*kinds)
+        self.report(*kinds)
         return header
 
-    def note(self, *kinds: RepairKind) -> None:
-        """Tell of repairs in the words since the last message."""
-        said = dict.fromkeys((*self.kinds, *kinds) or ("header",))
-        self.notes.extend((kind, self.words) for kind in said)
+    def report(self, *kinds: RepairKind) -> None:
+        """Report the repairs in the header text since the last message."""
+        unique = dict.fromkeys((*self.kinds, *kinds) or ("header",))
+        self.repairs.extend((kind, self.words) for kind in unique)
         self.kinds, self.words = [], ""
 
-    def begin_content(self, text: str, at: int) -> None:
-        """Take what stands from there on as content."""
+    def start_content(self, text: str, at: int) -> None:
+        """Read the text from this index on as content."""
         if text.startswith(_MESSAGE, at):
             self.kinds.append("spelled_out")
             at += len(_MESSAGE)
         self.words += text[:at]
-        self.finish(text[at:])
+        self.add_message(text[at:])
 
-    def finish(self, text: str) -> None:
-        """Close a message whose content follows its header without `<|message|>`."""
+    def add_message(self, text: str) -> None:
+        """Add a message whose content follows its header without `<|message|>`."""
         self.kinds.append("missing_message")
-        header = self.settle()
-        if header.is_call and self.close != "call" and not isinstance(_json(text), dict):
-            # Without its end, or whole arguments, nobody can say that a call was meant.
-            self.notes.append(("recipient", header.recipient or ""))
+        header = self.assemble()
+        if header.is_call and self.end != "call" and not isinstance(_json(text), dict):
+            # Without `<|call|>` or complete arguments, it may not be a tool call.
+            self.repairs.append(("recipient", header.recipient or ""))
             header = header._replace(recipient=None)
         self.messages.append((header, text))
-        self.fields = Fields(header.role, self.fields.known, header.name)
+        self.fields = HeaderFields(header.role, self.fields.known, header.name)
 
 
-def _mend(
-    pieces: Sequence[Piece], role: Role | None, known: frozenset[str], close: Close
-) -> Mended:
-    reading = _Reading(Fields(role, known), close)
-    pieces = list(chain.from_iterable(_unspelled(piece, reading.kinds) for piece in pieces))
-    for piece in pieces[:-1]:
-        _read(piece, reading, last=False)
+def _recover(
+    segments: Sequence[Segment], role: Role | None, known: frozenset[str], end: HeaderEnd
+) -> RecoveredHeader:
+    recovery = _Recovery(HeaderFields(role, known), end)
+    segments = list(
+        chain.from_iterable(_split_spelled_out(segment, recovery.kinds) for segment in segments)
+    )
+    for segment in segments[:-1]:
+        _read_segment(segment, recovery, last=False)
     header = None
-    if not _read(pieces[-1], reading, last=True):
-        if close == "message":
-            header = reading.settle()
-        elif close == "call" and reading.fields.recipients:
-            reading.finish("")
+    if not _read_segment(segments[-1], recovery, last=True):
+        if end == "message":
+            header = recovery.assemble()
+        elif end == "call" and recovery.fields.recipients:
+            recovery.add_message("")
         else:
-            reading.note("cut_header" if close == "cut" else "missing_message")
-    return Mended(tuple(reading.messages), header, tuple(reading.notes))
+            recovery.report("cut_header" if end == "cut" else "missing_message")
+    return RecoveredHeader(tuple(recovery.messages), header, tuple(recovery.repairs))
 
 
-def _unspelled(piece: Piece, kinds: list[RepairKind]) -> Iterator[Piece]:
-    """Cut a piece where a control token is written in ordinary letters."""
-    head, *rest = _SPELLED.split(piece.text)
-    yield Piece(piece.mark, head)
+def _split_spelled_out(segment: Segment, kinds: list[RepairKind]) -> Iterator[Segment]:
+    """Split a segment where a control token is written as ordinary text."""
+    first, *rest = _SPELLED_OUT.split(segment.text)
+    yield Segment(segment.marker, first)
     for name, text in zip(rest[::2], rest[1::2], strict=True):
         kinds.append("spelled_out")
-        yield Piece(special.CHANNEL if name == "channel" else special.CONSTRAIN, text)
+        yield Segment(special.CHANNEL if name == "channel" else special.CONSTRAIN, text)
 
 
-def _read(piece: Piece, reading: _Reading, *, last: bool) -> bool:
-    """Take a piece's words into the fields; True if prose began, and became a message."""
-    fields, mark = reading.fields, piece.mark
-    reading.words += special.NAMES.get(mark or 0, "")
-    open_end = last and reading.close != "message"
+def _read_segment(segment: Segment, recovery: _Recovery, *, last: bool) -> bool:
+    """Add the words of a segment to the fields; return True if content started, as a message."""
+    fields, marker = recovery.fields, segment.marker
+    recovery.words += special.NAMES.get(marker or 0, "")
+    may_be_content = last and recovery.end != "message"
     first = True
-    for word, following in _pairs(words_of(piece.text, fields.known)):
-        author = first and fields.wants_author(mark)
-        if open_end and not (following and following.addressed):
-            # An answer may begin where its author should stand.
-            author = False
-        if word.field != "unknown" or author:
-            fields.take(word, mark, first=first)
-        elif open_end or not fields.guess(word, mark, first=first, last=last and following is None):
-            if open_end or (following and not last):
-                reading.begin_content(piece.text, word.at)
+    for word, following in _with_next(split_words(segment.text, fields.known)):
+        is_author = first and fields.needs_author(marker)
+        if may_be_content and not (following and following.has_to):
+            # Content may start in the place of the author.
+            is_author = False
+        if word.field != "unknown" or is_author:
+            fields.add(word, marker, first=first)
+        elif may_be_content or not fields.add_by_position(
+            word, marker, first=first, last=last and following is None
+        ):
+            if may_be_content or (following and not last):
+                recovery.start_content(segment.text, word.at)
                 return True
             fields.unrecognized.append(word.value)
         first = False
-    if first and mark == special.CHANNEL:
-        reading.kinds.append("channel")
-    reading.words += piece.text
+    if first and marker == special.CHANNEL:
+        recovery.kinds.append("channel")
+    recovery.words += segment.text
     return False
 
 
-def _pairs(words: Iterable[Word]) -> Iterator[tuple[Word, Word | None]]:
-    """Every word with the next one, None after the last."""
-    before = None
+def _with_next(words: Iterable[Word]) -> Iterator[tuple[Word, Word | None]]:
+    """Yield each word with the next one, or with None for the last."""
+    previous = None
     for word in words:
-        if before:
-            yield before, word
-        before = word
-    if before:
-        yield before, None
+        if previous:
+            yield previous, word
+        previous = word
+    if previous:
+        yield previous, None
 
 
-def _aside(text: str) -> tuple[Header, str]:
+def _as_reasoning(text: str) -> tuple[Header, str]:
     return Header("assistant", channel="analysis"), text
 
 

@@ -1,4 +1,4 @@
-"""Messages to tokens, exactly as gpt-oss was trained to read them."""
+"""Rendering of messages to tokens, in the exact form that gpt-oss was trained on."""
 
 from .render import Reasoning as Reasoning
 from .render import answer_header as answer_header

@@ -1,4 +1,4 @@
-"""The `$ref`s of a JSON Schema: where they lead, and which of them are better named."""
+"""Resolution of the `$ref`s in a JSON Schema, and names for recursive definitions."""
 
 from __future__ import annotations
 
@@ -9,36 +9,35 @@ from typing import Any, cast
 
 Schema = Mapping[str, Any]
 
-LARGE = 500
-"""More definitions than that are not written out: definitions of definitions of definitions
-grow beyond all bounds."""
+MAX_EXPANDED = 500
+"""The most definitions to expand in place: nested definitions can grow exponentially."""
 
 
 def mapping(value: Any) -> Schema:
-    """The value as a JSON object; an empty one if it is none."""
+    """Return the value if it is a JSON object, else an empty one."""
     return cast("Schema", value) if isinstance(value, Mapping) else {}
 
 
 def listing(value: Any) -> list[Any]:
-    """The value as a JSON array; an empty one if it is none."""
+    """Return the value if it is a JSON array, else an empty one."""
     return list(cast("list[Any]", value)) if isinstance(value, list | tuple) else []
 
 
 class Definitions:
-    """Resolves the references inside one schema."""
+    """The definitions that one schema refers to."""
 
     def __init__(self, root: Schema, prefix: str = "") -> None:
         self._root = root
-        self._inner = {ref: _refs(self.resolve(ref)) for ref in _refs(root)}
-        named = {ref for ref in self._inner if self._returns(ref)}
-        if self._size(named) > LARGE:
-            uses = sum((Counter(one) for one in self._inner.values()), Counter(_refs(root)))
+        self._nested = {ref: _refs(self.resolve(ref)) for ref in _refs(root)}
+        named = {ref for ref in self._nested if self._is_recursive(ref)}
+        if self._expanded_count(named) > MAX_EXPANDED:
+            uses = sum(map(Counter, self._nested.values()), Counter(_refs(root)))
             named |= {ref for ref in uses if uses[ref] > 1}
         self.named = {ref: prefix + _name(ref) for ref in sorted(named)}
-        """What to call the definitions that are not written out where they are referred to."""
+        """The names of the definitions that are not expanded in place, by reference."""
 
     def resolve(self, ref: str) -> Schema | None:
-        """What a reference such as `#/$defs/Address` means; None if there is no such place."""
+        """Return the schema that a reference such as `#/$defs/Address` points to, if it exists."""
         target: Any = self._root
         if ref != "#" and not ref.startswith("#/"):
             return None
@@ -52,41 +51,41 @@ class Definitions:
                 return None
         return mapping(target) if isinstance(target, Mapping) else None
 
-    def _returns(self, ref: str) -> bool:
-        """Whether a definition leads back to itself."""
+    def _is_recursive(self, ref: str) -> bool:
+        """Return whether a definition contains itself."""
         seen: set[str] = set()
-        todo = [*self._inner[ref]]
-        while todo:
-            one = todo.pop()
-            if one not in seen:
-                seen.add(one)
-                todo += self._inner.get(one, ())
+        pending = [*self._nested[ref]]
+        while pending:
+            other = pending.pop()
+            if other not in seen:
+                seen.add(other)
+                pending += self._nested.get(other, ())
         return ref in seen
 
-    def _size(self, named: set[str]) -> int:
-        """How many definitions are written out, if none but those are named."""
+    def _expanded_count(self, named: set[str]) -> int:
+        """Return how many definitions are expanded in place if only these are named."""
         sizes = dict.fromkeys(named, 0)
 
         def size(ref: str) -> int:
             if ref not in sizes:
-                sizes[ref] = 1 + sum(map(size, self._inner.get(ref, ())))
+                sizes[ref] = 1 + sum(map(size, self._nested.get(ref, ())))
             return sizes[ref]
 
         return sum(map(size, _refs(self._root)))
 
 
 def _refs(schema: Schema | None) -> list[str]:
-    """Every reference inside a schema, as often as it occurs."""
-    found: list[str] = []
-    todo: list[Any] = [schema]
-    while todo:
-        one = todo.pop()
-        if isinstance(ref := mapping(one).get("$ref"), str):
-            found.append(ref)
-        todo += [*mapping(one).values(), *listing(one)]
-    return found
+    """Return all references inside a schema, with repetitions."""
+    refs: list[str] = []
+    pending: list[Any] = [schema]
+    while pending:
+        value = pending.pop()
+        if isinstance(ref := mapping(value).get("$ref"), str):
+            refs.append(ref)
+        pending += [*mapping(value).values(), *listing(value)]
+    return refs
 
 
 def _name(ref: str) -> str:
-    """A TypeScript name for a definition."""
+    """Return a TypeScript name for a definition."""
     return re.sub(r"\W+", "_", ref.rpartition("/")[2]).strip("_") or "Self"

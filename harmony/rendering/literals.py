@@ -1,4 +1,4 @@
-"""JSON values as openai-harmony writes them into comments and literal types."""
+"""JSON values in comments and literal types, written as openai-harmony writes them."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ _EXPONENT = re.compile(r"(-?)(\d)(?:\.(\d+))?e([+-]\d+)")
 
 
 def literal(value: Any) -> str:
-    """A value as compact JSON, numbers as Rust's serde_json prints them."""
+    """Return compact JSON, with numbers in the form of Rust's serde_json."""
     if isinstance(value, bool) or value is None or isinstance(value, str):
         return json.dumps(value, ensure_ascii=False)
     if isinstance(value, dict):
-        items = (f"{literal(key)}:{literal(one)}" for key, one in mapping(value).items())
+        items = (f"{literal(key)}:{literal(item)}" for key, item in mapping(value).items())
         return "{" + ",".join(items) + "}"
     if isinstance(value, list | tuple):
         return "[" + ",".join(map(literal, listing(value))) + "]"

@@ -1,4 +1,4 @@
-"""Messages to tokens, exactly as openai-harmony 0.0.8 renders them."""
+"""Rendering of messages to tokens, exactly as openai-harmony 0.0.8 renders them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ..format import (
     Part,
     Role,
     SystemContent,
-    check,
+    check_header,
     encode,
     header_of,
     special,
@@ -23,7 +23,7 @@ from ..format import (
 from .sections import developer_text, system_text
 
 Reasoning = Literal["auto", "finished", "keep"]
-"""What `render` does with the analysis channel of turns that are over."""
+"""What `render` does with the analysis channel of earlier turns."""
 
 
 def render(
@@ -33,23 +33,24 @@ def render(
     reasoning: Reasoning = "auto",
     training: bool = False,
 ) -> list[int]:
-    """Tokens of a whole conversation.
+    """Return the tokens of a conversation.
 
-    next_role: whose header to open at the end; "assistant" makes it a prompt.
-    reasoning: what becomes of the analysis channel.
-        "auto": as openai-harmony does, it is dropped before the first final message,
-        if the assistant's last message is a final one.
-        "finished": it is dropped in every turn that ended in a final message and was
-        followed by a user's.
-        "keep": all stays.
-    training: end a final message of the assistant, if it is the last, in `<|return|>`, as it
-        would have been sampled.
+    next_role: the author of the next message, whose header starts at the end; "assistant" makes
+        a prompt.
+    reasoning: what happens to the analysis channel.
+        "auto": it is dropped before the first final message, if the last message of the
+        assistant is final, as in openai-harmony.
+        "finished": it is dropped in every turn that has a final message and a later user
+        message.
+        "keep": nothing is dropped.
+    training: end the last message with `<|return|>`, as it is sampled, if it is a final message
+        of the assistant.
 
-    Raises MessageError if a message's header would not survive.
+    Raises MessageError if a header could not be parsed again.
     Source: OpenAI harmony format; token-identical to openai-harmony 0.0.8.
     """
     out: list[int] = []
-    for tokens in _rendered(messages, reasoning):
+    for tokens in _message_tokens(messages, reasoning):
         out += tokens
     last = messages[-1] if messages else None
     if training and last and (last.role, last.channel) == ("assistant", "final"):
@@ -62,31 +63,31 @@ def render(
 def count(
     messages: Sequence[Message], *, next_role: Role | None = None, reasoning: Reasoning = "auto"
 ) -> int:
-    """How many tokens `render` makes of it. Rendering afterwards costs no second encoding."""
-    size = sum(map(len, _rendered(messages, reasoning)))
+    """Return the number of tokens of `render`. The encoded messages are cached for rendering."""
+    size = sum(map(len, _message_tokens(messages, reasoning)))
     return size if next_role is None else size + len(generation_prefix(next_role))
 
 
-def _rendered(messages: Sequence[Message], reasoning: Reasoning) -> Iterator[list[int]]:
+def _message_tokens(messages: Sequence[Message], reasoning: Reasoning) -> Iterator[list[int]]:
     functions = offers_functions(messages)
-    dropped = dropped_before(messages, reasoning)
+    first_kept = first_kept_index(messages, reasoning)
     for at, message in enumerate(messages):
-        if at >= dropped or message.channel != "analysis":
+        if at >= first_kept or message.channel != "analysis":
             yield message_tokens(message, functions=functions)
 
 
 def generation_prefix(role: Role) -> list[int]:
-    """`<|start|>` and the role: what stands before a completion."""
+    """Return `<|start|>` and the role: the tokens before a completion."""
     return [special.START, *encode(role)]
 
 
 def message_tokens(message: Message, *, functions: bool = False) -> list[int]:
-    """Tokens of one message, from `<|start|>` to its end; made once, and not to be changed.
+    """Return the tokens of one message, from `<|start|>` to its end. Do not modify the list.
 
-    functions: whether the conversation offers functions, which a system message mentions.
+    functions: whether the conversation has functions, which the system message mentions.
     """
-    if known := message.recall(functions=functions):
-        return known
+    if cached := message.cached_tokens(functions=functions):
+        return cached
     header = header_of(message)
     out = [*header_tokens(header)]
     if isinstance(message.content, str):
@@ -95,50 +96,51 @@ def message_tokens(message: Message, *, functions: bool = False) -> list[int]:
         for part in message.parts:
             out += encode(_part_text(part, message.role, functions=functions))
     out.append(special.CALL if header.is_call else special.END)
-    message.remember(out, functions=functions)
+    message.cache_tokens(out, functions=functions)
     return out
 
 
 @lru_cache(maxsize=4096)
 def header_tokens(header: Header) -> tuple[int, ...]:
-    """The header from `<|start|>` to `<|message|>`, field by field as openai-harmony encodes it.
+    """Return the header from `<|start|>` to `<|message|>`, encoded field by field.
 
-    Raises MessageError if a field would not survive the way to the model and back.
+    Raises MessageError if a field could not be parsed again.
     """
-    check(header)
-    role, name, channel, recipient, kind = header
+    check_header(header)
+    role, name, channel, recipient, content_type = header
     author = role if name is None else f"{role}:{name}"
     out = [special.START, *encode(name or "" if role == "tool" else author)]
     if recipient not in {None, "all"}:
         out += encode(f" to={recipient}")
     if channel is not None:
         out += [special.CHANNEL, *encode(channel)]
-    if kind is not None and kind.startswith(CONSTRAIN_MARK):
-        out += [*encode(" "), special.CONSTRAIN, *encode(kind.removeprefix(CONSTRAIN_MARK))]
-    elif kind is not None:
-        out += encode(f" {kind}")
+    if content_type is not None and content_type.startswith(CONSTRAIN_MARK):
+        word = content_type.removeprefix(CONSTRAIN_MARK)
+        out += [*encode(" "), special.CONSTRAIN, *encode(word)]
+    elif content_type is not None:
+        out += encode(f" {content_type}")
     return (*out, special.MESSAGE)
 
 
 def offers_functions(messages: Sequence[Message]) -> bool:
-    """Whether some developer message describes a function."""
+    """Return whether a developer message describes a function."""
     return any(
         isinstance(part, DeveloperContent)
-        and any(space.name == "functions" and space.tools for space in part.tools)
+        and any(namespace.name == "functions" and namespace.tools for namespace in part.tools)
         for message in messages
         if not isinstance(message.content, str)
         for part in message.parts
     )
 
 
-def dropped_before(messages: Sequence[Message], reasoning: Reasoning) -> int:
-    """The index before which messages of the analysis channel are left out."""
+def first_kept_index(messages: Sequence[Message], reasoning: Reasoning) -> int:
+    """Return the index before which messages of the analysis channel are dropped."""
     if reasoning == "keep":
         return 0
     finals = [at for at, message in enumerate(messages) if message.channel == "final"]
     if reasoning == "auto":
-        spoken = [message for message in messages if message.role == "assistant"]
-        return finals[0] if finals and spoken and spoken[-1].channel == "final" else 0
+        channels = [message.channel for message in messages if message.role == "assistant"]
+        return finals[0] if finals and channels and channels[-1] == "final" else 0
     users = [at for at, message in enumerate(messages) if message.role == "user"]
     return max((at for at in finals if users and at < users[-1]), default=0)
 
@@ -153,12 +155,12 @@ def _part_text(part: Part, role: Role, *, functions: bool) -> str:
     return developer_text(part)
 
 
-def _check_role(content: str, role: Role, due: Role) -> None:
-    if role != due:
-        raise MessageError(f"{content} belongs into a {due} message, not into one of {role!r}")
+def _check_role(content: str, role: Role, expected: Role) -> None:
+    if role != expected:
+        raise MessageError(f"{content} belongs in a {expected} message, not in a {role} message")
 
 
 @cache
 def answer_header() -> tuple[int, ...]:
-    """What is written for the model where it may do nothing but answer."""
+    """Return the header of an answer, for a prompt after which the model can only answer."""
     return (special.CHANNEL, *encode("final"), special.MESSAGE)

@@ -13,16 +13,16 @@ from .typescript import declarations, typescript
 
 
 def system_text(content: SystemContent, *, functions: bool) -> str:
-    """What a system message says.
+    """Return the text of a system message.
 
-    functions: whether the conversation offers functions, which are called on commentary.
+    functions: whether the conversation has functions; they are called on the commentary channel.
     """
-    top = [content.model_identity]
+    lines = [content.model_identity]
     if content.knowledge_cutoff is not None:
-        top.append(f"Knowledge cutoff: {content.knowledge_cutoff}")
+        lines.append(f"Knowledge cutoff: {content.knowledge_cutoff}")
     if content.conversation_start_date is not None:
-        top.append(f"Current date: {content.conversation_start_date}")
-    sections = ["\n".join(line for line in top if line is not None)] if top != [None] else []
+        lines.append(f"Current date: {content.conversation_start_date}")
+    sections = ["\n".join(line for line in lines if line is not None)] if lines != [None] else []
     if content.reasoning_effort is not None:
         sections.append(f"Reasoning: {content.reasoning_effort}")
     if content.tools:
@@ -33,7 +33,7 @@ def system_text(content: SystemContent, *, functions: bool) -> str:
 
 
 def developer_text(content: DeveloperContent) -> str:
-    """What a developer message says."""
+    """Return the text of a developer message."""
     sections: list[str] = []
     if content.instructions is not None:
         sections += ["# Instructions", content.instructions]
@@ -54,36 +54,36 @@ def _channels(content: SystemContent, *, functions: bool) -> str:
     return text
 
 
-def _tools(spaces: Iterable[ToolNamespace]) -> str:
-    # openai-harmony keeps namespaces in a sorted map.
-    ordered = sorted(spaces, key=lambda space: space.name.encode())
+def _tools(namespaces: Iterable[ToolNamespace]) -> str:
+    # openai-harmony stores namespaces in a sorted map.
+    ordered = sorted(namespaces, key=lambda namespace: namespace.name.encode())
     return "\n\n".join(["# Tools", *map(_namespace, ordered)])
 
 
-def _namespace(space: ToolNamespace) -> str:
-    head = [f"## {space.name}\n"]
-    about = _lines(space.description or "")
-    if not space.tools:
-        return "\n".join(head + about)
+def _namespace(namespace: ToolNamespace) -> str:
+    heading = [f"## {namespace.name}\n"]
+    description = _lines(namespace.description or "")
+    if not namespace.tools:
+        return "\n".join(heading + description)
     declared: dict[str, str] = {}
     return "\n".join(
         [
-            *head,
-            *(f"// {line}" for line in about),
-            f"namespace {space.name} {{\n",
-            *(_function(tool, declared) for tool in space.tools),
-            f"}} // namespace {space.name}",
+            *heading,
+            *(f"// {line}" for line in description),
+            f"namespace {namespace.name} {{\n",
+            *(_function(tool, declared) for tool in namespace.tools),
+            f"}} // namespace {namespace.name}",
         ]
     )
 
 
 def _function(tool: ToolDescription, declared: dict[str, str]) -> str:
-    """The declaration of a function, after those of the recursive types that it needs.
+    """Return the declaration of a function, preceded by the recursive types that it needs.
 
-    declared: the types that the namespace has declared before; it is added to.
+    declared: the types that the namespace already declares; updated with the new ones.
     """
     lines: list[str] = []
-    takes = ""
+    parameters = ""
     if tool.parameters is not None:
         prefix = ""
         types = declarations(tool.parameters)
@@ -92,19 +92,19 @@ def _function(tool: ToolDescription, declared: dict[str, str]) -> str:
             types = declarations(tool.parameters, prefix=prefix)
         lines += (f"type {name} = {types[name]};\n" for name in types if name not in declared)
         declared |= types
-        takes = f"_: {typescript(tool.parameters, prefix=prefix)}"
+        parameters = f"_: {typescript(tool.parameters, prefix=prefix)}"
     lines += (f"// {line}" for line in _lines(tool.description))
-    return "\n".join([*lines, f"type {tool.name} = ({takes}) => any;\n"])
+    return "\n".join([*lines, f"type {tool.name} = ({parameters}) => any;\n"])
 
 
-def _response_format(one: ResponseFormat) -> str:
-    lines = [f"## {one.name}", ""]
-    lines += (f"// {line}" for line in _lines(one.description or ""))
-    return "\n".join([*lines, json.dumps(one.schema, ensure_ascii=False, separators=(",", ":"))])
+def _response_format(form: ResponseFormat) -> str:
+    lines = [f"## {form.name}", ""]
+    lines += (f"// {line}" for line in _lines(form.description or ""))
+    return "\n".join([*lines, json.dumps(form.schema, ensure_ascii=False, separators=(",", ":"))])
 
 
 def _lines(text: str) -> list[str]:
-    """Lines as Rust's `str::lines` has them: a line feed ends one, nothing else does."""
-    *ended, last = text.split("\n")
-    lines = [line.removesuffix("\r") for line in ended]
+    """Split text as Rust's `str::lines` does: only a line feed ends a line."""
+    *complete, last = text.split("\n")
+    lines = [line.removesuffix("\r") for line in complete]
     return [*lines, last] if last else lines

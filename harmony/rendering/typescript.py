@@ -1,8 +1,8 @@
-"""JSON Schema as the TypeScript-like types that harmony shows a model.
+"""JSON Schema as the TypeScript-like types that harmony shows to a model.
 
-What openai-harmony 0.0.8 can say is said in its letters, white space and all, for models have
-seen them so. Where it says `any`, or leaves a constraint out, this says what the schema says:
-references, unions, intersections, literals, records and tuples.
+Types that openai-harmony 0.0.8 supports are written exactly as it writes them, including
+whitespace, because models were trained on that text. Where it writes `any` or omits a constraint,
+this module writes the full type: references, unions, intersections, literals, records and tuples.
 """
 
 from __future__ import annotations
@@ -13,43 +13,43 @@ from typing import Any
 from .definitions import Definitions, Schema, listing, mapping
 from .literals import literal
 
-_PLAIN = {"string": "string", "number": "number", "integer": "number", "boolean": "boolean"}
-_STEP = "    "
+_SIMPLE_TYPES = {"string": "string", "number": "number", "integer": "number", "boolean": "boolean"}
+_INDENT = "    "
 
 
 def typescript(schema: Schema, *, prefix: str = "") -> str:
-    """The type that a schema describes, as one TypeScript expression.
+    """Return the type that a schema describes, as one TypeScript expression.
 
-    schema: JSON Schema, as pydantic writes it for instance. What TypeScript cannot say is left
-    out, or `any`. References are written out, but for those of definitions that contain
-    themselves: they are named, and `declarations` declares the names.
-    prefix: what those names begin with.
+    schema: JSON Schema, for example from pydantic. What TypeScript cannot express is omitted or
+        becomes `any`. References are expanded, except recursive definitions: those are referred
+        to by name, and `declarations` declares them.
+    prefix: the prefix of those names.
     """
-    types = _Types(schema, prefix)
+    writer = _TypeWriter(schema, prefix)
     ref = schema.get("$ref")
-    return types.expand(ref) if ref in types.definitions.named else types.of(schema, "")
+    return writer.expand(ref) if ref in writer.definitions.named else writer.of(schema, "")
 
 
 def declarations(schema: Schema, *, prefix: str = "") -> dict[str, str]:
-    """The types that `typescript` names: name, and type expression."""
-    types = _Types(schema, prefix)
-    return {name: types.expand(ref) for ref, name in types.definitions.named.items()}
+    """Return the recursive types that `typescript` refers to: type expressions by name."""
+    writer = _TypeWriter(schema, prefix)
+    return {name: writer.expand(ref) for ref, name in writer.definitions.named.items()}
 
 
 class _Union(str):
-    """A type with a `|` outside of all brackets."""
+    """A type with a `|` outside brackets."""
 
     __slots__ = ()
 
 
 class _Intersection(str):
-    """A type with a `&` outside of all brackets."""
+    """A type with a `&` outside brackets."""
 
     __slots__ = ()
 
 
-class _Types:
-    """Writes the types of one schema."""
+class _TypeWriter:
+    """A writer of the types in one schema."""
 
     def __init__(self, root: Schema, prefix: str) -> None:
         self.definitions = Definitions(root, prefix)
@@ -60,11 +60,11 @@ class _Types:
         }
 
     def expand(self, ref: str) -> str:
-        """The type behind a reference."""
+        """Return the type that a reference points to."""
         return self._commented(self.definitions.resolve(ref) or {}, "")
 
     def of(self, schema: Any, indent: str) -> str:
-        """The type of any schema. Lines after the first are indented."""
+        """Return the type of a schema. All lines after the first are indented."""
         if schema is False:
             return "never"
         schema = mapping(schema)
@@ -84,10 +84,10 @@ class _Types:
         write = self._by_type.get(kind)
         if write:
             return write(schema, indent)
-        return "null" if kind == "null" else _PLAIN.get(kind, "any")
+        return "null" if kind == "null" else _SIMPLE_TYPES.get(kind, "any")
 
     def _untyped(self, schema: Schema, indent: str) -> str:
-        """What has no `type`, of which openai-harmony says `any`."""
+        """Return the type of a schema without `type`; openai-harmony writes `any`."""
         if isinstance(schema.get("$ref"), str):
             return self._reference(schema["$ref"], indent)
         if variants := listing(schema.get("anyOf")):
@@ -106,38 +106,38 @@ class _Types:
         return self._commented(self.definitions.resolve(ref) or {}, indent)
 
     def _commented(self, schema: Any, indent: str) -> str:
-        """A type that no property stands before, with its description."""
-        about = mapping(schema).get("description")
-        if not isinstance(about, str):
+        """Return a type with its description, for a type that is not the value of a property."""
+        description = mapping(schema).get("description")
+        if not isinstance(description, str):
             return self.of(schema, indent)
         text = self.of({**schema, "description": None}, indent)
         if text.startswith("{\n"):
-            lines = (f"{indent}// {line}".rstrip() for line in about.splitlines())
+            lines = (f"{indent}// {line}".rstrip() for line in description.splitlines())
             return type(text)("\n".join(["{", *lines, "", text.removeprefix("{\n")]))
-        comment = " ".join(about.split()).replace("*/", "* /")
+        comment = " ".join(description.split()).replace("*/", "* /")
         return type(text)(f"{text} /* {comment} */")
 
     def _union(self, variants: Iterable[Any], indent: str) -> str:
-        said = [self._commented(variant, indent) for variant in variants]
-        return _joined(" | ", said, _Union)
+        types = [self._commented(variant, indent) for variant in variants]
+        return _joined(" | ", types, _Union)
 
     def _intersection(self, parts: list[Any], schema: Schema, indent: str) -> str:
         if "properties" in schema:
             parts = [*parts, {"type": "object", **schema, "allOf": None, "description": None}]
-        said = [self._commented(part, indent) for part in parts]
-        said = [_grouped(one, _Union) for one in said if one != "any"]
-        return _joined(" & ", said, _Intersection) or "any"
+        types = [self._commented(part, indent) for part in parts]
+        types = [_grouped(text, _Union) for text in types if text != "any"]
+        return _joined(" & ", types, _Intersection) or "any"
 
     def _string(self, schema: Schema, indent: str) -> str:
         del indent
-        names = [one for one in listing(schema.get("enum")) if isinstance(one, str)]
-        # Every name as often as it is given, and none escaped: so does openai-harmony.
+        names = [name for name in listing(schema.get("enum")) if isinstance(name, str)]
+        # Like openai-harmony, keep repeated names and do not escape them.
         return _Union(" | ".join(f'"{name}"' for name in names)) if names else "string"
 
     def _array(self, schema: Schema, indent: str) -> str:
         items = schema.get("items")
         if first := listing(schema.get("prefixItems")):
-            types = [self._commented(one, indent) for one in first]
+            types = [self._commented(item, indent) for item in first]
             if isinstance(items, dict):
                 types.append(f"...{_grouped(self._items(items, indent))}[]")
             return f"[{', '.join(types)}]"
@@ -150,18 +150,18 @@ class _Types:
         if not {"type", "oneOf"} & set(schema):
             return self._commented(items, indent)
         text = self.of(items, indent)
-        # openai-harmony sets no parentheses around the unions that it knows.
-        own = schema.get("type") == "string" and "const" not in schema
-        return str(text) if own or isinstance(schema.get("type"), list) else text
+        # openai-harmony writes no parentheses around the unions that it supports.
+        is_enum = schema.get("type") == "string" and "const" not in schema
+        return str(text) if is_enum or isinstance(schema.get("type"), list) else text
 
     def _object(self, schema: Schema, indent: str) -> str:
         record = self._record(schema, indent)
         properties = mapping(schema.get("properties"))
         if record and not properties:
             return record
-        about = schema.get("description")
-        head = f"{indent}// {about}\n" if isinstance(about, str) else ""
-        required = {one for one in listing(schema.get("required")) if isinstance(one, str)}
+        description = schema.get("description")
+        head = f"{indent}// {description}\n" if isinstance(description, str) else ""
+        required = {key for key in listing(schema.get("required")) if isinstance(key, str)}
         body = "".join(
             f"{line}\n"
             for key, value in properties.items()
@@ -171,7 +171,7 @@ class _Types:
         return _Intersection(f"{text} & {record}") if record else text
 
     def _record(self, schema: Schema, indent: str) -> str:
-        """The type of properties that have no name of their own."""
+        """Return the type of properties whose names are not in the schema."""
         values = list(mapping(schema.get("patternProperties")).values())
         extra = schema.get("additionalProperties")
         if isinstance(extra, dict) or (extra is True and not schema.get("properties")):
@@ -184,29 +184,32 @@ class _Types:
 
     def _property(self, key: str, schema: Schema, indent: str, required: set[str]) -> Iterator[str]:
         mark = "" if key in required else "?"
-        title, about, variants = (schema.get(one) for one in ("title", "description", "oneOf"))
+        title, description = schema.get("title"), schema.get("description")
+        variants = schema.get("oneOf")
         if isinstance(title, str):
             yield f"{indent}// {title}"
             yield f"{indent}//"
-        if isinstance(about, str) and "oneOf" not in schema:
-            yield f"{indent}// {about}"
+        if isinstance(description, str) and "oneOf" not in schema:
+            yield f"{indent}// {description}"
         if examples := listing(schema.get("examples")):
             yield f"{indent}// Examples:"
-            yield from (f'{indent}// - "{one}"' for one in examples if isinstance(one, str))
+            yield from (f'{indent}// - "{text}"' for text in examples if isinstance(text, str))
         default = _default(schema, bare_enum=True)
         if isinstance(variants, list):
             options = listing(variants)
             first = mapping(options[0] if options else None).get("description")
-            above = about if isinstance(about, str) and about != first else None
+            above = description if isinstance(description, str) and description != first else None
             if above is not None:
                 yield f"{indent}// {above}"
             if default:
                 yield f"{indent}// {default}"
             yield f"{indent}{key}{mark}:"
-            yield from self._variants(options, indent, about=about, above=above, bare_enum=True)
+            yield from self._variants(
+                options, indent, description=description, above=above, bare_enum=True
+            )
             yield f"{indent},"
         else:
-            text = self._nullable(schema, f"{indent}{_STEP}")
+            text = self._nullable(schema, f"{indent}{_INDENT}")
             shown = f" // {default}" if default and "oneOf" not in schema else ""
             yield f"{indent}{key}{mark}: {text},{shown}"
 
@@ -215,20 +218,20 @@ class _Types:
         variants: list[Any],
         indent: str,
         *,
-        about: Any = None,
+        description: Any = None,
         above: str | None = None,
         bare_enum: bool = False,
     ) -> Iterator[str]:
-        """The lines of a `oneOf`.
+        """Yield the lines of a `oneOf`.
 
-        about: the description of the property that has it. above: that, if it is shown above.
-        bare_enum: whether an enum's default stands without quotes, as it does for properties.
+        description: the description of the property. above: the same, if it is written above.
+        bare_enum: whether the default of an enum is written without quotes, as for properties.
         """
         for at, raw in enumerate(variants):
             variant = mapping(raw)
             comments: list[str] = []
             own = variant.get("description")
-            hidden = (at == 0 and above is not None) or own == about
+            hidden = (at == 0 and above is not None) or own == description
             if isinstance(own, str) and not hidden:
                 comments.append(own)
             if "default" in variant:
@@ -242,12 +245,12 @@ class _Types:
 
 
 def _names(kinds: list[Any]) -> str:
-    names = ["number" if one == "integer" else one for one in kinds if isinstance(one, str)]
+    names = ["number" if kind == "integer" else kind for kind in kinds if isinstance(kind, str)]
     return _Union(" | ".join(names))
 
 
 def _values(schema: Schema) -> str:
-    """The literal type of a `const` or an `enum`; empty if there is neither."""
+    """Return the literal type of a `const` or an `enum`, or an empty string."""
     values = [schema["const"]] if "const" in schema else listing(schema.get("enum"))
     return _joined(" | ", map(literal, values), _Union)
 
@@ -264,11 +267,11 @@ def _default(schema: Schema, *, bare_enum: bool) -> str:
 
 
 def _joined(operator: str, types: Iterable[str], compound: type[str]) -> str:
-    """Different types, joined; one alone is left as it is."""
-    different = list(dict.fromkeys(types))
-    return compound(operator.join(different)) if len(different) > 1 else "".join(different)
+    """Join the distinct types; a single type is returned unchanged."""
+    distinct = list(dict.fromkeys(types))
+    return compound(operator.join(distinct)) if len(distinct) > 1 else "".join(distinct)
 
 
 def _grouped(text: str, *compounds: type[str]) -> str:
-    """The type in parentheses, if its operator would bind wrongly."""
+    """Return the type, in parentheses if its operator needs them."""
     return f"({text})" if isinstance(text, compounds or (_Union, _Intersection)) else text

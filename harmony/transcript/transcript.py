@@ -1,4 +1,4 @@
-"""The growing prompt of a run: what was said, and the very tokens it was said in."""
+"""The growing prompt of a run: its messages and their exact tokens."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ from typing import Any, overload
 from ..format import Json, Message, Role
 from ..parsing import Event
 from ..rendering import generation_prefix, offers_functions
-from .entries import Entry, rendered, sampled
+from .entries import Entry, rendered_entry, sampled_entries
 
 
 @dataclass(frozen=True, slots=True)
 class _Link:
-    """An entry, and what was said before it. Links never change: forks share them."""
+    """An immutable node of a linked list of entries; forks share it."""
 
-    before: _Link | None
+    previous: _Link | None
     entry: Entry
     size: int
-    """How many tokens there are up to here."""
-    is_settled: bool
-    """Whether the reasoning up to here has been dropped."""
+    """The number of tokens up to here."""
+    is_cleaned: bool
+    """Whether the reasoning up to here was dropped already."""
 
 
 class TokenView(Sequence[int]):
-    """The first tokens of a list that only ever grows, and a few behind them."""
+    """A read-only view of the first tokens of an append-only list, followed by a short tail."""
 
     __slots__ = ("_count", "_tail", "_tokens")
 
@@ -50,57 +50,57 @@ class TokenView(Sequence[int]):
     def __getitem__(self, at: int | slice) -> int | Sequence[int]:
         if isinstance(at, slice):
             return list(self)[at]
-        place = range(len(self))[at]
-        return self._tokens[place] if place < self._count else self._tail[place - self._count]
+        index = range(len(self))[at]
+        return self._tokens[index] if index < self._count else self._tail[index - self._count]
 
 
 class Transcript:
-    """Messages, and their tokens as the model sees them.
+    """The messages of a run, and their tokens as the model sees them.
 
-    Appending costs what is appended. Sampled tokens stay as they were sampled, so that the prompt
-    of a step begins with the prompt of the step before, and an engine's prefix cache holds. Only
-    where a user speaks after a final answer, the reasoning that led there leaves the tokens, and
-    stays in `messages`; what stood before it keeps its place.
+    Appending takes time in proportion to what is appended. Sampled tokens are kept as they were
+    sampled, so the prompt of a step starts with the prompt of the step before, and an engine's
+    prefix cache can serve it. Only when a user message follows a final message, the reasoning
+    before that final message is dropped from the tokens. It stays in `messages`.
 
-    Sampled tokens aside, the tokens are those of `render(messages, reasoning="finished")`.
+    Except for sampled tokens, the tokens are those of `render(messages, reasoning="finished")`.
     """
 
-    __slots__ = ("_flat", "_flat_to", "_functions", "_last")
+    __slots__ = ("_flat_end", "_flat_tokens", "_functions", "_last")
 
     def __init__(self, messages: Iterable[Message] = ()) -> None:
         self._last: _Link | None = None
-        # All tokens up to a link, each message ended as history ends it. It only ever grows, so
-        # that views of it stay true; where what was said changes, another list is begun.
-        self._flat: list[int] = []
-        self._flat_to: _Link | None = None
+        # All history tokens up to the link `_flat_end`. The list only grows, so its views stay
+        # valid. When earlier entries change, a new list replaces it.
+        self._flat_tokens: list[int] = []
+        self._flat_end: _Link | None = None
         self._functions = False
         for message in messages:
             self.append(message)
 
     @property
     def messages(self) -> list[Message]:
-        """Everything that was said, in order, dropped reasoning included."""
+        """All messages in order, including dropped reasoning."""
         return [message for link in self._links() for message in link.entry.messages]
 
     @property
     def tokens(self) -> list[int]:
-        """What was said, in tokens, shape (n,); at the end, as it was sampled."""
+        """All tokens, shape (n,); the last message ends as it was sampled."""
         out = self._history()
         if self._last:
             entry = self._last.entry
-            out[len(out) - len(entry.due) :] = entry.end
+            out[len(out) - len(entry.closing_token) :] = entry.end
         return out
 
     @property
     def count(self) -> int:
-        """How many tokens `prompt()` has, at no cost."""
+        """The number of tokens of `prompt()`, in constant time."""
         return (self._last.size if self._last else 0) + len(generation_prefix("assistant"))
 
     @property
     def sizes(self) -> list[int]:
-        """Tokens of each message in the prompt, 0 for what was dropped from it.
+        """The number of tokens of each message in the prompt; 0 for dropped messages.
 
-        Messages that were sampled in one tangle count for the first of them.
+        If sampled messages cannot be separated, the first one has all their tokens.
         """
         sizes: list[int] = []
         for link in self._links():
@@ -108,33 +108,33 @@ class Transcript:
         return sizes
 
     def prompt(self, role: Role = "assistant") -> list[int]:
-        """The tokens, and the opening of the next message, shape (n,): ready for sampling.
+        """Return the tokens and the generation prefix of the next message, shape (n,).
 
-        Sampled messages are ended as history ends them: `<|return|>` becomes `<|end|>`, and what
-        was cut is closed.
+        Sampled messages end as they do in the history: `<|return|>` becomes `<|end|>`, and a cut
+        message gets its closing token.
         """
         return list(self.view(role))
 
     def view(self, role: Role = "assistant") -> Sequence[int]:
-        """`prompt`, without a copy: it costs what is new since the last one, however long it is."""
+        """Return `prompt` as a view, without a copy, in time proportional to what is new."""
         self._flatten()
-        return TokenView(self._flat, len(self._flat), generation_prefix(role))
+        return TokenView(self._flat_tokens, len(self._flat_tokens), generation_prefix(role))
 
     def append(self, message: Message) -> None:
-        """Add a message of a user, a tool or the program.
+        """Append a message that was not sampled.
 
-        Raises MessageError if its header would not survive rendering.
+        Raises MessageError if its header could not be parsed again.
         """
-        entry = rendered(message, functions=self._functions)
+        entry = rendered_entry(message, functions=self._functions)
         if not self._functions and offers_functions((message,)):
-            # A system message speaks of functions too, and was rendered without.
+            # The system message mentions functions, so it must be rendered again.
             self._functions = True
-            before = [link.entry.rerendered() for link in self._links()]
+            earlier = [link.entry.rerendered() for link in self._links()]
             self._last = None
-            for one in before:
-                self._push(one)
+            for rerendered in earlier:
+                self._push(rerendered)
         if message.role == "user":
-            self._settle()
+            self._drop_finished_reasoning()
         self._push(entry)
 
     def append_sampled(
@@ -144,10 +144,10 @@ class Transcript:
         recipients: Collection[str] = (),
         events: Iterable[Event] | None = None,
     ) -> list[Message]:
-        """Add what the model sampled after `prompt()`, exactly, and return its messages.
+        """Append the exact tokens sampled after `prompt()`, and return their messages.
 
         tokens: shape (n,), without the generation prefix. If they end in the middle of a header,
-            that header is left out.
+            that header is omitted.
         recipients: recipients that exist; they resolve doubtful headers, as in `StreamParser`.
         events: all `Ended` and `Repaired` events that a new `StreamParser` with the same
             recipients returned for these tokens, in order; other events are ignored. The tokens
@@ -156,50 +156,50 @@ class Transcript:
             inside a message and the parser was not finished there, they are parsed again: the
             events do not tell how the message ends. The result is the same in every case.
         """
-        entries = sampled(tokens, frozenset(recipients), events)
+        entries = sampled_entries(tokens, frozenset(recipients), events)
         for entry in entries:
             self._push(entry)
         return [message for entry in entries for message in entry.messages]
 
     def fork(self) -> Transcript:
-        """A copy that grows by itself, made in no time: what was said is shared."""
-        twin = Transcript()
-        twin._last = self._last
-        twin._functions = self._functions
-        return twin
+        """Return an independent copy in constant time; the entries are shared."""
+        fork = Transcript()
+        fork._last = self._last
+        fork._functions = self._functions
+        return fork
 
-    def replaced(self, changes: Mapping[int, Sequence[Message]]) -> Transcript:
-        """A copy in which other messages stand in the place of some; the rest keeps its tokens.
+    def replace(self, changes: Mapping[int, Sequence[Message]]) -> Transcript:
+        """Return a copy with some messages replaced; all others keep their tokens.
 
-        changes: by a message's index in `messages`; nothing in its place leaves it out.
+        changes: the new messages, by index in `messages`; an empty sequence removes the message.
 
-        Raises MessageError if a new message's header would not survive rendering.
+        Raises MessageError if the header of a new message could not be parsed again.
         """
-        twin = Transcript()
+        copy = Transcript()
         new = [message for messages in changes.values() for message in messages]
-        twin._functions = self._functions or offers_functions(new)
+        copy._functions = self._functions or offers_functions(new)
         at = 0
         for link in self._links():
             messages = dict(enumerate(link.entry.messages, start=at))
             at += len(messages)
             if messages.keys().isdisjoint(changes):
                 entry = (
-                    link.entry if twin._functions == self._functions else link.entry.rerendered()
+                    link.entry if copy._functions == self._functions else link.entry.rerendered()
                 )
-                twin._push(entry, is_settled=link.is_settled)
+                copy._push(entry, is_cleaned=link.is_cleaned)
                 continue
-            for place, message in messages.items():
-                for told in changes.get(place, (message,)):
-                    twin._push(rendered(told, functions=twin._functions))
-        return twin
+            for index, message in messages.items():
+                for new_message in changes.get(index, (message,)):
+                    copy._push(rendered_entry(new_message, functions=copy._functions))
+        return copy
 
     def to_dict(self) -> Json:
-        """JSON of messages and tokens, from which the transcript can go on."""
+        """Return the messages and tokens as JSON."""
         return {"entries": [link.entry.to_dict() for link in self._links()]}
 
     @classmethod
     def from_dict(cls, raw: Mapping[str, Any]) -> Transcript:
-        """Read what `to_dict` wrote."""
+        """Read the JSON of `to_dict`; the transcript can then grow."""
         transcript = cls()
         for entry in map(Entry.from_dict, raw["entries"]):
             transcript._push(entry)
@@ -207,49 +207,49 @@ class Transcript:
         return transcript
 
     def _links(self) -> list[_Link]:
-        """All links, the first one first."""
+        """Return all links in order."""
         links: list[_Link] = []
         link = self._last
         while link:
             links.append(link)
-            link = link.before
+            link = link.previous
         return links[::-1]
 
     def _history(self) -> list[int]:
-        """All tokens, every message ended as history ends it."""
+        """Return all tokens; every message has its closing token."""
         self._flatten()
-        return self._flat.copy()
+        return self._flat_tokens.copy()
 
     def _flatten(self) -> None:
-        """Bring the flat tokens up to the last link."""
+        """Extend the flat list of tokens to the last link."""
         new: list[_Link] = []
         link = self._last
-        while link is not None and link is not self._flat_to:
+        while link is not None and link is not self._flat_end:
             new.append(link)
-            link = link.before
-        if link is not self._flat_to:
-            self._flat = []
-        for one in reversed(new):
-            self._flat += one.entry.tokens
-            self._flat += one.entry.due
-        self._flat_to = self._last
+            link = link.previous
+        if link is not self._flat_end:
+            self._flat_tokens = []
+        for added in reversed(new):
+            self._flat_tokens += added.entry.tokens
+            self._flat_tokens += added.entry.closing_token
+        self._flat_end = self._last
 
-    def _push(self, entry: Entry, *, is_settled: bool = False) -> None:
+    def _push(self, entry: Entry, *, is_cleaned: bool = False) -> None:
         size = self._last.size if self._last else 0
-        self._last = _Link(self._last, entry, size + entry.size, is_settled)
+        self._last = _Link(self._last, entry, size + entry.size, is_cleaned)
 
-    def _settle(self) -> None:
-        """Drop the reasoning of the turns that ended in a final message."""
-        loose: list[Entry] = []
+    def _drop_finished_reasoning(self) -> None:
+        """Drop the reasoning before the last final message from the tokens."""
+        recent: list[Entry] = []
         link = self._last
-        while link and not link.is_settled:
-            loose.append(link.entry)
-            link = link.before
-        loose.reverse()
-        finals = [at for at, entry in enumerate(loose) if entry.is_final]
+        while link and not link.is_cleaned:
+            recent.append(link.entry)
+            link = link.previous
+        recent.reverse()
+        finals = [at for at, entry in enumerate(recent) if entry.is_final]
         if not finals:
             return
         self._last = link
-        for at, entry in enumerate(loose):
-            told = entry.without_reasoning() if at <= finals[-1] else entry
-            self._push(told, is_settled=at == finals[-1])
+        for at, entry in enumerate(recent):
+            cleaned = entry.without_reasoning() if at <= finals[-1] else entry
+            self._push(cleaned, is_cleaned=at == finals[-1])

@@ -251,10 +251,10 @@ def test_other_messages_stand_in_the_place_of_some(spell: Spell) -> None:
         transcript.append_sampled(spell(CALL))
         transcript.append(ANSWER)
     short = Message("tool", "…", name="functions.f", channel="commentary", recipient="assistant")
-    shown = transcript.replaced({5: [short], 3: [], 4: []})
+    shown = transcript.replace({5: [short], 3: [], 4: []})
     kept = [*transcript.messages]
     kept[5] = short
     assert shown.messages == kept[:3] + kept[5:]
     assert decode(shown.prompt()).count("Ask.") == 2
     assert sum(transcript.sizes) == len(transcript.prompt()) - 2
-    assert transcript.replaced({}).prompt() == transcript.prompt()
+    assert transcript.replace({}).prompt() == transcript.prompt()
