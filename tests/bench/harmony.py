@@ -1,4 +1,4 @@
-"""harmony against openai-harmony: ratios from one run. `python tests/bench/harmony.py`."""
+"""Speed of ossia.harmony relative to openai-harmony: `python tests/bench/harmony.py`."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ RESULT = '{"row": 17, "region": "Zürich", "total": 1284.5, "note": "“prelimin
 
 
 def conversation() -> list[Message]:
-    """A run of many steps, each of them reasoning, a call and its answer."""
+    """Return a run of many steps, each with reasoning, a tool call and its result."""
     search = ToolDescription("search", "Searches the figures.", SCHEMA)
     functions = ToolNamespace("functions", None, (search,))
     messages = [
@@ -76,7 +76,7 @@ def conversation() -> list[Message]:
 
 
 def completion() -> list[int]:
-    """What a model samples in a long turn, shape (n,), n about 5,000."""
+    """Return the tokens of a long turn, shape (n,), n about 5,000."""
     turn = [
         Message("assistant", THOUGHT * 90, channel="analysis"),
         Message("assistant", "The total is 1,284.5 – “preliminary”.\n" * 120, channel="final"),
@@ -84,8 +84,8 @@ def completion() -> list[int]:
     return render(turn, reasoning="keep")[2:]
 
 
-class Theirs:
-    """The work, done by openai-harmony."""
+class Reference:
+    """The work in openai-harmony."""
 
     def __init__(self, module: Any) -> None:
         self._module = module
@@ -97,7 +97,7 @@ class Theirs:
         return list(self._encoding.render_conversation_for_completion(whole, assistant))
 
     def messages(self, dicts: list[Any]) -> list[Any]:
-        return [self._module.Message.from_dict(one) for one in dicts]
+        return [self._module.Message.from_dict(raw) for raw in dicts]
 
     def render(self, dicts: list[Any]) -> list[int]:
         return self._prompt(self.messages(dicts))
@@ -125,14 +125,14 @@ class Theirs:
 
 
 class Ours:
-    """The same work, done by ossia."""
+    """The same work in ossia."""
 
     def render(self, dicts: list[Any]) -> list[int]:
-        return render([Message.from_dict(one) for one in dicts], next_role="assistant")
+        return render([Message.from_dict(raw) for raw in dicts], next_role="assistant")
 
     def run(self, messages: list[Message]) -> list[int]:
-        # Messages remember their tokens: these must be as new as a run's are.
-        fresh = [Message.from_dict(one.to_dict()) for one in messages]
+        # Messages cache their tokens, so use new ones, as in a run.
+        fresh = [Message.from_dict(message.to_dict()) for message in messages]
         transcript = Transcript(fresh[:3])
         for at in range(3, len(fresh), 3):
             transcript.prompt()
@@ -154,27 +154,27 @@ class Ours:
 
 
 def cases(module: Any) -> list[Case]:
-    """All the work that is compared; both sides must come to the same."""
-    theirs, ours = Theirs(module), Ours()
+    """Return the cases to compare, after a check that both sides give the same result."""
+    reference, ours = Reference(module), Ours()
     messages = conversation()
     dicts = [message.to_dict() for message in messages]
     tokens = completion()
     pieces = [(token,) for token in tokens]
-    read = theirs.messages(dicts)
+    read = reference.messages(dicts)
     for left, right in (
-        (theirs.render(dicts), ours.render(dicts)),
-        (theirs.run(read), ours.run(messages)),
-        (theirs.stream(tokens), ours.stream(tokens)),
-        (theirs.stream(tokens), ours.stream(pieces)),
-        (theirs.parse(tokens), ours.parse(tokens)),
+        (reference.render(dicts), ours.render(dicts)),
+        (reference.run(read), ours.run(messages)),
+        (reference.stream(tokens), ours.stream(tokens)),
+        (reference.stream(tokens), ours.stream(pieces)),
+        (reference.parse(tokens), ours.parse(tokens)),
     ):
         if left != right:
-            raise SystemExit("the two differ: there is nothing to compare")
-    render_both = (partial(theirs.render, dicts), partial(ours.render, dicts))
-    run_both = (partial(theirs.run, read), partial(ours.run, messages))
-    stream_both = (partial(theirs.stream, tokens), partial(ours.stream, tokens))
-    pieces_both = (partial(theirs.stream, tokens), partial(ours.stream, pieces))
-    parse_both = (partial(theirs.parse, tokens), partial(ours.parse, tokens))
+            raise SystemExit("the results differ, so their times cannot be compared")
+    render_both = (partial(reference.render, dicts), partial(ours.render, dicts))
+    run_both = (partial(reference.run, read), partial(ours.run, messages))
+    stream_both = (partial(reference.stream, tokens), partial(ours.stream, tokens))
+    pieces_both = (partial(reference.stream, tokens), partial(ours.stream, pieces))
+    parse_both = (partial(reference.parse, tokens), partial(ours.parse, tokens))
     return [
         Case("render 60 steps from dicts", *render_both, 5, STEPS, "step"),
         Case("stream, token by token", *stream_both, 3, len(tokens), "token"),
@@ -185,7 +185,7 @@ def cases(module: Any) -> list[Case]:
 
 
 def start_up() -> None:
-    """Print how long a fresh interpreter takes to import, and to the first token."""
+    """Print how long a new interpreter takes to import the package and to encode."""
     code = (
         "import time; a = time.perf_counter(); import ossia.harmony as h; b = time.perf_counter();"
         "h.encode('a'); c = time.perf_counter(); print(b - a, c - a)"
@@ -195,12 +195,12 @@ def start_up() -> None:
         for _ in range(5)
     ]
     times = [tuple(map(float, run.stdout.split())) for run in runs]
-    print(f"import ossia.harmony       {min(one[0] for one in times):.2f} s")
-    print(f"to the first encoded token {min(one[1] for one in times):.2f} s")
+    print(f"import ossia.harmony       {min(run[0] for run in times):.2f} s")
+    print(f"to the first encoded token {min(run[1] for run in times):.2f} s")
 
 
 def main() -> None:
-    """Print everything."""
+    """Print all ratios and the start-up times."""
     with tempfile.TemporaryDirectory() as folder:
         os.environ["TIKTOKEN_ENCODINGS_BASE"] = str(write_ranks(Path(folder)).parent)
         show(cases(importlib.import_module("openai_harmony")), reference="openai-harmony")

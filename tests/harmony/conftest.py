@@ -1,4 +1,4 @@
-"""The reference implementation, fed with our own ranks: it would download them otherwise."""
+"""Fixtures for the reference implementation, with our own ranks so that it downloads nothing."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ossia.harmony.format import special
 
 @pytest.fixture(scope="session")
 def openai_harmony(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """openai-harmony's module; it has no types."""
+    """Return the module openai_harmony, which has no types."""
     os.environ["TIKTOKEN_ENCODINGS_BASE"] = str(
         write_ranks(tmp_path_factory.mktemp("ranks")).parent
     )
@@ -26,13 +26,13 @@ def openai_harmony(tmp_path_factory: pytest.TempPathFactory) -> Any:
 
 @pytest.fixture(scope="session")
 def reference(openai_harmony: Any) -> Any:
-    """openai-harmony's encoding."""
+    """Return the encoding of openai-harmony."""
     return openai_harmony.load_harmony_encoding("HarmonyGptOss")
 
 
 @pytest.fixture(scope="session")
 def reference_render(openai_harmony: Any, reference: Any) -> Callable[..., list[int]]:
-    """What openai-harmony renders our messages to."""
+    """Return a function that renders our messages with openai-harmony."""
 
     def render(
         messages: Sequence[Message], *, next_role: str | None = None, drop: bool = True
@@ -49,13 +49,13 @@ def reference_render(openai_harmony: Any, reference: Any) -> Callable[..., list[
 
 @pytest.fixture(scope="session")
 def reference_parse(openai_harmony: Any, reference: Any) -> Callable[..., list[Message]]:
-    """What openai-harmony parses, as our messages; it raises what it raises."""
+    """Return a function that parses with openai-harmony into our messages."""
 
     def parse(
         tokens: Sequence[int], *, role: str | None = "assistant", strict: bool = True
     ) -> list[Message]:
-        whose = None if role is None else openai_harmony.Role(role)
-        found = reference.parse_messages_from_completion_tokens(tokens, whose, strict=strict)
+        author = None if role is None else openai_harmony.Role(role)
+        found = reference.parse_messages_from_completion_tokens(tokens, author, strict=strict)
         return [Message.from_dict(json.loads(message.to_json())) for message in found]
 
     return parse
@@ -63,13 +63,13 @@ def reference_parse(openai_harmony: Any, reference: Any) -> Callable[..., list[M
 
 @pytest.fixture(scope="session")
 def spell() -> Callable[[str], list[int]]:
-    """Tokens of text in which the format's special tokens are written out."""
+    """Return a function that encodes text in which special tokens are written by name."""
     ids = {name: token for token, name in special.NAMES.items() if "reserved" not in name}
-    cut = re.compile("(" + "|".join(map(re.escape, ids)) + ")")
+    names = re.compile("(" + "|".join(map(re.escape, ids)) + ")")
 
     def tokens(text: str) -> list[int]:
         out: list[int] = []
-        for part in cut.split(text):
+        for part in names.split(text):
             out += [ids[part]] if part in ids else encode(part)
         return out
 

@@ -1,4 +1,4 @@
-"""Against openai-harmony 0.0.8, over generated conversations: no token differs."""
+"""Comparison with openai-harmony 0.0.8 on generated conversations: no token differs."""
 
 from __future__ import annotations
 
@@ -68,46 +68,46 @@ VALUES: list[Any] = [
 ]
 
 
-class Maker:
-    """Makes conversations that openai-harmony accepts, always the same from one seed."""
+class ConversationMaker:
+    """A generator of conversations that openai-harmony accepts; each seed gives the same ones."""
 
     def __init__(self, seed: int) -> None:
         self._random = random.Random(seed)
-        self._one = self._random.choice
+        self._choice = self._random.choice
 
     def conversation(self) -> list[Message]:
         return [self.message() for _ in range(self._random.randrange(8))]
 
     def message(self) -> Message:
-        role: Role = self._one(["system", "developer", "user", "assistant", "assistant", "tool"])
-        parts = tuple(self._part(role) for _ in range(self._one([0, 1, 1, 1, 1, 2, 3])))
+        role: Role = self._choice(["system", "developer", "user", "assistant", "assistant", "tool"])
+        parts = tuple(self._part(role) for _ in range(self._choice([0, 1, 1, 1, 1, 2, 3])))
         kinds = ["<|constrain|>json", "json", "code", "<|constrain|>", *WORDS]
         return Message(
             role,
             parts[0] if len(parts) == 1 else parts,
-            name=self._one(WORDS) if role == "tool" else self._maybe(self._one(WORDS), 0.2),
-            channel=self._maybe(self._one(CHANNELS), 0.7),
-            recipient=self._maybe(self._one([*WORDS, "all", "assistant"]), 0.4),
-            content_type=self._maybe(self._one(kinds), 0.3),
+            name=self._choice(WORDS) if role == "tool" else self._maybe(self._choice(WORDS), 0.2),
+            channel=self._maybe(self._choice(CHANNELS), 0.7),
+            recipient=self._maybe(self._choice([*WORDS, "all", "assistant"]), 0.4),
+            content_type=self._maybe(self._choice(kinds), 0.3),
         )
 
-    def said(self) -> Message:
-        """A message that a completion can hold."""
-        recipient = self._maybe(self._one(WORDS), 0.5)
-        # A content type without a recipient is where the reference errs: see below.
-        kind = self._one(["<|constrain|>json", "<|constrain|>", "json", *WORDS])
-        channel = self._maybe(self._one(CHANNELS), 0.8)
+    def sampled_message(self) -> Message:
+        """Return a message that can be part of a completion."""
+        recipient = self._maybe(self._choice(WORDS), 0.5)
+        # The reference misreads a content type without a recipient; see the last test.
+        content_type = self._choice(["<|constrain|>json", "<|constrain|>", "json", *WORDS])
+        channel = self._maybe(self._choice(CHANNELS), 0.8)
         if self._random.random() < 0.2:
-            answer = self.text()
+            result = self.text()
             return Message(
-                "tool", answer, name="functions.f", channel=channel, recipient="assistant"
+                "tool", result, name="functions.f", channel=channel, recipient="assistant"
             )
         return Message(
             "assistant",
             self.text(),
             channel=channel,
             recipient=recipient,
-            content_type=self._maybe(kind, 0.5) if recipient else None,
+            content_type=self._maybe(content_type, 0.5) if recipient else None,
         )
 
     def text(self) -> str:
@@ -120,15 +120,15 @@ class Maker:
         )
 
     def schema(self, depth: int = 0) -> dict[str, Any]:
-        """A schema of which openai-harmony has something better to say than `any`."""
+        """Return a schema for which openai-harmony writes more than `any`."""
         kinds = ["string", "number", "integer", "boolean", "enum", "several"]
-        kind = self._one([*kinds, "object", "object", "array", "oneOf"] if depth < 3 else kinds)
+        kind = self._choice([*kinds, "object", "object", "array", "oneOf"] if depth < 3 else kinds)
         few = range(self._random.randrange(4))
         schema: dict[str, Any] = {"type": kind}
         if kind == "enum":
             schema = {
                 "type": "string",
-                "enum": [self._one(["a", "b c", 'x"y', "ü", 1]) for _ in few],
+                "enum": [self._choice(["a", "b c", 'x"y', "ü", 1]) for _ in few],
             }
         elif kind == "several":
             schema = {"type": self._random.sample(["string", "integer", "null", "array"], 2)}
@@ -143,8 +143,8 @@ class Maker:
         extra: dict[str, Callable[[], Any]] = {
             "description": self.text,
             "title": self.text,
-            "default": lambda: self._one(VALUES),
-            "nullable": lambda: self._one([True, False]),
+            "default": lambda: self._choice(VALUES),
+            "nullable": lambda: self._choice([True, False]),
             "examples": lambda: self._random.sample(VALUES, 2),
         }
         return schema | {key: make() for key, make in extra.items() if self._random.random() < 0.2}
@@ -154,12 +154,12 @@ class Maker:
             channels = self._maybe(tuple(self._random.sample(CHANNELS, 2)), 0.8)
             return SystemContent(
                 model_identity=self._maybe(self.text(), 0.8),
-                reasoning_effort=self._one(["low", "medium", "high", None]),
+                reasoning_effort=self._choice(["low", "medium", "high", None]),
                 conversation_start_date=self._maybe(self.text(), 0.5),
                 knowledge_cutoff=self._maybe(self.text(), 0.8),
                 channels=channels,
                 tools=self._namespaces(),
-                channel_required=channels is None or self._one([True, False]),
+                channel_required=channels is None or self._choice([True, False]),
             )
         if role == "developer" and self._random.random() < 0.8:
             return DeveloperContent(self._maybe(self.text(), 0.8), self._namespaces())
@@ -167,14 +167,16 @@ class Maker:
 
     def _namespaces(self) -> tuple[ToolNamespace, ...]:
         names = self._random.sample(
-            ["functions", "browser", "python", "Ä"], self._one([0, 0, 1, 2])
+            ["functions", "browser", "python", "Ä"], self._choice([0, 0, 1, 2])
         )
         return tuple(
             ToolNamespace(
                 name,
                 self._maybe(self.text(), 0.5),
                 tuple(
-                    ToolDescription(self._one(WORDS), self.text(), self._maybe(self.schema(), 0.8))
+                    ToolDescription(
+                        self._choice(WORDS), self.text(), self._maybe(self.schema(), 0.8)
+                    )
                     for _ in range(self._random.randrange(3))
                 ),
             )
@@ -190,22 +192,22 @@ def test_no_token_of_a_rendered_conversation_differs(
     reference_render: Callable[..., list[int]],
 ) -> None:
     for seed in range(CONVERSATIONS):
-        conversation = Maker(seed).conversation()
-        due = reference_render(conversation, next_role="assistant")
-        assert render(conversation, next_role="assistant") == due, seed
-        kept = reference_render(conversation, drop=False)
-        assert render(conversation, reasoning="keep") == kept, seed
+        conversation = ConversationMaker(seed).conversation()
+        expected = reference_render(conversation, next_role="assistant")
+        assert render(conversation, next_role="assistant") == expected, seed
+        expected = reference_render(conversation, drop=False)
+        assert render(conversation, reasoning="keep") == expected, seed
 
 
-def test_conversations_survive_json_whole() -> None:
+def test_conversations_round_trip_through_json() -> None:
     for seed in range(300):
-        conversation = Maker(seed).conversation()
+        conversation = ConversationMaker(seed).conversation()
         assert conversation_from_json(conversation_to_json(conversation)) == conversation, seed
 
 
-def test_json_is_that_of_the_reference(openai_harmony: Any) -> None:
+def test_json_equals_that_of_the_reference(openai_harmony: Any) -> None:
     for seed in range(300):
-        for message in Maker(seed).conversation():
+        for message in ConversationMaker(seed).conversation():
             theirs = openai_harmony.Message.from_dict(message.to_dict())
             assert Message.from_dict(theirs.to_dict()).to_dict().keys() == message.to_dict().keys()
             if message.text == "".join(map(str, message.parts)):
@@ -213,23 +215,25 @@ def test_json_is_that_of_the_reference(openai_harmony: Any) -> None:
 
 
 @pytest.mark.slow
-def test_strict_parsing_agrees(reference_parse: Callable[..., list[Message]]) -> None:
+def test_strict_parsing_agrees_with_the_reference(
+    reference_parse: Callable[..., list[Message]],
+) -> None:
     for seed in range(CONVERSATIONS):
-        maker = Maker(seed)
-        turn = [maker.said() for _ in range(4)]
+        maker = ConversationMaker(seed)
+        turn = [maker.sampled_message() for _ in range(4)]
         tokens = render(turn, reasoning="keep")
         assert parse(tokens, role=None, strict=True) == turn, seed
         assert reference_parse(tokens, role=None) == turn, seed
 
 
 @pytest.mark.slow
-def test_what_strict_mode_accepts_of_damaged_turns_is_what_the_reference_reads(
+def test_damaged_turns_that_strict_mode_accepts_parse_as_in_the_reference(
     reference_parse: Callable[..., list[Message]],
 ) -> None:
     accepted = 0
     for seed in range(CONVERSATIONS):
-        maker, chance = Maker(seed), random.Random(seed)
-        tokens = render([maker.said() for _ in range(3)], reasoning="keep")
+        maker, chance = ConversationMaker(seed), random.Random(seed)
+        tokens = render([maker.sampled_message() for _ in range(3)], reasoning="keep")
         del tokens[chance.randrange(len(tokens))]
         try:
             found = parse(tokens, role=None, strict=True)
@@ -241,7 +245,7 @@ def test_what_strict_mode_accepts_of_damaged_turns_is_what_the_reference_reads(
     assert accepted > CONVERSATIONS / 10
 
 
-def test_a_content_type_is_no_recipient_as_it_is_in_the_reference(
+def test_a_content_type_is_not_a_recipient_although_the_reference_reads_it_so(
     spell: Callable[[str], list[int]], reference_parse: Callable[..., list[Message]]
 ) -> None:
     tokens = spell('<|channel|>final json<|message|>{"ok": true}<|return|>')

@@ -1,4 +1,4 @@
-"""Messages as values, and as JSON that openai-harmony reads and writes."""
+"""Messages as values, and as JSON that is compatible with openai-harmony."""
 
 from __future__ import annotations
 
@@ -35,20 +35,20 @@ def test_messages_are_immutable_values() -> None:
         message.content = "Bye"  # type: ignore[misc] # pyright: ignore[reportAttributeAccessIssue]
 
 
-def test_a_message_is_written_as_openai_harmony_writes_it(openai_harmony: Any) -> None:
+def test_message_json_equals_that_of_openai_harmony(openai_harmony: Any) -> None:
     message = Message("assistant", "{}", channel="commentary", recipient="functions.f")
-    due = {
+    expected = {
         "role": "assistant",
         "name": None,
         "content": [{"type": "text", "text": "{}"}],
         "channel": "commentary",
         "recipient": "functions.f",
     }
-    assert message.to_dict() == due
-    assert openai_harmony.Message.from_dict(due).to_dict() == due
+    assert message.to_dict() == expected
+    assert openai_harmony.Message.from_dict(expected).to_dict() == expected
 
 
-def test_settings_are_written_as_openai_harmony_writes_them(openai_harmony: Any) -> None:
+def test_settings_json_equals_that_of_openai_harmony(openai_harmony: Any) -> None:
     tool = ToolDescription("f", "Does it.", SCHEMA)
     content = SystemContent(
         reasoning_effort="high",
@@ -75,46 +75,46 @@ def test_settings_are_written_as_openai_harmony_writes_them(openai_harmony: Any)
         DeveloperContent(response_formats=(ResponseFormat("answer", SCHEMA, "The answer."),)),
     ],
 )
-def test_nothing_is_lost_in_json(content: Any) -> None:
+def test_messages_round_trip_through_json(content: Any) -> None:
     role: Role = "developer" if isinstance(content, DeveloperContent) else "system"
     messages = [Message(role, content)]
     assert conversation_from_json(conversation_to_json(messages)) == messages
 
 
-def test_a_plain_string_is_content_too() -> None:
+def test_content_may_be_a_plain_string() -> None:
     assert Message.from_dict({"role": "user", "content": "Hi"}) == Message("user", "Hi")
 
 
-def test_a_bare_list_is_a_conversation_too() -> None:
+def test_a_conversation_may_be_a_plain_list() -> None:
     assert conversation_from_json('[{"role": "user", "content": "Hi"}]') == [Message("user", "Hi")]
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "error"),
     [
-        ("{", "is JSON, and this is not: Expecting property name"),
-        ("7", 'a conversation is {"messages": \\[...]}, or the list alone'),
-        ('{"message": []}', "or the list alone"),
-        ('[{"content": "Hi"}]', "message 0 lacks 'role'"),
+        ("{", "must be JSON: Expecting property name"),
+        ("7", 'must be {"messages": \\[...]} or a list of messages'),
+        ('{"message": []}', "or a list of messages"),
+        ('[{"content": "Hi"}]', "message 0 has no 'role'"),
         (
             '[{"role": "user", "content": "Hi"}, {"role": "bot", "content": ""}]',
             "message 1: unknown",
         ),
-        ("[7]", "message 0 is of the wrong shape"),
-        ('[{"role": "user", "content": 7}]', "message 0 is of the wrong shape"),
+        ("[7]", "message 0 has the wrong form"),
+        ('[{"role": "user", "content": 7}]', "message 0 has the wrong form"),
     ],
 )
-def test_what_is_no_conversation_is_told_where(text: str, said: str) -> None:
-    with pytest.raises(MessageError, match=said):
+def test_an_invalid_conversation_raises_an_error_that_says_where(text: str, error: str) -> None:
+    with pytest.raises(MessageError, match=error):
         conversation_from_json(text)
 
 
-def test_text_is_what_is_said() -> None:
+def test_text_omits_settings() -> None:
     assert Message("system", (SystemContent(), "and ", "text")).text == "and text"
     assert Message("user", "Hi").text == "Hi"
 
 
-def test_unknown_things_are_named() -> None:
+def test_errors_name_unknown_values() -> None:
     with pytest.raises(MessageError, match="unknown role 'bot'; known: assistant, developer"):
         Message.from_dict({"role": "bot", "content": "x"})
     with pytest.raises(MessageError, match="unknown content type 'image'; known: text"):
@@ -123,10 +123,12 @@ def test_unknown_things_are_named() -> None:
         DeveloperContent.from_dict({"tools": {"a": {"name": "b", "tools": []}}})
 
 
-def test_response_formats_stand_at_the_end() -> None:
+def test_response_formats_are_rendered_last() -> None:
     tool = ToolNamespace("functions", None, (ToolDescription("f", "Does it."),))
-    form = ResponseFormat("shopping_list", SCHEMA, "What to buy.\nIn order.")
-    text = decode(render([Message("developer", DeveloperContent("Help.", (tool,), (form,)))]))
+    response_format = ResponseFormat("shopping_list", SCHEMA, "What to buy.\nIn order.")
+    text = decode(
+        render([Message("developer", DeveloperContent("Help.", (tool,), (response_format,)))])
+    )
     assert text.endswith(
         "} // namespace functions\n\n# Response Formats\n\n## shopping_list\n\n"
         "// What to buy.\n// In order.\n"

@@ -1,4 +1,4 @@
-"""The parser's states, its events, and how it fails when it is strict."""
+"""The states and events of the parser, and its errors in strict mode."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def read(parser: StreamParser, tokens: list[int]) -> list[Event]:
     return parser.feed(tokens) + parser.finish()
 
 
-def test_events_tell_of_headers_deltas_and_ends(spell: Spell) -> None:
+def test_events_report_headers_deltas_and_ends(spell: Spell) -> None:
     parser = StreamParser()
     thought = Header("assistant", channel="analysis")
     call = Header("assistant", None, "commentary", "functions.f", "<|constrain|>json")
@@ -47,12 +47,12 @@ def test_events_tell_of_headers_deltas_and_ends(spell: Spell) -> None:
     ]
 
 
-def bare(tokens: list[int]) -> int:
+def only_token(tokens: list[int]) -> int:
     return tokens[0]
 
 
-@pytest.mark.parametrize("form", [bare, tuple[int, ...], list[int]])
-def test_every_token_brings_its_delta(
+@pytest.mark.parametrize("form", [only_token, tuple[int, ...], list[int]])
+def test_every_content_token_has_a_delta(
     form: Callable[[list[int]], int | Sequence[int]], spell: Spell
 ) -> None:
     parser = StreamParser()
@@ -61,7 +61,7 @@ def test_every_token_brings_its_delta(
     deltas = [event for piece in pieces for event in parser.feed(piece)]
     assert len(deltas) == len(pieces)
     assert [event.at for event in deltas] == [*range(3, 3 + len(pieces))]
-    # The same tokens again, from the table of known ones.
+    # The second time, the text of each token is in the table.
     assert [event for piece in pieces for event in parser.feed(piece)] == [
         Delta(event.at + len(pieces), event.header, event.text)
         for event in deltas
@@ -69,13 +69,13 @@ def test_every_token_brings_its_delta(
     ]
 
 
-def test_a_cut_message_ends_without_a_reason(spell: Spell) -> None:
+def test_a_cut_message_has_no_end(spell: Spell) -> None:
     parser = StreamParser()
     ended = read(parser, spell("<|channel|>final<|message|>Half an ans"))[-1]
     assert ended == Ended(6, Message("assistant", "Half an ans", channel="final"), None)
 
 
-def test_a_cut_header_is_told_and_makes_no_message(spell: Spell) -> None:
+def test_a_cut_header_is_reported_and_makes_no_message(spell: Spell) -> None:
     parser = StreamParser()
     events = read(parser, spell("<|channel|>commentary to=functions.f <|constrain|>json"))
     assert parser.messages == []
@@ -91,7 +91,7 @@ def test_finishing_twice_changes_nothing(spell: Spell) -> None:
 
 
 @pytest.mark.parametrize("strict", [True, False])
-def test_nothing_at_all_is_nothing(strict: bool) -> None:
+def test_no_tokens_make_no_messages(strict: bool) -> None:
     assert parse([], strict=strict) == []
     assert parse([], role=None, strict=strict) == []
 
@@ -101,18 +101,18 @@ def test_names_and_roles_are_read(spell: Spell) -> None:
         "<|start|>user:ada<|message|>Hi<|end|>"
         "<|start|>functions.f to=assistant<|channel|>commentary<|message|>1<|end|>"
     )
-    due = [
+    expected = [
         Message("user", "Hi", name="ada"),
         Message("tool", "1", name="functions.f", channel="commentary", recipient="assistant"),
     ]
-    assert parse(spell(text), role=None, strict=True) == due
-    assert parse(spell(text), role=None) == due
+    assert parse(spell(text), role=None, strict=True) == expected
+    assert parse(spell(text), role=None) == expected
 
 
 @pytest.mark.parametrize(
     ("text", "at", "state", "header", "reason"),
     [
-        ("Hello<|end|>", 1, "header", "Hello", "no place in a header"),
+        ("Hello<|end|>", 1, "header", "Hello", "not allowed in a header"),
         ("<|channel|><|message|>", 1, "header", "<|channel|>", "names no channel"),
         ("<|channel|>a b c<|message|>", 4, "header", "<|channel|>a b c", "unexpected 'c'"),
         (
@@ -130,7 +130,7 @@ def test_names_and_roles_are_read(spell: Spell) -> None:
         ("<|channel|>a", 2, "header", "<|channel|>a", "ends inside a header"),
     ],
 )
-def test_strict_mode_says_where_and_why(
+def test_strict_mode_errors_say_where_and_why(
     text: str, at: int, state: str, header: str, reason: str, spell: Spell
 ) -> None:
     with pytest.raises(HarmonyError) as caught:
@@ -141,34 +141,34 @@ def test_strict_mode_says_where_and_why(
 
 
 @pytest.mark.parametrize("author", ["bash", "assistant:", "User"])
-def test_strict_mode_knows_the_roles(author: str, spell: Spell) -> None:
+def test_strict_mode_rejects_unknown_roles(author: str, spell: Spell) -> None:
     with pytest.raises(HarmonyError, match=f"unknown role '{author}'; known: assistant, developer"):
         parse(spell(f"<|start|>{author}<|message|>x<|end|>"), role=None, strict=True)
 
 
-def test_either_stop_token_ends_a_message_strictly(spell: Spell) -> None:
-    # Under a grammar both are allowed where a turn is complete, and either may be sampled.
+def test_strict_mode_accepts_either_stop_token(spell: Spell) -> None:
+    # At the end of a turn a grammar allows both stop tokens, so either may be sampled.
     text = "<|channel|>final<|message|>4<|call|>"
     assert parse(spell(text), strict=True) == [Message("assistant", "4", channel="final")]
 
 
-def test_a_message_in_another_name_is_marked(spell: Spell) -> None:
+def test_a_message_by_an_imagined_author_is_reported(spell: Spell) -> None:
     parser = StreamParser()
     events = read(parser, spell(CALL + "<|start|>functions.f to=assistant<|message|>20<|end|>"))
-    marks = [event.detail for event in events if isinstance(event, Repaired)]
-    assert marks == ["functions.f"]
+    authors = [event.detail for event in events if isinstance(event, Repaired)]
+    assert authors == ["functions.f"]
     assert parser.messages[-1].role == "tool"
 
 
 @pytest.mark.parametrize("token", [special.SIZE + 1, 2**40, -1])
-@pytest.mark.parametrize("place", ["header", "content"])
-def test_ids_beyond_the_vocabulary_break_nothing(token: int, place: str, spell: Spell) -> None:
+@pytest.mark.parametrize("state", ["header", "content"])
+def test_ids_outside_the_vocabulary_are_tolerated(token: int, state: str, spell: Spell) -> None:
     tokens = spell("<|channel|>final<|message|>a")
-    tokens.insert(2 if place == "header" else 4, token)
+    tokens.insert(2 if state == "header" else 4, token)
     assert parse([*tokens, *spell("b<|return|>")])[0].text.replace("\ufffd", "") == "ab"
 
 
-def test_a_word_of_a_header_at_the_end_of_content_is_content(spell: Spell) -> None:
+def test_a_header_word_at_the_end_of_content_is_content(spell: Spell) -> None:
     for word in ("final", "assistant", "commentary", "comment", "assistantcommentary"):
         tokens = spell(f"<|channel|>final<|message|>{word}<|return|>")
         parser = StreamParser()
@@ -177,7 +177,7 @@ def test_a_word_of_a_header_at_the_end_of_content_is_content(spell: Spell) -> No
         assert "".join(event.text for event in events if isinstance(event, Delta)) == word
 
 
-def test_a_call_to_an_unknown_tool_is_a_call_and_no_repair(spell: Spell) -> None:
+def test_a_call_to_an_unknown_tool_is_a_call_without_repair(spell: Spell) -> None:
     parser = StreamParser(recipients=["functions.f"])
     events = read(parser, spell("<|channel|>commentary to=container.exec<|message|>{}<|call|>"))
     assert [message.recipient for message in parser.messages] == ["container.exec"]

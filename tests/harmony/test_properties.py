@@ -1,4 +1,4 @@
-"""What holds for every message, every way to cut a stream, and every stream of tokens."""
+"""Properties of every message, every stream of tokens, and every way to split a stream."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ PHRASES = [
         *("<|channel|>", "<|message|>x", "\n", " ", "assistantfinal", "analysisWe", "'s", "."),
     )
 ]
-# What a header may say twice, or in other words, without a word about it.
+# Text that a header may repeat without a repair.
 FORMAT = Counter("assistant" * 40 + "to=" * 40)
 
 TEXT = st.one_of(
@@ -61,7 +61,7 @@ WORD = st.text("abz09_-./é", min_size=1).map("x".__add__)
 
 
 def stream(chance: random.Random) -> list[int]:
-    """Tokens as a model in trouble might sample them."""
+    """Return tokens as a confused model might sample them."""
     out: list[int] = []
     for _ in range(chance.randrange(1, 24)):
         kind = chance.random()
@@ -83,20 +83,20 @@ def read(
     return parser, parser.feed(tokens) + parser.finish()
 
 
-def ways_to_hand_over(tokens: list[int]) -> list[int | Sequence[int]]:
-    """The forms in which a caller may pass these tokens."""
+def forms_of(tokens: list[int]) -> list[int | Sequence[int]]:
+    """Return the forms in which a caller can pass these tokens to `feed`."""
     return [tokens, tuple(tokens), *(tokens if len(tokens) == 1 else ())]
 
 
-def joined(events: list[Event]) -> list[Event]:
-    """The events, all deltas of a message as one: what no cut of the stream may change."""
+def join_deltas(events: list[Event]) -> list[Event]:
+    """Return the events, with all deltas of a message joined into one."""
     out: list[Event] = []
     for event in events:
         if isinstance(event, Delta):
-            before = out[-1]
+            previous = out[-1]
             text = event.text
-            if isinstance(before, Delta):
-                text = before.text + text
+            if isinstance(previous, Delta):
+                text = previous.text + text
                 out.pop()
             out.append(Delta(0, event.header, text))
         else:
@@ -105,46 +105,46 @@ def joined(events: list[Event]) -> list[Event]:
 
 
 def check_nothing_is_lost(tokens: list[int], parser: StreamParser, events: list[Event]) -> None:
-    """Every letter of an ordinary token is in a message, its header, or a repair."""
+    """Assert that each letter of an ordinary token is in a message, a header or a repair."""
     fed = Counter[str]()
     for ordinary, run in groupby(tokens, lambda token: 0 <= token < special.FIRST):
         fed.update(decode([*run]) if ordinary else "")
-    kept = Counter(FORMAT)
+    reported = Counter(FORMAT)
     for message in parser.messages:
-        kept.update(message.text)
+        reported.update(message.text)
         for word in (message.role, message.name, message.channel, message.recipient):
-            kept.update(word or "")
-        kept.update(message.content_type or "")
+            reported.update(word or "")
+        reported.update(message.content_type or "")
     for event in events:
         if isinstance(event, Repaired):
-            kept.update(event.detail)
-    lost = {char for char in fed - kept if char.isalnum() and char != "\ufffd"}
+            reported.update(event.detail)
+    lost = {char for char in fed - reported if char.isalnum() and char != "\ufffd"}
     assert not lost, (lost, tokens)
 
 
 def check_events(parser: StreamParser, events: list[Event]) -> None:
-    """Each message begins, grows and ends, in that order, and its deltas are its text."""
+    """Assert that messages start and end in order, and that their deltas are their text."""
     texts: list[str] = []
-    begun = False
+    is_open = False
     for event in events:
         if isinstance(event, Started):
-            assert not begun
-            begun = True
+            assert not is_open
+            is_open = True
             texts.append("")
         elif isinstance(event, Delta):
-            assert begun
+            assert is_open
             assert event.text
             texts[-1] += event.text
         elif isinstance(event, Ended):
-            assert begun
-            begun = False
-    assert not begun
+            assert is_open
+            is_open = False
+    assert not is_open
     assert texts == [message.text for message in parser.messages]
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("part", range(4))
-def test_any_stream_is_read_to_its_end_and_nothing_is_lost(part: int) -> None:
+def test_every_stream_is_parsed_without_losing_text(part: int) -> None:
     for seed in range(part * 25_000, (part + 1) * 25_000):
         chance = random.Random(seed)
         tokens = stream(chance)
@@ -155,23 +155,23 @@ def test_any_stream_is_read_to_its_end_and_nothing_is_lost(part: int) -> None:
         check_nothing_is_lost(tokens, parser, events)
 
 
-def test_it_makes_no_difference_how_a_stream_is_cut() -> None:
+def test_the_result_does_not_depend_on_how_a_stream_is_split() -> None:
     for seed in range(2_000):
         chance = random.Random(seed)
         tokens = stream(chance)
-        _, due = read(tokens, "assistant", ())
+        _, expected = read(tokens, "assistant", ())
         parser = StreamParser()
         events: list[Event] = []
         at = 0
         while at < len(tokens):
             piece = tokens[at : at + chance.randrange(1, 4)]
             at += len(piece)
-            events += parser.feed(chance.choice(ways_to_hand_over(piece)))
+            events += parser.feed(chance.choice(forms_of(piece)))
         events += parser.finish()
-        assert joined(events) == joined(due), seed
+        assert join_deltas(events) == join_deltas(expected), seed
 
 
-def test_events_of_the_stream_make_the_same_transcript_as_parsing_again() -> None:
+def test_stream_events_make_the_same_transcript_as_parsing() -> None:
     for seed in range(300):
         chance = random.Random(seed)
         tokens = stream(chance)
@@ -187,7 +187,7 @@ def test_events_of_the_stream_make_the_same_transcript_as_parsing_again() -> Non
                 assert transcript.to_dict() == parsed.to_dict(), (seed, size)
 
 
-def test_strict_mode_raises_nothing_but_its_own_error() -> None:
+def test_strict_mode_raises_only_harmony_errors() -> None:
     accepted = 0
     for seed in range(4_000):
         tokens = stream(random.Random(seed))
@@ -210,7 +210,7 @@ def test_strict_mode_raises_nothing_but_its_own_error() -> None:
     role=st.sampled_from(["assistant", "user", "developer", "system", "tool"]),
     name=st.one_of(st.none(), WORD),
 )
-def test_what_is_rendered_is_read_back(
+def test_rendered_messages_parse_back(
     content: str,
     channel: str | None,
     recipient: str | None,
@@ -238,13 +238,13 @@ def test_what_is_rendered_is_read_back(
 
 @settings(deadline=None)
 @given(data=st.binary())
-def test_broken_characters_are_replaced_as_python_replaces_them(data: bytes) -> None:
+def test_invalid_utf_8_is_replaced_as_python_does(data: bytes) -> None:
     tokens = [load_vocabulary().encoding.encode_single_token(bytes([byte])) for byte in data]
-    begin = [special.CHANNEL, *encode("final"), special.MESSAGE]
+    header = [special.CHANNEL, *encode("final"), special.MESSAGE]
     parser = StreamParser()
-    for token in [*begin, *tokens]:
+    for token in [*header, *tokens]:
         parser.feed(token)
     parser.finish()
-    due = data.decode("utf-8", "replace")
-    assert [message.text for message in parser.messages] == [due]
-    assert parse([*begin, *tokens])[0].text == due
+    expected = data.decode("utf-8", "replace")
+    assert [message.text for message in parser.messages] == [expected]
+    assert parse([*header, *tokens])[0].text == expected

@@ -1,4 +1,4 @@
-"""The scenarios that openai-harmony publishes with its tests, told anew: parsing."""
+"""Parsing scenarios from the published tests of openai-harmony."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Spell = Callable[[str], list[int]]
 SPLIT = 9552  # ' \xf0\x9f': a space, and the first half of an emoji
 
 
-def thought(text: str) -> Message:
+def reasoning(text: str) -> Message:
     return Message("assistant", text, channel="analysis")
 
 
@@ -29,14 +29,14 @@ def test_a_reasoning_response_is_parsed(spell: Spell) -> None:
         f"<|channel|>analysis<|message|>{thinking}<|end|>"
         "<|start|>assistant<|channel|>final<|message|>2 + 2 = 4.<|return|>"
     )
-    assert parse(tokens, strict=True) == [thought(thinking), final("2 + 2 = 4.")]
+    assert parse(tokens, strict=True) == [reasoning(thinking), final("2 + 2 = 4.")]
 
 
 def test_a_tool_call_is_parsed() -> None:
     tokens = [200005, 35644, 200008, 1844, 31064, 25, 392, 4827, 382, 290, 11122, 306, 40510, 16842]
     tokens += [1416, 1309, 316, 1199, 37342, 170154, 4584, 13, 200007, 200006, 173781, 200005]
     tokens += [35644, 316, 28, 29712, 170154, 3490, 200008, 10848, 7693, 1243, 392, 173844, 18583]
-    asked = 'User asks: "What is the weather in Tokyo?" We need to use lookup_weather tool.'
+    question = 'User asks: "What is the weather in Tokyo?" We need to use lookup_weather tool.'
     call = Message(
         "assistant",
         '{"location": "Tokyo"}',
@@ -44,7 +44,7 @@ def test_a_tool_call_is_parsed() -> None:
         recipient="lookup_weather",
         content_type="code",
     )
-    assert parse(tokens, strict=True) == [thought(asked), call]
+    assert parse(tokens, strict=True) == [reasoning(question), call]
 
 
 @pytest.mark.parametrize(
@@ -56,7 +56,7 @@ def test_a_tool_call_is_parsed() -> None:
         "assistant<|channel|>commentary to=functions.get_weather <|constrain|>json",
     ],
 )
-def test_the_constrain_token_is_found_wherever_it_stands(header: str, spell: Spell) -> None:
+def test_the_constrain_token_is_accepted_in_every_position(header: str, spell: Spell) -> None:
     tokens = spell(f"<|start|>{header}<|message|>" + '{"location": "Tokyo"}<|call|>')
     call = Message(
         "assistant",
@@ -70,8 +70,8 @@ def test_the_constrain_token_is_found_wherever_it_stands(header: str, spell: Spe
     assert render([call]) == spell(canonical + '<|message|>{"location": "Tokyo"}<|call|>')
 
 
-def test_a_tool_response(spell: Spell) -> None:
-    answer = Message(
+def test_a_tool_result(spell: Spell) -> None:
+    result = Message(
         "tool",
         '{"result": "https://openai.com/"}',
         name="browser.search",
@@ -80,8 +80,8 @@ def test_a_tool_response(spell: Spell) -> None:
     )
     text = "<|start|>browser.search to=assistant<|channel|>commentary<|message|>"
     tokens = spell(text + '{"result": "https://openai.com/"}')
-    assert render([answer])[:-1] == tokens
-    assert parse(tokens, role=None, strict=True) == [answer]
+    assert render([result])[:-1] == tokens
+    assert parse(tokens, role=None, strict=True) == [result]
 
 
 def test_a_stream_of_three_messages(spell: Spell) -> None:
@@ -106,7 +106,7 @@ def test_a_constrained_answer_without_recipient(spell: Spell) -> None:
     assert found == [Message("assistant", "{}", channel="final", content_type="<|constrain|>json")]
 
 
-REFUSAL = [thought("We must refuse"), final("I'm sorry, but I can't help with that.")]
+REFUSAL = [reasoning("We must refuse"), final("I'm sorry, but I can't help with that.")]
 REFUSAL_TEXT = (
     "<|start|>assistant<|channel|>analysis<|message|>We must refuse<|end|>"
     "<|start|>assistant<|channel|>final<|message|>I'm sorry, but I can't help with that.<|return|>"
@@ -114,18 +114,18 @@ REFUSAL_TEXT = (
 
 
 @pytest.mark.parametrize(
-    ("begin", "first"),
+    ("start", "first"),
     [
         ("I must refuse<|end|>", Message("assistant", "I must refuse")),
-        ("<|channel|>analysis I must refuse<|end|>", thought("I must refuse")),
+        ("<|channel|>analysis I must refuse<|end|>", reasoning("I must refuse")),
         ("<|channel|>commentary Hello<|end|>", Message("assistant", "Hello", channel="commentary")),
         ("... Let's use the tool.<|end|>", Message("assistant", "... Let's use the tool.")),
     ],
 )
-def test_a_missing_message_token(begin: str, first: Message, spell: Spell) -> None:
-    tokens = spell(begin + REFUSAL_TEXT)
+def test_a_missing_message_token(start: str, first: Message, spell: Spell) -> None:
+    tokens = spell(start + REFUSAL_TEXT)
     assert parse(tokens) == [first, *REFUSAL]
-    with pytest.raises(HarmonyError, match="no place in a header"):
+    with pytest.raises(HarmonyError, match="not allowed in a header"):
         parse(tokens, strict=True)
 
 
@@ -144,7 +144,7 @@ def test_a_missing_message_token(begin: str, first: Message, spell: Spell) -> No
     ],
 )
 @pytest.mark.parametrize("end", ["<|end|>", ""])
-def test_characters_that_are_broken_or_split(
+def test_incomplete_and_split_characters(
     tokens: list[int], text: str, end: str, spell: Spell
 ) -> None:
     parser = StreamParser(None)
@@ -156,13 +156,13 @@ def test_characters_that_are_broken_or_split(
     assert "".join(event.text for event in events if isinstance(event, Delta)) == text
 
 
-def test_half_a_character_does_not_leak_into_the_next_message(spell: Spell) -> None:
-    begin, end = spell("<|start|>assistant<|message|>"), spell("<|end|>")
-    tokens = [*begin, SPLIT, SPLIT, *end, *begin, *encode("Hi"), *end]
+def test_an_incomplete_character_does_not_affect_the_next_message(spell: Spell) -> None:
+    header, end = spell("<|start|>assistant<|message|>"), spell("<|end|>")
+    tokens = [*header, SPLIT, SPLIT, *end, *header, *encode("Hi"), *end]
     assert [message.text for message in parse(tokens, role=None)] == [" \ufffd \ufffd", "Hi"]
 
 
-def test_a_character_of_several_tokens_comes_whole(spell: Spell) -> None:
+def test_a_character_of_several_tokens_is_one_delta(spell: Spell) -> None:
     first, second = encode("💖")
     parser = StreamParser()
     parser.feed(spell("<|channel|>final<|message|>"))
@@ -170,6 +170,6 @@ def test_a_character_of_several_tokens_comes_whole(spell: Spell) -> None:
     assert [event.text for event in parser.feed(second) if isinstance(event, Delta)] == ["💖"]
 
 
-def test_an_unknown_token_in_content_is_a_broken_character(spell: Spell) -> None:
+def test_an_unknown_token_in_content_becomes_a_replacement_character(spell: Spell) -> None:
     tokens = [*spell("<|channel|>analysis<|message|>Practice."), 2**32 - 1]
-    assert parse(tokens) == [thought("Practice.\ufffd")]
+    assert parse(tokens) == [reasoning("Practice.\ufffd")]

@@ -1,4 +1,4 @@
-"""The scenarios that openai-harmony publishes with its tests, told anew: rendering."""
+"""Rendering scenarios from the published tests of openai-harmony."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def user(text: str) -> Message:
     return Message("user", text)
 
 
-def thought(text: str) -> Message:
+def reasoning(text: str) -> Message:
     return Message("assistant", text, channel="analysis")
 
 
@@ -37,10 +37,10 @@ def final(text: str) -> Message:
 
 
 def test_a_simple_conversation(spell: Spell) -> None:
-    due = system(f"Knowledge cutoff: 2024-06\n\nReasoning: medium\n\n{CHANNELS}")
-    due += "<|start|>user<|message|>What is 2 + 2?<|end|><|start|>assistant"
+    expected = system(f"Knowledge cutoff: 2024-06\n\nReasoning: medium\n\n{CHANNELS}")
+    expected += "<|start|>user<|message|>What is 2 + 2?<|end|><|start|>assistant"
     messages = [Message("system", SystemContent()), user("What is 2 + 2?")]
-    assert render(messages, next_role="assistant") == spell(due)
+    assert render(messages, next_role="assistant") == spell(expected)
 
 
 @pytest.mark.parametrize("effort", ["low", "medium", "high"])
@@ -48,14 +48,14 @@ def test_a_simple_conversation(spell: Spell) -> None:
 def test_reasoning_effort_with_and_without_instructions(
     effort: ReasoningEffort, instructions: str | None, spell: Spell
 ) -> None:
-    due = system(f"Knowledge cutoff: 2024-06\n\nReasoning: {effort}\n\n{CHANNELS}")
+    expected = system(f"Knowledge cutoff: 2024-06\n\nReasoning: {effort}\n\n{CHANNELS}")
     messages = [Message("system", SystemContent(reasoning_effort=effort))]
     if instructions:
         messages.append(Message("developer", DeveloperContent(instructions)))
-        due += f"<|start|>developer<|message|># Instructions\n\n{instructions}<|end|>"
+        expected += f"<|start|>developer<|message|># Instructions\n\n{instructions}<|end|>"
     question = "What is the capital of the largest country in the world?"
-    due += f"<|start|>user<|message|>{question}<|end|><|start|>assistant"
-    assert render([*messages, user(question)], next_role="assistant") == spell(due)
+    expected += f"<|start|>user<|message|>{question}<|end|><|start|>assistant"
+    assert render([*messages, user(question)], next_role="assistant") == spell(expected)
 
 
 @pytest.mark.parametrize(
@@ -79,28 +79,28 @@ def test_a_system_message_with_two_channels(
         channels=("analysis", "final"),
     )
     channels = CHANNELS.replace(" commentary,", "")
-    due = system(f"{text}\n\n{channels}") + "<|start|>user<|message|>What is 42 * pi?<|end|>"
-    assert render([Message("system", content), user("What is 42 * pi?")]) == spell(due)
+    expected = system(f"{text}\n\n{channels}") + "<|start|>user<|message|>What is 42 * pi?<|end|>"
+    assert render([Message("system", content), user("What is 42 * pi?")]) == spell(expected)
 
 
 def test_a_system_message_without_tools(spell: Spell) -> None:
-    due = system(
+    expected = system(
         "Knowledge cutoff: 2024-06\nCurrent date: 2025-06-28\n\nReasoning: medium\n\n" + CHANNELS
     )
     content = SystemContent(conversation_start_date="2025-06-28")
-    assert render([Message("system", content)]) == spell(due)
+    assert render([Message("system", content)]) == spell(expected)
 
 
-TURN = [user("What is 2 + 2?"), thought("Simple arithmetic."), final("2 + 2 equals 4.")]
+TURN = [user("What is 2 + 2?"), reasoning("Simple arithmetic."), final("2 + 2 equals 4.")]
 
 
-def test_reasoning_is_dropped_once_the_answer_is_final(spell: Spell) -> None:
-    due = spell(
+def test_reasoning_before_a_final_message_is_dropped(spell: Spell) -> None:
+    expected = spell(
         "<|start|>user<|message|>What is 2 + 2?<|end|>"
         "<|start|>assistant<|channel|>final<|message|>2 + 2 equals 4.<|end|>"
         "<|start|>user<|message|>What about 9 / 2?<|end|><|start|>assistant"
     )
-    assert render([*TURN, user("What about 9 / 2?")], next_role="assistant") == due
+    assert render([*TURN, user("What about 9 / 2?")], next_role="assistant") == expected
 
 
 def test_reasoning_is_kept_on_demand() -> None:
@@ -108,10 +108,10 @@ def test_reasoning_is_kept_on_demand() -> None:
     assert "<|channel|>analysis<|message|>Simple arithmetic.<|end|>" in text
 
 
-def test_reasoning_is_kept_while_tools_are_at_work(spell: Spell) -> None:
+def test_reasoning_is_kept_during_tool_calls(spell: Spell) -> None:
     messages = [
         user("What is the weather in SF?"),
-        thought("We need to use lookup_weather tool."),
+        reasoning("We need to use lookup_weather tool."),
         Message(
             "assistant",
             '{"location": "San Francisco"}',
@@ -121,37 +121,37 @@ def test_reasoning_is_kept_while_tools_are_at_work(spell: Spell) -> None:
         ),
         Message("tool", '{"temperature": 20}', name="functions.lookup_weather"),
     ]
-    due = spell(
+    expected = spell(
         "<|start|>user<|message|>What is the weather in SF?<|end|>"
         "<|start|>assistant<|channel|>analysis<|message|>We need to use lookup_weather tool.<|end|>"
         "<|start|>assistant to=functions.lookup_weather<|channel|>commentary <|constrain|>json"
         '<|message|>{"location": "San Francisco"}<|call|>'
         '<|start|>functions.lookup_weather<|message|>{"temperature": 20}<|end|><|start|>assistant'
     )
-    assert render(messages, next_role="assistant") == due
+    assert render(messages, next_role="assistant") == expected
 
 
-def test_only_the_reasoning_before_the_first_final_is_dropped() -> None:
-    messages = [*TURN, user("What is 3 + 5?"), thought("thinking 3+5"), final("8")]
+def test_only_reasoning_before_the_first_final_message_is_dropped() -> None:
+    messages = [*TURN, user("What is 3 + 5?"), reasoning("thinking 3+5"), final("8")]
     text = decode(render(messages))
     assert "Simple arithmetic." not in text
     assert "thinking 3+5" in text
 
 
-def test_reasoning_comes_back_while_a_later_turn_calls_tools() -> None:
+def test_earlier_reasoning_is_kept_while_a_later_turn_calls_tools() -> None:
     call = Message("assistant", "{}", channel="commentary", recipient="functions.python")
-    messages = [*TURN, user("Run it"), thought("run"), call]
+    messages = [*TURN, user("Run it"), reasoning("run"), call]
     assert "Simple arithmetic." in decode(render(messages, next_role="assistant"))
 
 
-def test_for_training_a_final_message_ends_as_it_was_sampled() -> None:
+def test_training_data_ends_with_the_return_token() -> None:
     tokens = render(TURN, training=True)
     assert tokens[-1] == special.RETURN
     assert tokens[:-1] == render(TURN)[:-1]
     assert render(TURN[:1], training=True) == render(TURN[:1])
 
 
-def test_a_prompt_is_the_conversation_and_an_opening() -> None:
+def test_a_prompt_is_the_conversation_and_the_generation_prefix() -> None:
     tokens = render(TURN[:1])
     assert render(TURN[:1], next_role="assistant") == [*tokens, special.START, 173781]
 
@@ -161,7 +161,7 @@ def test_reserved_tokens_are_written_by_number() -> None:
     assert decode([201088]) == "<|reserved_201088|>"
 
 
-def test_an_unknown_token_cannot_be_decoded() -> None:
+def test_decoding_an_unknown_token_raises_an_error() -> None:
     with pytest.raises(
         HarmonyError, match="token 99999999 at 1 is not in the vocabulary"
     ) as caught:
@@ -177,6 +177,6 @@ def test_ordinary_text_never_becomes_a_special_token() -> None:
     assert 24912 not in special.NAMES
 
 
-def test_broken_characters_are_replaced_when_decoding() -> None:
+def test_decoding_replaces_incomplete_characters() -> None:
     assert "Chicken" in decode([132990, SPLIT])
     assert decode([132990, SPLIT]).endswith(" \ufffd")

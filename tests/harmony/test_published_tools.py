@@ -1,4 +1,4 @@
-"""The scenarios that openai-harmony publishes with its tests, told anew: tools."""
+"""Tool scenarios from the published tests of openai-harmony."""
 
 from __future__ import annotations
 
@@ -34,70 +34,62 @@ def user(text: str) -> Message:
     return Message("user", text)
 
 
-def test_functions_with_parameters(spell: Spell) -> None:
-    cities = 'List of city and state, e.g. ["San Francisco, CA", "New York, NY"]'
-    form = {"type": "string", "enum": ["celsius", "fahrenheit"], "default": "celsius"}
-    city = {"type": "string", "description": "The city and state, e.g. San Francisco, CA"}
-    many = {"type": "array", "items": {"type": "string"}, "description": cities}
-    sink: dict[str, Any] = {
-        "string": {
-            "type": "string",
-            "title": "STRING",
-            "description": "A string",
-            "examples": ["hello", "world"],
-        },
-        "string_nullable": {
-            "type": "string",
-            "nullable": True,
-            "description": "A nullable string",
-            "default": "the default",
-        },
-        "string_enum": {"type": "string", "enum": ["a", "b", "c"]},
-        "oneof_string_or_number": {
-            "oneOf": [
-                {"type": "string", "default": "default_string_in_oneof"},
-                {"type": "number", "description": "numbers can happen too"},
-            ],
-            "description": "a oneof",
-            "default": 20,
-        },
-    }
+CITIES = 'List of city and state, e.g. ["San Francisco, CA", "New York, NY"]'
+FORMAT = {"type": "string", "enum": ["celsius", "fahrenheit"], "default": "celsius"}
+CITY = {"type": "string", "description": "The city and state, e.g. San Francisco, CA"}
+MANY_CITIES = {"type": "array", "items": {"type": "string"}, "description": CITIES}
+KITCHEN_SINK: dict[str, Any] = {
+    "string": {
+        "type": "string",
+        "title": "STRING",
+        "description": "A string",
+        "examples": ["hello", "world"],
+    },
+    "string_nullable": {
+        "type": "string",
+        "nullable": True,
+        "description": "A nullable string",
+        "default": "the default",
+    },
+    "string_enum": {"type": "string", "enum": ["a", "b", "c"]},
+    "oneof_string_or_number": {
+        "oneOf": [
+            {"type": "string", "default": "default_string_in_oneof"},
+            {"type": "number", "description": "numbers can happen too"},
+        ],
+        "description": "a oneof",
+        "default": 20,
+    },
+}
 
-    def takes(required: list[str], **properties: Any) -> dict[str, Any]:
-        return {"type": "object", "properties": properties, "required": required}
 
-    tools = (
-        ToolDescription("get_location", "Gets the location of the user."),
-        ToolDescription(
-            "get_current_weather",
-            "Gets the current weather in the provided location.",
-            takes(["location"], location=city, format=form),
-        ),
-        ToolDescription(
-            "get_multiple_weathers",
-            "Gets the current weather in the provided list of locations.",
-            takes(["locations"], locations=many, format=form),
-        ),
-        ToolDescription(
-            "kitchensink",
-            "A function with various complex schemas.",
-            {"description": "params object", "type": "object", "properties": sink},
-        ),
-    )
-    functions = ToolNamespace("functions", None, tools)
-    messages = [
-        Message(
-            "system",
-            SystemContent(reasoning_effort="high", conversation_start_date="2025-06-28"),
-        ),
-        Message("developer", DeveloperContent("Always respond in riddles", (functions,))),
-        user("What is the weather like in SF?"),
-    ]
-    due = system(
-        "Knowledge cutoff: 2024-06\nCurrent date: 2025-06-28\n\nReasoning: high\n\n"
-        f"{CHANNELS}\n{COMMENTARY}"
-    )
-    due += f"""<|start|>developer<|message|># Instructions
+def object_schema(required: list[str], **properties: Any) -> dict[str, Any]:
+    return {"type": "object", "properties": properties, "required": required}
+
+
+TOOLS = (
+    ToolDescription("get_location", "Gets the location of the user."),
+    ToolDescription(
+        "get_current_weather",
+        "Gets the current weather in the provided location.",
+        object_schema(["location"], location=CITY, format=FORMAT),
+    ),
+    ToolDescription(
+        "get_multiple_weathers",
+        "Gets the current weather in the provided list of locations.",
+        object_schema(["locations"], locations=MANY_CITIES, format=FORMAT),
+    ),
+    ToolDescription(
+        "kitchensink",
+        "A function with various complex schemas.",
+        {"description": "params object", "type": "object", "properties": KITCHEN_SINK},
+    ),
+)
+FUNCTIONS_SYSTEM = system(
+    "Knowledge cutoff: 2024-06\nCurrent date: 2025-06-28\n\nReasoning: high\n\n"
+    f"{CHANNELS}\n{COMMENTARY}"
+)
+FUNCTIONS_DEVELOPER = f"""<|start|>developer<|message|># Instructions
 
 Always respond in riddles
 
@@ -119,7 +111,7 @@ format?: "celsius" | "fahrenheit", // default: celsius
 
 // Gets the current weather in the provided list of locations.
 type get_multiple_weathers = (_: {{
-// {cities}
+// {CITIES}
 locations: string[],
 format?: "celsius" | "fahrenheit", // default: celsius
 }}) => any;
@@ -146,19 +138,31 @@ oneof_string_or_number?:
 }}) => any;
 
 }} // namespace functions<|end|><|start|>user<|message|>What is the weather like in SF?<|end|>"""
-    assert decode(render(messages)) == due
-    assert render(messages) == spell(due)
+
+
+def test_functions_with_parameters(spell: Spell) -> None:
+    functions = ToolNamespace("functions", None, TOOLS)
+    messages = [
+        Message(
+            "system",
+            SystemContent(reasoning_effort="high", conversation_start_date="2025-06-28"),
+        ),
+        Message("developer", DeveloperContent("Always respond in riddles", (functions,))),
+        user("What is the weather like in SF?"),
+    ]
+    assert decode(render(messages)) == FUNCTIONS_SYSTEM + FUNCTIONS_DEVELOPER
+    assert render(messages) == spell(FUNCTIONS_SYSTEM + FUNCTIONS_DEVELOPER)
 
 
 @pytest.mark.parametrize("names", [("browser",), ("browser", "python"), ("browser", "functions")])
 def test_built_in_tools(
     names: tuple[str, ...], openai_harmony: Any, reference_render: Callable[..., list[int]]
 ) -> None:
-    spaces: list[ToolNamespace] = []
+    namespaces: list[ToolNamespace] = []
     for name in set(names) & {"browser", "python"}:
         config = getattr(openai_harmony.ToolNamespaceConfig, name)()
-        spaces.append(ToolNamespace.from_dict(config.model_dump(exclude_none=True)))
-    content = SystemContent(conversation_start_date="2025-06-28", tools=tuple(spaces))
+        namespaces.append(ToolNamespace.from_dict(config.model_dump(exclude_none=True)))
+    content = SystemContent(conversation_start_date="2025-06-28", tools=tuple(namespaces))
     messages = [Message("system", content)]
     if "functions" in names:
         schema = {"type": "object", "properties": {"location": {"type": "string"}}}

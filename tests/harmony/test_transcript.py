@@ -1,4 +1,4 @@
-"""The growing prompt: exact, cheap to fork, and the same as what render makes."""
+"""The transcript: exact tokens, cheap forks, and the same tokens as `render`."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ from ossia.harmony.rendering import render
 Spell = Callable[[str], list[int]]
 
 FUNCTIONS = ToolNamespace("functions", None, (ToolDescription("f", "Does it."),))
-START = [
+MESSAGES = [
     Message("system", SystemContent()),
     Message("developer", DeveloperContent("Be exact.", (FUNCTIONS,))),
     Message("user", "Go."),
 ]
-ANSWER = Message("tool", "1", name="functions.f", channel="commentary", recipient="assistant")
+RESULT = Message("tool", "1", name="functions.f", channel="commentary", recipient="assistant")
 CALL = (
     "<|channel|>analysis<|message|>Ask.<|end|><|start|>assistant<|channel|>commentary"
     " to=functions.f <|constrain|>json<|message|>{}<|call|>"
@@ -39,32 +39,32 @@ CALL = (
 FINAL = "<|channel|>analysis<|message|>Done.<|end|><|start|>assistant<|channel|>final<|message|>1"
 
 
-def thought(text: str) -> Message:
+def reasoning(text: str) -> Message:
     return Message("assistant", text, channel="analysis")
 
 
-def test_the_prompt_is_what_render_makes() -> None:
-    transcript = Transcript(START)
-    assert transcript.prompt() == render(START, next_role="assistant")
-    assert transcript.prompt("user") == render(START, next_role="user")
-    assert transcript.tokens == render(START)
-    assert transcript.messages == START
+def test_the_prompt_equals_render() -> None:
+    transcript = Transcript(MESSAGES)
+    assert transcript.prompt() == render(MESSAGES, next_role="assistant")
+    assert transcript.prompt("user") == render(MESSAGES, next_role="user")
+    assert transcript.tokens == render(MESSAGES)
+    assert transcript.messages == MESSAGES
 
 
-def test_every_prompt_begins_with_the_one_before(spell: Spell) -> None:
-    transcript = Transcript(START)
+def test_every_prompt_starts_with_the_previous_one(spell: Spell) -> None:
+    transcript = Transcript(MESSAGES)
     for _ in range(3):
         before = transcript.prompt()
-        said = spell(CALL)
-        transcript.append_sampled(said)
-        transcript.append(ANSWER)
-        assert transcript.prompt()[: len(before) + len(said)] == before + said
+        tokens = spell(CALL)
+        transcript.append_sampled(tokens)
+        transcript.append(RESULT)
+        assert transcript.prompt()[: len(before) + len(tokens)] == before + tokens
 
 
-def test_sampled_tokens_stay_as_they_were_sampled(spell: Spell) -> None:
-    # `1` after `value `: no encoder would cut the text like this.
+def test_sampled_tokens_are_kept_exactly(spell: Spell) -> None:
+    # `val` and `ue`: an encoder would not split the word.
     odd = [*spell("<|channel|>final<|message|>"), *spell("val"), *spell("ue"), special.RETURN]
-    transcript = Transcript(START)
+    transcript = Transcript(MESSAGES)
     before = transcript.prompt()
     assert transcript.append_sampled(odd) == [Message("assistant", "value", channel="final")]
     assert transcript.tokens == before + odd
@@ -80,17 +80,17 @@ def test_tokens_whose_events_are_given_are_not_parsed_again(end: str, spell: Spe
     assert Transcript().append_sampled(tokens, events=changed) == [other]
 
 
-def test_return_becomes_end_when_history_goes_on(spell: Spell) -> None:
-    transcript = Transcript(START)
+def test_return_becomes_end_in_the_history(spell: Spell) -> None:
+    transcript = Transcript(MESSAGES)
     before = transcript.prompt()
-    said = spell("<|channel|>final<|message|>1<|return|>")
-    transcript.append_sampled(said)
-    assert transcript.tokens == before + said
-    assert transcript.prompt()[: len(before + said)] == [*before, *said[:-1], special.END]
+    tokens = spell("<|channel|>final<|message|>1<|return|>")
+    transcript.append_sampled(tokens)
+    assert transcript.tokens == before + tokens
+    assert transcript.prompt()[: len(before + tokens)] == [*before, *tokens[:-1], special.END]
 
 
 @pytest.mark.parametrize(
-    ("said", "end"),
+    ("text", "end"),
     [
         ("<|channel|>final<|message|>1", "<|end|>"),
         ("<|channel|>final<|message|>1<|call|>", "<|end|>"),
@@ -99,24 +99,33 @@ def test_return_becomes_end_when_history_goes_on(spell: Spell) -> None:
         ("<|channel|>final<|message|>1<|end|><|start|>assistant<|channel|>", "<|end|>"),
     ],
 )
-def test_whatever_was_cut_or_ended_wrongly_is_closed(said: str, end: str, spell: Spell) -> None:
-    transcript = Transcript(START)
-    transcript.append_sampled(spell(said))
-    transcript.append(ANSWER)
+def test_cut_and_wrongly_ended_messages_are_closed(text: str, end: str, spell: Spell) -> None:
+    transcript = Transcript(MESSAGES)
+    transcript.append_sampled(spell(text))
+    transcript.append(RESULT)
     assert end + "<|start|>functions.f to=assistant" in decode(transcript.tokens)
 
 
-def test_a_cut_header_leaves_nothing_behind(spell: Spell) -> None:
-    transcript = Transcript(START)
+def test_a_transcript_with_the_old_key_of_closing_tokens_is_read(spell: Spell) -> None:
+    transcript = Transcript(MESSAGES)
+    transcript.append_sampled(spell(CALL))
+    saved = transcript.to_dict()
+    for entry in saved["entries"]:
+        entry["due"] = entry.pop("closing_token")
+    assert Transcript.from_dict(saved).to_dict() == transcript.to_dict()
+
+
+def test_a_cut_header_adds_nothing(spell: Spell) -> None:
+    transcript = Transcript(MESSAGES)
     before = transcript.prompt()
     assert transcript.append_sampled(spell("<|channel|>commentary to=")) == []
     assert transcript.prompt() == before
 
 
 def test_a_new_turn_drops_the_reasoning_of_the_finished_one(spell: Spell) -> None:
-    transcript = Transcript(START)
+    transcript = Transcript(MESSAGES)
     transcript.append_sampled(spell(CALL))
-    transcript.append(ANSWER)
+    transcript.append(RESULT)
     transcript.append_sampled(spell(FINAL + "<|return|>"))
     assert "Done." in decode(transcript.prompt())
     transcript.append(Message("user", "Again."))
@@ -127,104 +136,112 @@ def test_a_new_turn_drops_the_reasoning_of_the_finished_one(spell: Spell) -> Non
         "Ask.",
         "Done.",
     ]
-    assert text.startswith(decode(render(START)))
+    assert text.startswith(decode(render(MESSAGES)))
 
 
-def test_the_reasoning_of_a_turn_without_answer_stays() -> None:
-    said = [*START, thought("Hm."), Message("user", "Well?")]
-    assert "Hm." in decode(Transcript(said).tokens)
+def test_reasoning_of_a_turn_without_final_message_is_kept() -> None:
+    messages = [*MESSAGES, reasoning("Hm."), Message("user", "Well?")]
+    assert "Hm." in decode(Transcript(messages).tokens)
 
 
-def test_it_stays_equal_to_render_over_many_turns() -> None:
-    said = list(START)
+def test_tokens_equal_render_over_many_turns() -> None:
+    messages = list(MESSAGES)
     for turn in range(4):
-        said.append(thought(f"thought {turn}"))
-        said.append(Message("assistant", "{}", channel="analysis", recipient="python"))
-        said.append(Message("tool", "1", name="python", channel="analysis", recipient="assistant"))
+        messages.append(reasoning(f"reasoning {turn}"))
+        messages.append(Message("assistant", "{}", channel="analysis", recipient="python"))
+        messages.append(
+            Message("tool", "1", name="python", channel="analysis", recipient="assistant")
+        )
         if turn != 1:
-            said.append(Message("assistant", f"answer {turn}", channel="final"))
-        for upto in range(len(said)):
-            transcript = Transcript(said[:upto])
-            assert transcript.tokens == render(said[:upto], reasoning="finished")
+            messages.append(Message("assistant", f"answer {turn}", channel="final"))
+        for upto in range(len(messages)):
+            transcript = Transcript(messages[:upto])
+            assert transcript.tokens == render(messages[:upto], reasoning="finished")
             assert transcript.count == len(transcript.prompt())
-        said.append(Message("user", f"question {turn}"))
+        messages.append(Message("user", f"question {turn}"))
 
 
-def test_functions_that_come_later_are_told_of_in_the_system_message() -> None:
+def test_functions_added_later_appear_in_the_system_message() -> None:
     transcript = Transcript()
-    for message in START:
+    for message in MESSAGES:
         transcript.append(message)
-    assert transcript.tokens == render(START)
+    assert transcript.tokens == render(MESSAGES)
 
 
-def test_forks_grow_apart(spell: Spell) -> None:
-    trunk = Transcript(START)
-    twin = trunk.fork()
-    trunk.append_sampled(spell(CALL))
-    twin.append(Message("user", "Other."))
-    assert len(trunk.messages) == len(START) + 2
-    assert twin.messages == [*START, Message("user", "Other.")]
-    assert twin.tokens == render(twin.messages)
+def test_forks_are_independent(spell: Spell) -> None:
+    original = Transcript(MESSAGES)
+    copy = original.fork()
+    original.append_sampled(spell(CALL))
+    copy.append(Message("user", "Other."))
+    assert len(original.messages) == len(MESSAGES) + 2
+    assert copy.messages == [*MESSAGES, Message("user", "Other.")]
+    assert copy.tokens == render(copy.messages)
 
 
-def test_it_is_saved_and_read_back_whole(spell: Spell) -> None:
-    transcript = Transcript(START)
+def test_a_transcript_round_trips_through_json(spell: Spell) -> None:
+    transcript = Transcript(MESSAGES)
     transcript.append_sampled(spell(CALL))
-    transcript.append(ANSWER)
+    transcript.append(RESULT)
     transcript.append_sampled(spell(FINAL))
-    twin = Transcript.from_dict(json.loads(json.dumps(transcript.to_dict())))
-    assert twin.tokens == transcript.tokens
-    assert twin.messages == transcript.messages
-    for one in (transcript, twin):
-        one.append(Message("user", "Again."))
-    assert twin.prompt() == transcript.prompt()
+    copy = Transcript.from_dict(json.loads(json.dumps(transcript.to_dict())))
+    assert copy.tokens == transcript.tokens
+    assert copy.messages == transcript.messages
+    for each in (transcript, copy):
+        each.append(Message("user", "Again."))
+    assert copy.prompt() == transcript.prompt()
 
 
-def test_a_tangled_turn_is_kept_whole_until_its_reasoning_goes(spell: Spell) -> None:
-    transcript = Transcript(START)
+def test_messages_that_cannot_be_separated_are_kept_until_reasoning_is_dropped(
+    spell: Spell,
+) -> None:
+    transcript = Transcript(MESSAGES)
     before = transcript.prompt()
-    said = spell("<|channel|>analysis<|message|>Hm.<|channel|>final<|message|>1<|return|>")
-    transcript.append_sampled(said)
-    assert transcript.tokens == before + said
+    tokens = spell("<|channel|>analysis<|message|>Hm.<|channel|>final<|message|>1<|return|>")
+    transcript.append_sampled(tokens)
+    assert transcript.tokens == before + tokens
     transcript.append(Message("user", "Again."))
     final = Message("assistant", "1", channel="final")
-    assert transcript.tokens == render([*START, final, Message("user", "Again.")])
+    assert transcript.tokens == render([*MESSAGES, final, Message("user", "Again.")])
 
 
-def test_what_was_sampled_under_a_name_that_cannot_be_rendered_is_kept(spell: Spell) -> None:
-    transcript = Transcript(START)
-    said = spell(
+def test_sampled_messages_that_cannot_be_rendered_are_kept(spell: Spell) -> None:
+    transcript = Transcript(MESSAGES)
+    tokens = spell(
         "<|start|>system to=x<|message|>Hm.<|end|>"
         "<|channel|>analysis<|message|>Hm.<|end|>"
         "<|start|>tool<|message|>odd<|end|>"
         "<|start|>assistant<|channel|>final<|message|>1<|return|>"
     )
-    transcript.append_sampled(said)
+    transcript.append_sampled(tokens)
     transcript.append(Message("user", "Again."))
     assert "odd" in decode(transcript.tokens)
 
 
-def test_a_message_that_cannot_be_said_changes_nothing() -> None:
-    transcript = Transcript(START)
-    with pytest.raises(MessageError, match="a tool's message needs the tool's name"):
+def test_a_message_that_cannot_be_rendered_changes_nothing() -> None:
+    transcript = Transcript(MESSAGES)
+    with pytest.raises(MessageError, match="a tool message needs the tool's name"):
         transcript.append(Message("tool", "1"))
-    assert transcript.messages == START
+    assert transcript.messages == MESSAGES
 
 
-def test_counting_is_rendering() -> None:
-    said = [*START, thought("Hm."), Message("assistant", "1", channel="final")]
-    assert count(said) == len(render(said))
-    assert count(said, next_role="assistant") == len(render(said, next_role="assistant"))
-    assert count(said, reasoning="keep") == len(render(said, reasoning="keep")) > count(said)
+def test_count_equals_the_number_of_rendered_tokens() -> None:
+    messages = [*MESSAGES, reasoning("Hm."), Message("assistant", "1", channel="final")]
+    assert count(messages) == len(render(messages))
+    assert count(messages, next_role="assistant") == len(render(messages, next_role="assistant"))
+    assert (
+        count(messages, reasoning="keep")
+        == len(render(messages, reasoning="keep"))
+        > count(messages)
+    )
 
 
-def test_a_view_is_the_prompt_and_stays_what_it_was(spell: Spell) -> None:
-    transcript = Transcript(START)
+def test_a_view_equals_the_prompt_and_does_not_change(spell: Spell) -> None:
+    transcript = Transcript(MESSAGES)
     views: list[tuple[Sequence[int], list[int]]] = []
-    for said in (CALL, CALL, FINAL):
+    for text in (CALL, CALL, FINAL):
         views.append((transcript.view(), transcript.prompt()))
-        transcript.append_sampled(spell(said))
-        transcript.append(ANSWER if said is CALL else Message("user", "More."))
+        transcript.append_sampled(spell(text))
+        transcript.append(RESULT if text is CALL else Message("user", "More."))
     views.append((transcript.view(), transcript.prompt()))
     for view, prompt in views:
         assert list(view) == prompt
@@ -235,26 +252,28 @@ def test_a_view_is_the_prompt_and_stays_what_it_was(spell: Spell) -> None:
         views[0][0][len(views[0][0])]
 
 
-def test_a_fork_s_view_is_its_own(spell: Spell) -> None:
-    transcript = Transcript(START)
+def test_a_fork_has_its_own_view(spell: Spell) -> None:
+    transcript = Transcript(MESSAGES)
     transcript.view()
     fork = transcript.fork()
     transcript.append_sampled(spell(CALL))
     fork.append(Message("user", "Instead."))
     assert list(transcript.view()) == transcript.prompt()
-    assert list(fork.view()) == render([*START, Message("user", "Instead.")], next_role="assistant")
+    assert list(fork.view()) == render(
+        [*MESSAGES, Message("user", "Instead.")], next_role="assistant"
+    )
 
 
-def test_other_messages_stand_in_the_place_of_some(spell: Spell) -> None:
-    transcript = Transcript(START)
+def test_replace_replaces_and_removes_messages(spell: Spell) -> None:
+    transcript = Transcript(MESSAGES)
     for _ in range(3):
         transcript.append_sampled(spell(CALL))
-        transcript.append(ANSWER)
+        transcript.append(RESULT)
     short = Message("tool", "…", name="functions.f", channel="commentary", recipient="assistant")
-    shown = transcript.replace({5: [short], 3: [], 4: []})
-    kept = [*transcript.messages]
-    kept[5] = short
-    assert shown.messages == kept[:3] + kept[5:]
-    assert decode(shown.prompt()).count("Ask.") == 2
+    changed = transcript.replace({5: [short], 3: [], 4: []})
+    expected = [*transcript.messages]
+    expected[5] = short
+    assert changed.messages == expected[:3] + expected[5:]
+    assert decode(changed.prompt()).count("Ask.") == 2
     assert sum(transcript.sizes) == len(transcript.prompt()) - 2
     assert transcript.replace({}).prompt() == transcript.prompt()

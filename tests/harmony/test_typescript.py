@@ -1,4 +1,4 @@
-"""JSON Schema as TypeScript: what pydantic writes, and whether TypeScript can read it."""
+"""JSON Schema as TypeScript: the types of pydantic models, and that they are valid TypeScript."""
 
 from __future__ import annotations
 
@@ -73,14 +73,14 @@ class Person(BaseModel):
     tree: Node
 
 
-def untitled(schema: Any) -> Any:
-    """The schema without the titles that pydantic makes up."""
+def without_titles(schema: Any) -> Any:
+    """Return the schema without the titles that pydantic generates."""
     if isinstance(schema, list):
-        return [untitled(one) for one in listing(schema)]
+        return [without_titles(item) for item in listing(schema)]
     if not isinstance(schema, dict):
         return schema
     return {
-        key: untitled(value)
+        key: without_titles(value)
         for key, value in mapping(schema).items()
         if not (key == "title" and isinstance(value, str))
     }
@@ -126,25 +126,25 @@ tree: Node,
 }"""
 
 
-def test_everyday_models_come_out_as_a_person_would_write_them() -> None:
-    schema = untitled(Person.model_json_schema())
+def test_a_model_becomes_the_type_that_a_person_would_write() -> None:
+    schema = without_titles(Person.model_json_schema())
     assert typescript(schema) == PERSON
     assert is_typescript(f"type Person = {PERSON};")
 
 
 def test_recursive_definitions_are_named_and_declared_once() -> None:
-    schema = untitled(Node.model_json_schema())
+    schema = without_titles(Node.model_json_schema())
     node = "{\nvalue: number,\nchildren?: Node[], // default: []\n}"
     assert typescript(schema) == node
     assert declarations(schema) == {"Node": node}
     tools = (ToolDescription("a", "A.", schema), ToolDescription("b", "B.", schema))
-    space = ToolNamespace("functions", None, tools)
-    text = decode(render([Message("developer", DeveloperContent(tools=(space,)))]))
+    namespace = ToolNamespace("functions", None, tools)
+    text = decode(render([Message("developer", DeveloperContent(tools=(namespace,)))]))
     assert text.count(f"type Node = {node};") == 1
     assert is_typescript(text[text.index("namespace") : text.index("<|end|>")])
 
 
-def test_definitions_that_would_grow_beyond_bounds_are_named() -> None:
+def test_definitions_that_grow_exponentially_are_named() -> None:
     pair = {
         f"D{at}": {"type": "array", "prefixItems": [{"$ref": f"#/$defs/D{at + 1}"}] * 2}
         for at in range(40)
@@ -157,27 +157,27 @@ def test_definitions_that_would_grow_beyond_bounds_are_named() -> None:
     assert typescript({"$ref": "#/$defs/D37", "$defs": few}).count("string") == 8
 
 
-def test_definitions_of_one_name_are_told_apart() -> None:
-    other = untitled(Node.model_json_schema())
+def test_different_definitions_of_one_name_get_different_names() -> None:
+    other = without_titles(Node.model_json_schema())
     other["$defs"]["Node"]["properties"]["value"] = {"type": "string"}
     tools = (
-        ToolDescription("a", "A.", untitled(Node.model_json_schema())),
+        ToolDescription("a", "A.", without_titles(Node.model_json_schema())),
         ToolDescription("b", "B.", other),
     )
-    space = ToolNamespace("functions", None, tools)
-    text = decode(render([Message("developer", DeveloperContent(tools=(space,)))]))
+    namespace = ToolNamespace("functions", None, tools)
+    text = decode(render([Message("developer", DeveloperContent(tools=(namespace,)))]))
     assert "type Node = {\nvalue: number," in text
     assert "type b_Node = {\nvalue: string,\nchildren?: b_Node[]," in text
 
 
-def test_a_schema_may_refer_to_itself_as_a_whole() -> None:
+def test_a_schema_may_refer_to_its_root() -> None:
     schema = {"type": "object", "properties": {"next": {"$ref": "#"}}}
     assert typescript(schema) == "{\nnext?: Self,\n}"
     assert declarations(schema) == {"Self": "{\nnext?: Self,\n}"}
 
 
 @pytest.mark.parametrize(
-    ("schema", "due"),
+    ("schema", "expected"),
     [
         ({}, "any"),
         ({"const": "x"}, '"x"'),
@@ -228,12 +228,12 @@ def test_a_schema_may_refer_to_itself_as_a_whole() -> None:
         ({"properties": {"a": True}}, "{\na?: any,\n}"),
     ],
 )
-def test_where_the_reference_gives_up(schema: Schema, due: str) -> None:
-    assert typescript(schema) == due
-    assert is_typescript(f"type T = {due};")
+def test_types_that_the_reference_does_not_support(schema: Schema, expected: str) -> None:
+    assert typescript(schema) == expected
+    assert is_typescript(f"type T = {expected};")
 
 
-def test_where_the_reference_speaks_it_is_followed(
+def test_supported_types_are_written_as_in_the_reference(
     reference_render: Callable[..., list[int]],
 ) -> None:
     schema = {
@@ -243,7 +243,7 @@ def test_where_the_reference_speaks_it_is_followed(
             "flags": {"type": "array", "items": {"type": ["string", "null"]}},
         },
     }
-    space = ToolNamespace("functions", None, (ToolDescription("f", "F.", schema),))
-    messages = [Message("developer", DeveloperContent(tools=(space,)))]
+    namespace = ToolNamespace("functions", None, (ToolDescription("f", "F.", schema),))
+    messages = [Message("developer", DeveloperContent(tools=(namespace,)))]
     assert render(messages) == reference_render(messages)
     assert 'several?: "a" | "b"[],' in decode(render(messages))

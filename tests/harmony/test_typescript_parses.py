@@ -1,4 +1,4 @@
-"""Whatever a schema says, a TypeScript parser can read what it becomes."""
+"""Generated schemas become types that a TypeScript parser accepts."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ Schema = dict[str, Any]
 TYPESCRIPT = Parser(Language(tree_sitter_typescript.language_typescript()))
 
 
-class Maker:
-    """Makes schemas that use everything, always the same from one seed."""
+class SchemaMaker:
+    """A generator of schemas with all keywords; each seed gives the same schema."""
 
     def __init__(self, seed: int) -> None:
         self._random = random.Random(seed)
 
-    def whole(self) -> Schema:
+    def root_schema(self) -> Schema:
         names = ["Alpha", "Beta", "Gamma"]
         return self.schema() | {"$defs": {name: self.schema() for name in names}}
 
@@ -65,9 +65,9 @@ class Maker:
         )
 
 
-def test_a_typescript_parser_reads_whatever_comes_out() -> None:
+def test_a_typescript_parser_accepts_every_type() -> None:
     for seed in range(500):
-        schema = Maker(seed).whole()
+        schema = SchemaMaker(seed).root_schema()
         types = {**declarations(schema), "Whole": typescript(schema)}
-        text = "\n".join(f"type {name} = {one};" for name, one in types.items())
+        text = "\n".join(f"type {name} = {expression};" for name, expression in types.items())
         assert not TYPESCRIPT.parse(text.encode()).root_node.has_error, f"{seed}\n{text}"

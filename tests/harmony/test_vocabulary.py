@@ -1,4 +1,4 @@
-"""The vocabulary comes with the package: no network, no import cost, no race."""
+"""The vocabulary is part of the package: no network, no import cost, no race."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SHA256 = "446a9538cb6c348e3516120d7c08b09f57c36495e2acfffe59a5bf8b0cfb1a2d"
 
 
 def run(code: str, **environment: str) -> str:
-    """What a fresh interpreter prints."""
+    """Return what a new interpreter prints."""
     done = subprocess.run(
         [sys.executable, "-c", code],
         capture_output=True,
@@ -31,7 +31,7 @@ def run(code: str, **environment: str) -> str:
     return done.stdout
 
 
-def test_the_special_tokens_have_their_numbers() -> None:
+def test_the_special_tokens_have_their_ids() -> None:
     assert (special.START, special.END, special.MESSAGE, special.CHANNEL) == (
         200006,
         200007,
@@ -43,7 +43,7 @@ def test_the_special_tokens_have_their_numbers() -> None:
     assert special.NAMES[200006] == "<|start|>"
 
 
-def test_importing_loads_nothing_heavy_and_no_vocabulary() -> None:
+def test_importing_loads_no_heavy_package_and_no_vocabulary() -> None:
     code = (
         "import sys, ossia.harmony, ossia.harmony.format.vocabulary as v;"
         "print([name for name in ('httpx', 'docker', 'playwright', 'requests', 'asyncio', 'numpy')"
@@ -66,36 +66,36 @@ def test_no_network_is_needed() -> None:
 def test_threads_share_one_vocabulary() -> None:
     code = (
         "import threading, ossia.harmony.format.vocabulary as v\n"
-        "made = []\n"
+        "created = []\n"
         "class Counted(v.Vocabulary):\n"
-        "    def __init__(self): made.append(self); super().__init__()\n"
+        "    def __init__(self): created.append(self); super().__init__()\n"
         "v.Vocabulary = Counted\n"
         "threads = [threading.Thread(target=v.load_vocabulary) for _ in range(8)]\n"
         "[thread.start() for thread in threads]; [thread.join() for thread in threads]\n"
-        "print(len(made))"
+        "print(len(created))"
     )
     assert run(code) == "1\n"
 
 
-def test_the_ranks_are_written_for_others(tmp_path: Path) -> None:
+def test_ranks_are_written_only_if_missing_or_damaged(tmp_path: Path) -> None:
     folder = tmp_path / "new" / "ranks"
     target = write_ranks(folder)
     assert target == folder / "o200k_base.tiktoken"
     assert hashlib.sha256(target.read_bytes()).hexdigest() == SHA256
-    before = target.stat().st_mtime_ns
+    modified = target.stat().st_mtime_ns
     write_ranks(folder)
-    assert target.stat().st_mtime_ns == before
+    assert target.stat().st_mtime_ns == modified
     target.write_text("damaged")
     write_ranks(folder)
     assert hashlib.sha256(target.read_bytes()).hexdigest() == SHA256
     assert [*folder.iterdir()] == [target]
 
 
-def test_damaged_ranks_are_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_damaged_ranks_raise_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     from ossia.harmony.format import vocabulary
 
     monkeypatch.setattr(vocabulary, "_SHA256", "0" * 64)
-    with pytest.raises(HarmonyError, match="the vocabulary inside the package is damaged"):
+    with pytest.raises(HarmonyError, match="the vocabulary in the package is damaged"):
         vocabulary.Vocabulary()
 
 

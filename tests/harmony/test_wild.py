@@ -1,4 +1,4 @@
-"""Malformed completions: those of public reports (`wild.jsonl`), and relatives of ours."""
+"""Malformed completions from public reports (`wild.jsonl`), and variants of them."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ CASES = read("wild.jsonl")
 VARIANTS = read("variants.jsonl")
 
 
-def kind(content_type: str | None) -> str | None:
+def plain_type(content_type: str | None) -> str | None:
     return content_type and content_type.removeprefix("<|constrain|>").lower()
 
 
 def calls(messages: list[Message]) -> list[list[str]]:
-    """Recipient and arguments of each call; one that is repeated at once counts once."""
+    """Return recipient and arguments of each call; an immediate repetition counts once."""
     found: list[list[str]] = []
     for message in messages:
         if message.role == "assistant" and message.recipient:
@@ -44,7 +44,7 @@ def fields(message: Message) -> dict[str, Any]:
         "role": message.role,
         "channel": message.channel,
         "recipient": message.recipient,
-        "content_type": kind(message.content_type),
+        "content_type": plain_type(message.content_type),
         "content": message.text,
     }
 
@@ -58,12 +58,14 @@ def test_a_real_completion_is_recovered(case: Case, spell: Spell) -> None:
     for text in expect["keep"]:
         assert any(text in message.text for message in messages), text
     if expect["exact"]:
-        due = [{**one, "content_type": kind(one["content_type"])} for one in expect["messages"]]
-        assert [fields(message) for message in messages] == due
+        expected = [
+            {**raw, "content_type": plain_type(raw["content_type"])} for raw in expect["messages"]
+        ]
+        assert [fields(message) for message in messages] == expected
 
 
 @pytest.mark.parametrize("case", CASES, ids=[case["id"] for case in CASES])
-def test_it_makes_no_difference_how_a_real_completion_is_cut(case: Case, spell: Spell) -> None:
+def test_a_real_completion_is_recovered_however_it_is_split(case: Case, spell: Spell) -> None:
     tokens = spell(case["text"])
     by_token, by_tuple = StreamParser(), StreamParser()
     for token in tokens:
@@ -88,7 +90,7 @@ def test_a_streamed_completion_makes_the_same_transcript_as_a_parsed_one(
 @pytest.mark.parametrize(
     "case", [case for case in CASES if case["kind"] == "wellformed"], ids=lambda case: case["id"]
 )
-def test_what_is_well_formed_needs_no_repair(case: Case, spell: Spell) -> None:
+def test_a_well_formed_completion_needs_no_repair(case: Case, spell: Spell) -> None:
     parser = StreamParser()
     events = parser.feed(spell(case["text"])) + parser.finish()
     assert not [event for event in events if isinstance(event, Repaired)]
@@ -98,7 +100,7 @@ def test_what_is_well_formed_needs_no_repair(case: Case, spell: Spell) -> None:
 @pytest.mark.parametrize(
     "case", [case for case in CASES if case["expect"]["incomplete"]], ids=lambda case: case["id"]
 )
-def test_what_was_cut_says_so(case: Case, spell: Spell) -> None:
+def test_a_cut_completion_is_reported(case: Case, spell: Spell) -> None:
     parser = StreamParser()
     events = parser.feed(spell(case["text"])) + parser.finish()
     cut = [event for event in events if isinstance(event, Repaired) and event.kind == "cut_header"]
@@ -106,7 +108,7 @@ def test_what_was_cut_says_so(case: Case, spell: Spell) -> None:
     assert cut or ended[-1] is None
 
 
-def test_known_recipients_settle_what_is_doubtful(spell: Spell) -> None:
+def test_known_recipients_resolve_doubtful_headers(spell: Spell) -> None:
     for case in CASES:
         if "calls_with_tools" in case["expect"]:
             known = [f"functions.{name}" for name in case["expect"]["tools"]]
@@ -120,21 +122,21 @@ def as_message(raw: Case) -> Message:
 
 
 @pytest.mark.parametrize("case", VARIANTS, ids=[case["text"][:60] for case in VARIANTS])
-def test_a_relative_is_mended_and_every_repair_is_told(case: Case, spell: Spell) -> None:
+def test_a_variant_is_recovered_and_every_repair_is_reported(case: Case, spell: Spell) -> None:
     parser = StreamParser(recipients=case.get("recipients", ()))
     events = parser.feed(spell(case["text"])) + parser.finish()
-    assert parser.messages == [as_message(one) for one in case["messages"]]
+    assert parser.messages == [as_message(raw) for raw in case["messages"]]
     assert [event.kind for event in events if isinstance(event, Repaired)] == case["repairs"]
 
 
-def test_most_of_what_the_reference_refuses_is_read(
+def test_completions_that_the_reference_rejects_are_recovered(
     spell: Spell, reference_parse: Callable[..., list[Message]]
 ) -> None:
-    refused = 0
+    rejected = 0
     for case in [*CASES, *VARIANTS]:
         try:
             reference_parse(spell(case["text"]), strict=False)
         except Exception:  # noqa: BLE001 - whatever the reference raises
-            refused += 1
+            rejected += 1
             assert parse(spell(case["text"])) or "cut" in case.get("family", "")
-    assert refused > 40
+    assert rejected > 40

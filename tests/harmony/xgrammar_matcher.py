@@ -1,8 +1,8 @@
-"""A program for the engine's interpreter: what xgrammar makes of turns, token by token.
+"""A program for the engine's interpreter that matches turns with xgrammar, token by token.
 
-Reads a JSON list of {"tag": structural tag, "turns": [[id, ...], ...]} from standard input, and
-writes for each turn the index of the first token that the grammar forbids, its length if the turn
-could not end there, or null if it is a whole turn.
+It reads a JSON list of {"tag": structural tag, "turns": [[id, ...], ...]} from standard input. For
+each turn it writes the index of the first token that the grammar rejects, the turn's length if the
+turn cannot end there, or null if it matches.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from typing import Any
 from ossia.harmony.format import special
 from ossia.harmony.format.vocabulary import load_vocabulary
 
-# Any: the library is there in the engine's interpreter alone.
+# Any, because only the engine's interpreter has this library.
 xgrammar: Any = import_module("xgrammar")
 STOP = (special.RETURN, special.CALL, special.ENDOFTEXT)
 
 
-def refused_at(grammar: Any, turn: list[int]) -> int | None:
-    """As a server does it: the mask decides, then the token is accepted."""
+def rejected_at(grammar: Any, turn: list[int]) -> int | None:
+    """Match as a server does: check the token in the mask, then accept it."""
     matcher = xgrammar.GrammarMatcher(grammar)
     mask = xgrammar.allocate_token_bitmask(1, special.SIZE)
     for at, token in enumerate(turn):
@@ -45,11 +45,11 @@ def main() -> None:
         stop_token_ids=list(STOP),
     )
     compiler = xgrammar.GrammarCompiler(info)
-    answers: list[list[int | None]] = []
+    results: list[list[int | None]] = []
     for case in json.load(sys.stdin):
         grammar = compiler.compile_structural_tag(json.dumps(case["tag"]))
-        answers.append([refused_at(grammar, turn) for turn in case["turns"]])
-    json.dump(answers, sys.stdout)
+        results.append([rejected_at(grammar, turn) for turn in case["turns"]])
+    json.dump(results, sys.stdout)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,31 @@
+"""Matching of turns against grammars, by xgrammar in the engine's interpreter."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from ossia.agent.engines.vllm import engine_python
+
+Case = tuple[dict[str, Any], list[list[int]]]
+"""A structural tag, and turns to match."""
+
+
+def match(cases: Sequence[Case]) -> list[list[int | None]]:
+    """Return for each turn None if it matches, or the index of the token that is rejected."""
+    request = json.dumps([{"tag": tag, "turns": turns} for tag, turns in cases])
+    root = Path(__file__).parents[2]
+    done = subprocess.run(
+        [engine_python(), Path(__file__).with_name("xgrammar_matcher.py")],
+        input=request.encode(),
+        env={**os.environ, "PYTHONPATH": str(root / ".typing")},
+        capture_output=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr.decode()
+    rejected_at: list[list[int | None]] = json.loads(done.stdout)
+    return rejected_at
