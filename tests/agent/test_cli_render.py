@@ -65,5 +65,5 @@ def test_on_a_terminal_special_tokens_are_colored(monkeypatch: pytest.MonkeyPatc
 
 
 def test_an_invalid_conversation_raises() -> None:
-    with pytest.raises(MessageError, match="message 0 lacks 'role'"):
+    with pytest.raises(MessageError, match="message 0 has no 'role'"):
         render_output(text='[{"content": "Hi"}]')
