@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from .protocol import RunSummary, digest_of, missing_blob, summary_of, taken_run, unknown_run
+from .protocol import RunSummary, digest_of, missing_blob, run_not_found, summary_of, taken_run
 from .records import Record, TurnSampled
 
 
@@ -28,7 +28,7 @@ class MemoryJournal:
     async def read(self, run_id: str) -> list[Record]:
         """Return all records of a run, in order; see `Journal.read`."""
         if run_id not in self._runs:
-            raise unknown_run(run_id, [*self._runs][::-1])
+            raise run_not_found(run_id, [*self._runs][::-1])
         return list(self._runs[run_id])
 
     async def blob(self, digest: str) -> bytes:

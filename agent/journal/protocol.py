@@ -8,7 +8,7 @@ from datetime import datetime
 from hashlib import sha256
 from typing import Any, Literal, Protocol
 
-from ...errors import JournalError
+from ...errors import JournalError, RunNotFoundError
 from .records import OutputAccepted, Record, RunFailed, RunOpened, UserMessageAdded
 
 
@@ -32,7 +32,10 @@ class Journal(Protocol):
         ...
 
     async def read(self, run_id: str) -> list[Record]:
-        """Return all records of a run, in order. Raises JournalError if there are none."""
+        """Return all records of a run, in order.
+
+        Raises RunNotFoundError if there are none, JournalError if they cannot be read.
+        """
         ...
 
     async def blob(self, digest: str) -> bytes:
@@ -90,10 +93,14 @@ def summary_of(run_id: str, records: Sequence[Record], *, steps: int) -> RunSumm
     )
 
 
-def unknown_run(run_id: str, known: Sequence[str]) -> JournalError:
-    """No such run here."""
-    listed = ", ".join(known[:5]) or "none"
-    return JournalError(f"no run {run_id!r} in the journal; the latest: {listed}", run_id=run_id)
+def run_not_found(run_id: str, known: Sequence[str]) -> RunNotFoundError:
+    """Return the error for a run id that the journal does not have.
+
+    known: run ids in the journal, the latest first.
+    """
+    latest = ", ".join(known[:5]) or "none"
+    text = f"no run {run_id!r} in the journal; latest runs: {latest}"
+    return RunNotFoundError(text, run_id=run_id)
 
 
 def taken_run(run_id: str) -> JournalError:

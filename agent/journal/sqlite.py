@@ -14,7 +14,7 @@ from anyio import CancelScope, Lock, to_thread
 
 from ...errors import JournalError
 from ..shared_resource import SharedResource, UsesSharedResource
-from .protocol import RunSummary, digest_of, missing_blob, summary_of, taken_run, unknown_run
+from .protocol import RunSummary, digest_of, missing_blob, run_not_found, summary_of, taken_run
 from .records import Record, from_json, to_json
 from .upgrade import stored_kinds
 
@@ -91,7 +91,7 @@ class SQLiteJournal(UsesSharedResource["_Desk"]):
             "SELECT record FROM records WHERE run_id = ? ORDER BY number", run_id
         )
         if not found:
-            raise unknown_run(run_id, [run.run_id for run in await self.runs()])
+            raise run_not_found(run_id, [run.run_id for run in await self.runs()])
         return await to_thread.run_sync(lambda: [from_json(row[0]) for row in found])
 
     async def blob(self, digest: str) -> bytes:

@@ -29,7 +29,7 @@ from ossia.agent.journal.records import (
 )
 from ossia.agent.testing import ScriptedEngine
 from ossia.agent.usage import Usage
-from ossia.errors import JournalError
+from ossia.errors import JournalError, RunNotFoundError
 from ossia.harmony import DeveloperContent, Message, SystemContent
 
 ASKED = Message("user", "2 + 3?")
@@ -87,10 +87,15 @@ async def test_records_come_back_in_order(journal: Journal) -> None:
     assert await journal.read("b") == [OPENED]
 
 
-async def test_an_unknown_run_is_told_with_those_that_there_are(journal: Journal) -> None:
-    await journal.append("a", 0, [OPENED])
-    with pytest.raises(JournalError, match="no run 'z' in the journal; the latest: a"):
+async def test_an_unknown_run_id_is_an_error_that_lists_the_latest_runs(journal: Journal) -> None:
+    with pytest.raises(RunNotFoundError, match="no run 'z' in the journal; latest runs: none"):
         await journal.read("z")
+    await journal.append("a", 0, [OPENED])
+    with pytest.raises(
+        RunNotFoundError, match="no run 'z' in the journal; latest runs: a"
+    ) as error:
+        await journal.read("z")
+    assert error.value.run_id == "z"
 
 
 async def test_a_number_is_given_once(journal: Journal) -> None:
@@ -211,11 +216,14 @@ async def test_processes_write_one_file_at_once(tmp_path: Path) -> None:
     assert [len(await journal.read(run_id)) for run_id in ("a", "b")] == [40, 40]
 
 
-async def test_a_file_that_cannot_be_used_is_named(tmp_path: Path) -> None:
+async def test_a_file_that_is_not_a_database_is_an_error_that_names_it(tmp_path: Path) -> None:
     path = tmp_path / "j.db"
-    path.write_bytes(b"this is no database, and a long line of text" * 100)
+    path.write_bytes(b"this is not a database, and a long line of text" * 100)
     with pytest.raises(JournalError, match=f"{path} cannot be used: file is not a database"):
         await SQLiteJournal(path).append("a", 0, [OPENED])
+    with pytest.raises(JournalError) as error:
+        await SQLiteJournal(path).read("a")
+    assert not isinstance(error.value, RunNotFoundError)
 
 
 async def test_a_file_of_a_later_format_is_refused(tmp_path: Path) -> None:
