@@ -1,4 +1,4 @@
-"""What one run may use."""
+"""Limits of a run."""
 
 from __future__ import annotations
 
@@ -9,25 +9,27 @@ from typing import Literal
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """What one run may use; None is no limit."""
+    """What one run may use. None means no limit. In a chat, limits apply to each user message."""
 
     steps: int | None = 50
-    """Turns of the model."""
+    """Maximum number of turns of the model."""
     tool_calls: int | None = None
+    """Maximum number of tool calls."""
     calls_of: Mapping[str, int] = field(default_factory=dict[str, int])
-    """Calls of single tools: `{"python": 10, "functions.search": 3}`."""
+    """Maximum number of calls by tool: `{"python": 10, "functions.search": 3}`."""
     tokens: int | None = None
-    """Sampled tokens, all turns together."""
+    """Maximum number of sampled tokens, summed over all turns."""
     seconds: float | None = None
-    """Wall-clock seconds that the run is worked on, waiting for its engine and tools included; the
-    time before it is resumed is not."""
+    """Maximum wall-clock seconds of work on the run, including waits for the engine and the tools.
+    Time between an interruption and `resume` does not count."""
     repeats: int | None = 3
-    """How many calls in a row may bring nothing new: the same call as before, the same answer. Then
-    the model is told so; after twice as many the run is at its limit."""
+    """Number of consecutive tool calls that only repeat an earlier call and its result, after which
+    the model reads a notice. After twice as many, the run reaches this limit."""
     then: Literal["raise", "answer"] = "raise"
-    """At a limit, raise LimitExceeded, or have the model answer with what it knows by then; the
-    result names the limit."""
+    """What happens at a limit: `raise` raises LimitExceeded; `answer` asks the model for an answer
+    based on what it knows, and `RunResult.limit` names the limit."""
     answer_tokens: int = 2048
-    """What that last answer may take beyond `tokens`."""
+    """Maximum number of tokens of that answer, in addition to `tokens`; also of a summary that the
+    context policy asks for."""
     answer_s: float = 120.0
-    """What it may take beyond `seconds`."""
+    """Maximum number of seconds for that answer, in addition to `seconds`."""

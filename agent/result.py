@@ -1,4 +1,4 @@
-"""What a run leaves behind."""
+"""The result of a run."""
 
 from __future__ import annotations
 
@@ -14,27 +14,28 @@ OutputT = TypeVar("OutputT")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunFile:
-    """A file that the run's tools have written, taken out before its sandbox was taken down."""
+    """A file that the run's tools wrote, copied before the sandbox was removed."""
 
     path: str
-    """Where the model knows it: `/mnt/data/figure-1.png`."""
+    """The path that the model uses, for example `/mnt/data/figure-1.png`."""
     data: bytes | None = field(repr=False)
-    """None if it was gone by the end of the run, or too large to take out."""
+    """Contents; None if the file was deleted during the run or is too large to copy."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunResult(Generic[OutputT]):
-    """A finished run: its typed output, and everything that led to it."""
+    """A finished run: its typed output, its messages, and what it used."""
 
     run_id: str
     output: OutputT
-    """The answer as the asked type. It holds no reasoning."""
+    """The answer as the output type, without reasoning."""
     messages: tuple[Message, ...] = field(repr=False)
-    """The whole run, the reasoning included: for debugging, not for end users."""
+    """All messages of the run, including reasoning: for debugging, not for end users."""
     usage: Usage
     seconds: float
+    """Seconds of work on the run, summed over all processes."""
     files: tuple[RunFile, ...] = ()
     limit: str | None = None
-    """The field of `Limits` that asked for this answer, where the run had reached one."""
+    """The field of `Limits` that the run reached before this answer; None if it reached none."""
     citations: tuple[Citation, ...] = ()
-    """What the answer points at in the pages that the model was shown."""
+    """Citations in the answer, each with the page that the model read."""

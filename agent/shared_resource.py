@@ -1,4 +1,4 @@
-"""What several runs share, for as long as one of them uses it."""
+"""Resources that several runs share, open while at least one of them uses them."""
 
 from __future__ import annotations
 
@@ -7,71 +7,76 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontext
 from dataclasses import dataclass, field
 from typing import Generic, Self, TypeVar
 
-from anyio import Lock
+import anyio
 from anyio.lowlevel import RunVar
 
 T = TypeVar("T")
 
 
 @dataclass
-class _Open(Generic[T]):
-    """A thing that is open, or is being opened under the lock."""
+class _Entry(Generic[T]):
+    """The resource of one event loop, and the number of its users."""
 
-    lock: Lock = field(default_factory=Lock)
+    lock: anyio.Lock = field(default_factory=anyio.Lock)
+    """Held while the resource is opened."""
     stack: AsyncExitStack = field(default_factory=AsyncExitStack)
-    things: list[T] = field(default_factory=list[T])
+    resources: list[T] = field(default_factory=list[T])
+    """The resource, once it is open."""
     users: int = 0
 
 
 class SharedResource(Generic[T]):
-    """One thing per event loop: opened by its first user, closed by its last.
+    """One resource per event loop, opened by its first user and closed by its last.
 
-    So an engine serves many runs at once over one pool of connections, and `run_sync` may be
-    called again and again, each time in an event loop of its own.
+    For example, many runs of an engine share one connection pool. `run_sync` may be called
+    repeatedly, although each call has its own event loop.
+
+    open_resource: opens the resource; called once per event loop.
     """
 
-    def __init__(self, opening: Callable[[], AbstractAsyncContextManager[T]]) -> None:
-        self._opening = opening
-        self._open = RunVar[_Open[T] | None](f"ossia_shared_{id(self)}", None)
+    def __init__(self, open_resource: Callable[[], AbstractAsyncContextManager[T]]) -> None:
+        self._open_resource = open_resource
+        self._entry = RunVar[_Entry[T] | None](f"ossia_shared_{id(self)}", None)
 
     async def acquire(self) -> T:
-        """Take the thing; each taking is followed by one `release`."""
-        entry = self._open.get()
+        """Return the resource, which stays open until `release` is called."""
+        entry = self._entry.get()
         if entry is None:
-            entry = _Open[T]()
-            self._open.set(entry)
+            entry = _Entry[T]()
+            self._entry.set(entry)
         entry.users += 1
         try:
-            if not entry.things:
+            if not entry.resources:
                 async with entry.lock:
-                    if not entry.things:
-                        entry.things.append(await entry.stack.enter_async_context(self._opening()))
+                    if not entry.resources:
+                        resource = await entry.stack.enter_async_context(self._open_resource())
+                        entry.resources.append(resource)
         except BaseException:
             await self.release()
             raise
-        return entry.things[0]
+        return entry.resources[0]
 
     async def release(self) -> None:
-        """Give the thing back; the last to do so closes it."""
-        entry = self._open.get()
-        assert entry is not None, "released what nobody holds"
+        """Stop using the resource. The last user closes it."""
+        entry = self._entry.get()
+        assert entry is not None, "release without acquire"
         entry.users -= 1
         if entry.users == 0:
-            self._open.set(None)
+            self._entry.set(None)
             await entry.stack.aclose()
 
     @asynccontextmanager
     async def use(self) -> AsyncGenerator[T]:
-        """Hold the thing for a block."""
-        thing = await self.acquire()
+        """Keep the resource open for a block."""
+        resource = await self.acquire()
         try:
-            yield thing
+            yield resource
         finally:
             await self.release()
 
 
 class UsesSharedResource(Generic[T]):
-    """What keeps its `Shared` thing open inside its own `async with`."""
+    """A mixin that keeps `_shared` open inside `async with`."""
 
     _shared: SharedResource[T]
 

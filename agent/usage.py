@@ -1,4 +1,4 @@
-"""What a run, or one step of it, has used."""
+"""Usage of a run or a step."""
 
 from __future__ import annotations
 
@@ -7,24 +7,26 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Usage:
-    """What a run, or one step of it, has used so far."""
+    """What a run or one of its steps has used so far."""
 
     steps: int = 0
-    """Turns of the model."""
+    """Number of turns of the model."""
     tool_calls: int = 0
     prompt_tokens: int = 0
-    """Prompt tokens, all steps together; what the engine served from its cache counts too."""
+    """Tokens of all prompts, including those that the engine's prefix cache served."""
     cached_tokens: int | None = 0
-    """How many of them the engine's prefix cache served; None where it does not say."""
+    """Prompt tokens that the engine's prefix cache served; None if the engine does not say."""
     sampled_tokens: int = 0
     reasoning_tokens: int = 0
-    """How many of the sampled tokens belong to reasoning, headers included."""
+    """Sampled tokens of reasoning, including its headers."""
     repairs: int = 0
-    """How often the parser had to mend what the model wrote."""
+    """Number of times the parser repaired what the model wrote."""
     resamples: int = 0
-    """How many of the turns were beyond use and sampled again."""
+    """Number of turns that were discarded and sampled again."""
     engine_s: float = 0.0
+    """Seconds of sampling."""
     tool_s: float = 0.0
+    """Seconds of running tools."""
 
     def __add__(self, other: Usage) -> Usage:
         cached = (

@@ -1,4 +1,4 @@
-"""What a run leaves on disk as it goes, so that a killed process loses nothing."""
+"""Journals: durable records of runs, so that a killed process loses nothing."""
 
 from .memory import MemoryJournal as MemoryJournal
 from .protocol import Journal as Journal

@@ -1,15 +1,22 @@
-"""A journal in this process's memory: for tests, and for replaying what has just happened."""
+"""A journal in memory, for tests and for replaying a run of the same process."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from .protocol import RunSummary, digest_of, missing_blob, run_not_found, summary_of, taken_run
+from .protocol import (
+    RunSummary,
+    blob_not_found,
+    digest_of,
+    run_not_found,
+    run_taken_over,
+    summarize_run,
+)
 from .records import Record, TurnSampled
 
 
 class MemoryJournal:
-    """Keeps what it is told until it is dropped; nothing survives the process."""
+    """A journal that lasts as long as the object."""
 
     def __init__(self) -> None:
         self._runs: dict[str, list[Record]] = {}
@@ -19,10 +26,9 @@ class MemoryJournal:
         self, run_id: str, number: int, records: Sequence[Record], blobs: Sequence[bytes] = ()
     ) -> None:
         """Add records to a run; see `Journal.append`."""
-        kept = self._runs.setdefault(run_id, [])
-        if number != len(kept):
-            raise taken_run(run_id)
-        kept.extend(records)
+        if number != len(self._runs.get(run_id, ())):
+            raise run_taken_over(run_id)
+        self._runs.setdefault(run_id, []).extend(records)
         self._blobs.update((digest_of(data), data) for data in blobs)
 
     async def read(self, run_id: str) -> list[Record]:
@@ -32,15 +38,15 @@ class MemoryJournal:
         return list(self._runs[run_id])
 
     async def blob(self, digest: str) -> bytes:
-        """Return a content by its digest; see `Journal.blob`."""
+        """Return a blob by its digest; see `Journal.blob`."""
         if digest not in self._blobs:
-            raise missing_blob(digest)
+            raise blob_not_found(digest)
         return self._blobs[digest]
 
     async def runs(self) -> list[RunSummary]:
-        """Return the runs, the newest first."""
+        """Return a summary of each run, newest first."""
         return [
-            summary_of(
+            summarize_run(
                 run_id, records, steps=sum(isinstance(record, TurnSampled) for record in records)
             )
             for run_id, records in reversed(self._runs.items())

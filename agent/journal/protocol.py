@@ -1,4 +1,4 @@
-"""The seam between a run and wherever its records are kept."""
+"""The interface of journals, and what all journals share."""
 
 from __future__ import annotations
 
@@ -13,21 +13,22 @@ from .records import OutputAccepted, Record, RunFailed, RunOpened, UserMessageAd
 
 
 class Journal(Protocol):
-    """Keeps the records of runs, each under its number.
+    """A store for the records of runs, in which each record of a run has a number.
 
-    A journal that is also an async context manager is entered once per run, and may keep its
-    connection open for as long.
+    A journal that is also an async context manager is entered once per run. It may keep its
+    connection open for that time.
     """
 
     async def append(
         self, run_id: str, number: int, records: Sequence[Record], blobs: Sequence[bytes] = ()
     ) -> None:
-        """Add records to a run; they are durable, all of them or none, when this returns.
+        """Add records to a run. When this returns, all of them are durable; if it raises, none.
 
-        number: of the first record, counted from 0 within the run.
-        blobs: contents that the records name by `digest_of`.
+        number: number of the first record; the first record of a run has number 0.
+        blobs: contents that the records refer to by `digest_of`.
 
-        Raises JournalError if the run has a record of that number: another process goes on with it.
+        Raises JournalError if the run already has a record of that number, because another process
+        has resumed the run.
         """
         ...
 
@@ -39,52 +40,56 @@ class Journal(Protocol):
         ...
 
     async def blob(self, digest: str) -> bytes:
-        """Return a content by its digest. Raises JournalError if it is not here."""
+        """Return a blob by its digest. Raises JournalError if the journal does not have it."""
         ...
 
     async def runs(self) -> list[RunSummary]:
-        """Return the runs, the newest first."""
+        """Return a summary of each run, newest first."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class RunSummary:
-    """A run, as a list of runs shows it."""
+    """A run as it appears in a list of runs."""
 
     run_id: str
     started_at: datetime
     task: str
-    """What the user asked, the last time."""
+    """The latest message of the user."""
     status: Literal["answered", "failed", "unfinished"]
-    """`unfinished`: a process works on it, or was killed at it."""
+    """`unfinished`: a process is working on the run, or was killed while it did."""
     steps: int
     seconds: float
+    """Seconds of work on the run, summed over all processes."""
     failure: str | None = None
+    """Class and text of the exception that ended the run."""
     metadata: dict[str, Any] = field(default_factory=dict[str, Any])
 
 
 def digest_of(data: bytes) -> str:
-    """The name of a content."""
+    """Return the digest that identifies a blob."""
     return sha256(data).hexdigest()
 
 
-def summary_of(run_id: str, records: Sequence[Record], *, steps: int) -> RunSummary:
-    """What a list of runs says of one.
+def summarize_run(run_id: str, records: Sequence[Record], *, steps: int) -> RunSummary:
+    """Return the summary of a run.
 
-    records: at the least, the first one, those of what the model was told, and the last one.
+    records: at least the first record, all UserMessageAdded records, and the last record.
     """
     opened, last = records[0], records[-1]
-    assert isinstance(opened, RunOpened), "a run's first record opens it"
-    asked = [message for message in opened.messages if message.role == "user"]
-    asked += [
-        one.message for one in records if isinstance(one, UserMessageAdded) and one.origin == "user"
+    assert isinstance(opened, RunOpened), "the first record of a run is RunOpened"
+    messages = [message for message in opened.messages if message.role == "user"]
+    messages += [
+        record.message
+        for record in records
+        if isinstance(record, UserMessageAdded) and record.origin == "user"
     ]
     failed = last if isinstance(last, RunFailed) else None
     answered = isinstance(last, OutputAccepted)
     return RunSummary(
         run_id=run_id,
         started_at=opened.started_at,
-        task=asked[-1].text if asked else "",
+        task=messages[-1].text if messages else "",
         status="answered" if answered else "failed" if failed else "unfinished",
         steps=steps,
         seconds=last.at_s,
@@ -103,15 +108,17 @@ def run_not_found(run_id: str, known: Sequence[str]) -> RunNotFoundError:
     return RunNotFoundError(text, run_id=run_id)
 
 
-def taken_run(run_id: str) -> JournalError:
-    """Somebody else writes this run."""
+def run_taken_over(run_id: str) -> JournalError:
+    """Return the error for a run that another process has resumed."""
     return JournalError(
-        f"another process goes on with the run {run_id}: this one ends here. To have both, fork "
-        "the run",
+        f"another process has resumed the run {run_id}, so this process cannot continue it. To "
+        "continue in both, fork the run",
         run_id=run_id,
     )
 
 
-def missing_blob(digest: str) -> JournalError:
-    """A file's contents are not here."""
-    return JournalError(f"no content {digest[:12]}… in the journal; was it copied without?")
+def blob_not_found(digest: str) -> JournalError:
+    """Return the error for a blob that the journal does not have."""
+    return JournalError(
+        f"the journal has no blob {digest[:12]}…; was the journal copied without its blobs?"
+    )

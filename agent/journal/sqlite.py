@@ -1,4 +1,4 @@
-"""The journal as one SQLite file, for as many processes as like."""
+"""A journal in one SQLite file, which several processes may use at the same time."""
 
 from __future__ import annotations
 
@@ -9,19 +9,27 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
+import anyio
 import platformdirs
-from anyio import CancelScope, Lock, to_thread
+from anyio import to_thread
 
 from ...errors import JournalError
 from ..shared_resource import SharedResource, UsesSharedResource
-from .protocol import RunSummary, digest_of, missing_blob, run_not_found, summary_of, taken_run
+from .protocol import (
+    RunSummary,
+    blob_not_found,
+    digest_of,
+    run_not_found,
+    run_taken_over,
+    summarize_run,
+)
 from .records import Record, from_json, to_json
 from .upgrade import stored_kinds
 
 T = TypeVar("T")
 
 BUSY_S = 30.0
-"""How long a write waits for other processes' writes."""
+"""How long a write waits for the writes of other processes."""
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS records (
@@ -55,19 +63,19 @@ ORDER BY run_id, number
 _STEPS = f"SELECT run_id, COUNT(*) FROM records WHERE kind {_in(_TURN_KINDS)} GROUP BY run_id"  # noqa: S608
 
 
-class SQLiteJournal(UsesSharedResource["_Desk"]):
-    """One file, written so that a commit survives the loss of power (WAL, synchronous=FULL).
+class SQLiteJournal(UsesSharedResource["_Connection"]):
+    """A journal in one file. A commit survives a power failure (WAL, synchronous=FULL).
 
-    path: the file; None: `journal.db` in the user's state folder. It is made at the first use.
+    path: the file; None: `journal.db` in the user's state folder. It is created when first used.
 
-    Writing happens in a thread, and what several runs write at once goes into one commit, so no
-    run waits for another's disk. As an async context manager it keeps its connection between runs.
+    A thread does the writing, and records that several runs write at the same time share a commit.
+    As an async context manager, the journal keeps its connection open between runs.
     """
 
     def __init__(self, path: str | Path | None = None) -> None:
         folder = platformdirs.user_state_path("ossia")
         self.path = folder / "journal.db" if path is None else Path(path)
-        self._shared = SharedResource(self._desk)
+        self._shared = SharedResource(self._open_connection)
 
     def __repr__(self) -> str:
         return f"SQLiteJournal({str(self.path)!r})"
@@ -77,135 +85,138 @@ class SQLiteJournal(UsesSharedResource["_Desk"]):
     ) -> None:
         """Add records to a run; see `Journal.append`."""
         entry = _Entry(
-            rows=[(run_id, number + i, one.kind, to_json(one)) for i, one in enumerate(records)],
+            rows=[
+                (run_id, number + i, record.kind, to_json(record))
+                for i, record in enumerate(records)
+            ],
             blobs=[(digest_of(data), data) for data in blobs],
         )
-        async with self._shared.use() as desk:
-            await desk.write(entry)
+        async with self._shared.use() as connection:
+            await connection.write(entry)
         if entry.refused:
-            raise taken_run(run_id)
+            raise run_taken_over(run_id)
 
     async def read(self, run_id: str) -> list[Record]:
         """Return all records of a run, in order; see `Journal.read`."""
-        found = await self._ask(
+        rows = await self._query(
             "SELECT record FROM records WHERE run_id = ? ORDER BY number", run_id
         )
-        if not found:
+        if not rows:
             raise run_not_found(run_id, [run.run_id for run in await self.runs()])
-        return await to_thread.run_sync(lambda: [from_json(row[0]) for row in found])
+        return await to_thread.run_sync(lambda: [from_json(row[0]) for row in rows])
 
     async def blob(self, digest: str) -> bytes:
-        """Return a content by its digest; see `Journal.blob`."""
-        found = await self._ask("SELECT data FROM blobs WHERE digest = ?", digest)
-        if not found:
-            raise missing_blob(digest)
-        return bytes(found[0][0])
+        """Return a blob by its digest; see `Journal.blob`."""
+        rows = await self._query("SELECT data FROM blobs WHERE digest = ?", digest)
+        if not rows:
+            raise blob_not_found(digest)
+        return bytes(rows[0][0])
 
     async def runs(self) -> list[RunSummary]:
-        """Return the runs, the newest first."""
-        rows = await self._ask(_SUMMARY_RECORDS, *_SUMMARY_KINDS)
-        steps = dict(await self._ask(_STEPS, *_TURN_KINDS))
+        """Return a summary of each run, newest first."""
+        rows = await self._query(_SUMMARY_RECORDS, *_SUMMARY_KINDS)
+        steps = dict(await self._query(_STEPS, *_TURN_KINDS))
 
         def summaries() -> list[RunSummary]:
-            runs: dict[str, list[Record]] = {}
+            records: dict[str, list[Record]] = {}
             for run_id, record in rows:
-                runs.setdefault(run_id, []).append(from_json(record))
-            found = [summary_of(*run, steps=steps.get(run[0], 0)) for run in runs.items()]
-            return sorted(found, key=lambda run: run.started_at, reverse=True)
+                records.setdefault(run_id, []).append(from_json(record))
+            runs = [summarize_run(*run, steps=steps.get(run[0], 0)) for run in records.items()]
+            return sorted(runs, key=lambda run: run.started_at, reverse=True)
 
         return await to_thread.run_sync(summaries)
 
-    async def _ask(self, query: str, *values: str) -> list[tuple[Any, ...]]:
-        async with self._shared.use() as desk:
-            return await desk.work(lambda: desk.connection.execute(query, values).fetchall())
+    async def _query(self, query: str, *values: str) -> list[tuple[Any, ...]]:
+        async with self._shared.use() as connection:
+            return await connection.call(
+                lambda: connection.database.execute(query, values).fetchall()
+            )
 
     @asynccontextmanager
-    async def _desk(self) -> AsyncGenerator[_Desk]:
-        desk = _Desk(self.path)
+    async def _open_connection(self) -> AsyncGenerator[_Connection]:
+        connection = _Connection(self.path)
         try:
-            yield desk
+            yield connection
         finally:
-            with CancelScope(shield=True):
-                await desk.close()
+            with anyio.CancelScope(shield=True):
+                await connection.close()
 
 
 @dataclass
 class _Entry:
-    """What one run writes at once."""
+    """One `append`."""
 
     rows: list[tuple[str, int, str, bytes]]
     blobs: list[tuple[str, bytes]]
     refused: bool = False
-    """Whether somebody else has written a record of that number."""
+    """Whether the run already has a record of that number."""
 
 
 @dataclass
 class _Batch:
-    """What goes into one commit."""
+    """The entries of one commit."""
 
     entries: list[_Entry] = field(default_factory=list[_Entry])
     error: JournalError | None = None
 
 
-class _Desk:
-    """One connection, for the runs of one event loop."""
+class _Connection:
+    """A connection to the file, shared by all runs of one event loop."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._connection: sqlite3.Connection | None = None
-        self._turn = Lock()
-        self._next = _Batch()
+        self._database: sqlite3.Connection | None = None
+        self._lock = anyio.Lock()
+        self._next_batch = _Batch()
 
     @property
-    def connection(self) -> sqlite3.Connection:
-        """The connection, made at its first use; only for the thread that has the turn."""
-        if self._connection is None:
-            self._connection = _connect(self._path)
-        return self._connection
+    def database(self) -> sqlite3.Connection:
+        """The SQLite connection, opened when first used; only for the thread that has the lock."""
+        if self._database is None:
+            self._database = _connect(self._path)
+        return self._database
 
     async def write(self, entry: _Entry) -> None:
-        """Commit an entry, together with all that came while the last commit was under way."""
-        batch = self._next
+        """Commit an entry together with all entries that arrive during the current commit."""
+        batch = self._next_batch
         batch.entries.append(entry)
-        async with self._turn:
-            if batch is self._next:  # nobody has committed it yet
-                self._next = _Batch()
+        async with self._lock:
+            if batch is self._next_batch:  # not committed yet by another task
+                self._next_batch = _Batch()
                 try:
-                    await self._in_thread(
-                        lambda: _commit(self.connection, self._path, batch.entries)
-                    )
+                    await self._in_thread(lambda: _commit(self.database, self._path, batch.entries))
                 except JournalError as error:
                     batch.error = error
         if batch.error is not None:
             raise batch.error
 
-    async def work(self, what: Callable[[], T]) -> T:
-        """Do something with the connection, in turn."""
-        async with self._turn:
-            return await self._in_thread(what)
+    async def call(self, function: Callable[[], T]) -> T:
+        """Call a function that uses the database, while no other task does."""
+        async with self._lock:
+            return await self._in_thread(function)
 
     async def close(self) -> None:
-        """Close the connection, if there is one."""
-        async with self._turn:
-            if self._connection is not None:
-                await self._in_thread(self._connection.close)
-                self._connection = None
+        """Close the database if it is open."""
+        async with self._lock:
+            if self._database is not None:
+                await self._in_thread(self._database.close)
+                self._database = None
 
-    async def _in_thread(self, what: Callable[[], T]) -> T:
-        # Shielded: a commit that has begun is carried through, and others may wait for it. It has a
-        # deadline of its own, BUSY_S.
-        done: list[T] = []
+    async def _in_thread(self, function: Callable[[], T]) -> T:
+        # Shielded, because a started commit always completes and other tasks may wait for it. It
+        # has a deadline of its own, BUSY_S.
+        results: list[T] = []
         try:
-            with CancelScope(shield=True):
-                done.append(await to_thread.run_sync(what))
+            with anyio.CancelScope(shield=True):
+                results.append(await to_thread.run_sync(function))
         except (sqlite3.Error, OSError) as error:
             raise JournalError(f"the journal {self._path} cannot be used: {error}") from error
-        return done[0]
+        return results[0]
 
 
 def _connect(path: Path) -> sqlite3.Connection:
     path.parent.mkdir(parents=True, exist_ok=True)
-    # Each use has the turn, so the threads that take turns may share the connection.
+    # Threads may share the connection, because each use has the lock.
     connection = sqlite3.connect(
         path, timeout=BUSY_S, isolation_level=None, check_same_thread=False
     )
@@ -226,14 +237,14 @@ def _read_format(database: sqlite3.Connection | sqlite3.Cursor, path: Path) -> i
     (version,) = database.execute("PRAGMA user_version").fetchone()
     if version not in {0, *_READABLE}:
         raise JournalError(
-            f"{path} is a journal of format {version}, and this ossia knows formats 1 to {_FORMAT}:"
-            " update ossia, or name another file"
+            f"{path} is a journal of format {version}, and this ossia reads formats 1 to {_FORMAT}:"
+            " update ossia, or use another file"
         )
     return int(version) or None
 
 
 def _commit(connection: sqlite3.Connection, path: Path, entries: Sequence[_Entry]) -> None:
-    # IMMEDIATE: a transaction that reads first and then finds another writer cannot wait for it.
+    # IMMEDIATE, because a transaction that starts with a read cannot wait for another writer later.
     with closing(connection.cursor()) as cursor:
         cursor.execute("BEGIN IMMEDIATE")
         try:
@@ -253,7 +264,7 @@ def _insert(cursor: sqlite3.Cursor, entry: _Entry) -> None:
     try:
         cursor.executemany("INSERT INTO records VALUES (?, ?, ?, ?)", entry.rows)
     except sqlite3.IntegrityError:
-        # Numbers have no gaps: the first row is the one that is there, and none was inserted.
+        # Numbers have no gaps, so the first row is the duplicate and no row was inserted.
         entry.refused = True
         return
     cursor.executemany("INSERT OR IGNORE INTO blobs VALUES (?, ?)", entry.blobs)

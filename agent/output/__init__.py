@@ -1,4 +1,4 @@
-"""From the model's answer to the type that was asked for."""
+"""The output: the model's answer as the type that the agent asks for."""
 
 from .format import OutputFormat as OutputFormat
 from .format import OutputSpec as OutputSpec

@@ -1,4 +1,4 @@
-"""From the text of a final answer to the type that was asked for."""
+"""Validation of the model's answer as the output type."""
 
 from __future__ import annotations
 
@@ -21,47 +21,49 @@ from .partial import PartialAnswer, partial_validator
 OutputT = TypeVar("OutputT")
 
 OutputChoice = type[OutputT] | Callable[..., Awaitable[OutputT] | OutputT]
-"""A type, or a function that makes the output of what the model fills in."""
+"""A type, or a function that returns the output and whose arguments the model writes."""
 OutputSpec = OutputChoice[OutputT] | Sequence[OutputChoice[OutputT]]
-"""What `Agent.output_type` takes: one choice, or several among which the model chooses."""
+"""The type of `Agent.output_type`: one choice, or several for the model to choose from."""
 
 
-# A type is a value here, which no type checker follows.
+# Type checkers cannot follow a union that is built at run time.
 _union: Any = Union
 
 
-class RejectedAnswer(Exception):  # noqa: N818 - told to the model, not to the user
-    """An answer that is not of the asked type; the text says why, in words for the model."""
+class RejectedAnswer(Exception):  # noqa: N818 - for the model, not for the user
+    """The answer is not valid for the output type. The model reads the text."""
 
 
 class OutputFormat(Generic[OutputT]):
-    """The type of a run's output: what the model is told of it, and how its answer is read.
+    """The output type of an agent: describes it to the model and validates the answer.
 
-    output_type: `str` takes the answer as it stands. Any other type that pydantic knows (a model,
-        dataclass, TypedDict, Literal, union, list, number) is asked for as JSON and validated. A
-        function is asked for its arguments; what it returns is the output. Of several choices the
-        model names the one it takes: the answer is then an object with that name as its only key.
+    output_type: `str` accepts any answer. For any other type that pydantic supports (a model,
+        dataclass, TypedDict, Literal, union, list, number), the answer is JSON. For a function,
+        the answer is its arguments as JSON, and its return value is the output. With several
+        choices, the answer is an object whose only key is the name of a choice.
 
-    Raises ToolDefinitionError for a function that no model could fill in, TypeError for no choice.
+    Raises ToolDefinitionError if a model cannot call the function, TypeError if there is no choice
+    or if two choices have the same name.
     """
 
     def __init__(self, output_type: OutputSpec[OutputT]) -> None:
-        several = isinstance(output_type, list | tuple)
-        listed = cast("Sequence[Any]", output_type if several else [output_type])
+        is_list = isinstance(output_type, list | tuple)
+        listed = cast("Sequence[Any]", output_type if is_list else [output_type])
         if not listed:
             raise TypeError("output_type is an empty list; name at least one type or function")
-        self._choices = _named([_choice(one) for one in listed])
+        self._choices = [_read_choice(choice) for choice in listed]
+        _check_names(self._choices)
         (first, *others) = self._choices
-        self._free = first.type is str and not others
-        self._tags = {_tag(choice): choice for choice in self._choices} if others else {}
-        wanted = _union[tuple(self._tags)] if others else first.type
-        self._adapter: TypeAdapter[Any] = TypeAdapter(wanted)
-        self.schema = None if self._free else self._adapter.json_schema()
+        self._is_text = first.type is str and not others
+        self._choice_by_model = {_wrap(choice): choice for choice in self._choices if others}
+        answer_type = _union[tuple(self._choice_by_model)] if others else first.type
+        self._adapter: TypeAdapter[Any] = TypeAdapter(answer_type)
+        self.schema = None if self._is_text else self._adapter.json_schema()
         """JSON Schema of the answer; None for free text."""
 
     @property
     def response_formats(self) -> tuple[ResponseFormat, ...]:
-        """What the developer message says of the type; nothing for `str`."""
+        """What the developer message declares; nothing for `str`."""
         if self.schema is None:
             return ()
         (first, *others) = self._choices
@@ -69,89 +71,85 @@ class OutputFormat(Generic[OutputT]):
             return (ResponseFormat("answer", self.schema),)
         return (ResponseFormat(first.name, self.schema, first.description),)
 
-    async def validate(self, text: str, context: RunContext[Any]) -> OutputT:
-        """The answer as the asked type, or what an output function makes of it.
+    async def validate(self, answer: str, context: RunContext[Any]) -> OutputT:
+        """Return the output for an answer. An output function is called here.
 
-        Raises RejectedAnswer with words that the model can act on. What an output function raises
-        is its own, but for ToolError and ToolRetry, whose words go to the model, too.
+        Raises RejectedAnswer, whose text the model reads, if the answer is not valid or an output
+        function raises ToolError or ToolRetry. Other exceptions of an output function pass through.
         """
-        if self._free:
-            return cast("OutputT", text)
+        if self._is_text:
+            return cast("OutputT", answer)
         try:
-            value = self._adapter.validate_json(unwrapped(text))
+            value = self._adapter.validate_json(unwrapped(answer))
         except ValidationError as error:
             raise RejectedAnswer("\n".join(faults(error, "the answer"))) from error
         choice = self._choices[0]
-        if self._tags:
-            choice, value = self._tags[type(value)], value.answer
-        return cast("OutputT", await choice.made(value, context))
+        if self._choice_by_model:
+            choice, value = self._choice_by_model[type(value)], value.value
+        return cast("OutputT", await choice.build_output(value, context))
 
-    def partial(self) -> PartialAnswer | None:
-        """What reads one answer while it is written; None for free text."""
-        return None if self._free else PartialAnswer(self._partial)
+    def partial_answer(self) -> PartialAnswer | None:
+        """Return a reader for an answer that is still being written; None for free text."""
+        return None if self._is_text else PartialAnswer(self._partial_validator)
 
     @cached_property
-    def _partial(self) -> Any:
+    def _partial_validator(self) -> Any:
         return partial_validator(self._adapter.core_schema)
 
 
 @dataclass(frozen=True, slots=True)
 class _Choice:
-    """One of the things that an answer may be."""
+    """One type or function that the model can choose."""
 
     name: str
     type: Any
-    """What pydantic validates."""
+    """The type that pydantic validates; for a function, the model of its arguments."""
     description: str | None = None
     function: FunctionTool[..., Any] | None = None
 
-    async def made(self, value: Any, context: RunContext[Any]) -> Any:
-        """The output, of a value that was validated."""
+    async def build_output(self, value: Any, context: RunContext[Any]) -> Any:
+        """Return the output for a validated value."""
         if self.function is None:
             return value
         function = self.function.function
-        values = self.function.arguments.values(value)
-        ready = self.function.signature.bind(function, values, context)
+        arguments = self.function.arguments.values(value)
+        bound = self.function.signature.bind(function, arguments, context)
         try:
-            made = ready() if is_async(function) else await to_thread.run_sync(ready)
-            return await made if inspect.isawaitable(made) else made
+            output = bound() if is_async(function) else await to_thread.run_sync(bound)
+            return await output if inspect.isawaitable(output) else output
         except ToolError as error:
             raise RejectedAnswer(str(error)) from error
 
 
-def _choice(one: Any) -> _Choice:
-    """A choice as the user named it. What can be called and is no type is a function."""
-    if not isinstance(one, FunctionTool | partial) and not inspect.isroutine(one):
-        return _Choice(_name(one), one)
-    function = cast("FunctionTool[..., Any]", as_tool(cast("Callable[..., Any]", one)))
+def _read_choice(choice: Any) -> _Choice:
+    """Return a choice of the user. A callable that is not a type is a function."""
+    if not isinstance(choice, FunctionTool | partial) and not inspect.isroutine(choice):
+        return _Choice(_type_name(choice), choice)
+    function = cast("FunctionTool[..., Any]", as_tool(cast("Callable[..., Any]", choice)))
     if function.signature.is_method:
-        raise ToolDefinitionError(
-            f"{function.name} is a method without its object; give the bound one"
-        )
-    (described,) = function.namespace.tools
-    model = function.arguments.model
-    return _Choice(function.name, model, described.description or None, function)
+        raise ToolDefinitionError(f"{function.name} is an unbound method; pass a bound method")
+    (description,) = function.namespace.tools
+    arguments = function.arguments.model
+    return _Choice(function.name, arguments, description.description or None, function)
 
 
-def _name(kind: Any) -> str:
-    """What a type is called, without its modules: `Order`, `list_Order`, `int_or_None`."""
-    words = kind.__name__ if inspect.isclass(kind) else str(kind)
-    bare = re.sub(r"[\w<>]+\.", "", words.replace(" | ", "_or_"))
-    return "_".join(re.findall(r"\w+", bare)) or "answer"
+def _type_name(kind: Any) -> str:
+    """Return the name of a type without its modules: `Order`, `list_Order`, `int_or_None`."""
+    text = kind.__name__ if inspect.isclass(kind) else str(kind)
+    without_modules = re.sub(r"[\w<>]+\.", "", text.replace(" | ", "_or_"))
+    return "_".join(re.findall(r"\w+", without_modules)) or "answer"
 
 
-def _tag(choice: _Choice) -> type[BaseModel]:
-    """The object in which an answer names its choice: `{"Order": {...}}`."""
+def _wrap(choice: _Choice) -> type[BaseModel]:
+    """Return a model of the object that names the choice: `{"Order": {...}}`."""
     field = Field(alias=choice.name, title=choice.name, description=choice.description)
     config = ConfigDict(extra="forbid")
-    return create_model(f"{choice.name}_choice", __config__=config, answer=(choice.type, field))
+    return create_model(f"{choice.name}_choice", __config__=config, value=(choice.type, field))
 
 
-def _named(choices: Iterable[_Choice]) -> list[_Choice]:
-    """The choices. Raises TypeError if two share a name: the model could not tell them apart."""
-    listed = list(choices)
-    names = [choice.name for choice in listed]
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
-        raise TypeError(f"output_type names {', '.join(twice)} more than once; rename one")
-    return listed
+def _check_names(choices: Iterable[_Choice]) -> None:
+    """Raise TypeError if two choices have the same name."""
+    names = [choice.name for choice in choices]
+    duplicates = sorted({name for name in names if names.count(name) > 1})
+    if duplicates:
+        raise TypeError(f"output_type has {', '.join(duplicates)} more than once; rename one")

@@ -1,9 +1,9 @@
-"""An answer while it is written: the part of it that is there, validated.
+"""Validation of an answer that is still being written.
 
-Pydantic validates partial JSON where nothing is required. So a model, a dataclass and a TypedDict
-are read as dicts here, of the fields that have come, keyed as the answer has them; their values
-are of the asked types. The user's own validators expect whole values, and judge the whole answer
-alone.
+Pydantic can validate incomplete JSON if no field is required. Therefore models, dataclasses and
+TypedDicts become dicts here. A dict has the fields that are complete or have begun, under the keys
+that the answer uses; the values have their declared types. The user's own validators expect
+complete values, so they run only on the complete answer.
 Source: pydantic, "Partial validation".
 """
 
@@ -16,100 +16,101 @@ from typing import Any, cast
 from pydantic_core import SchemaValidator
 
 STEP = 64
-"""An answer is read again when it has grown by one part in that many: what a long one costs in all
-grows with its length alone."""
+"""The answer is validated again when it has grown by 1/STEP, so the total cost of a long answer
+is proportional to its length."""
 _FENCE = re.compile(r"\A\s*```\w*\s*")
 
-_AROUND = frozenset({"model", "dataclass", "default", "function-after", "function-wrap"})
-"""Core schemas that only add to the one inside them: a class, a default, a judge."""
+_WRAPPERS = frozenset({"model", "dataclass", "default", "function-after", "function-wrap"})
+"""Core schemas that only add a class, a default or a validator to the schema inside them."""
 _OBJECTS = frozenset({"model-fields", "dataclass-args", "typed-dict"})
-_WITHIN = frozenset(
+_NESTED = frozenset(
     {"schema", "items_schema", "keys_schema", "values_schema", "choices", "steps", "definitions"}
     | {"lax_schema", "strict_schema", "json_schema", "python_schema"}
 )
-"""Keys of a core schema under which others stand. Source: `pydantic_core.core_schema`."""
+"""Keys of a core schema whose values are schemas. Source: `pydantic_core.core_schema`."""
 
 Schema = dict[str, Any]
 
 
 class PartialAnswer:
-    """Reads one answer as it grows."""
+    """One answer that is still being written."""
 
     def __init__(self, validator: SchemaValidator) -> None:
         self._validator = validator
         self._text = ""
-        self._read = 0
-        self._last: Any = None
+        self._validated_chars = 0
+        self._value: Any = None
 
     def feed(self, text: str) -> Any:
-        """The answer so far, if it tells more than before; None otherwise.
+        """Add text, and return the value of the answer so far; None if it has not changed.
 
-        text: what has come since, shape (n characters,).
+        text: the new text, shape (n characters,).
         """
         self._text += text
-        if len(self._text) - self._read <= self._read // STEP:
+        if len(self._text) - self._validated_chars <= self._validated_chars // STEP:
             return None
-        self._read = len(self._text)
-        value = self._value()
-        if value == self._last:
+        self._validated_chars = len(self._text)
+        value = self._validate()
+        if value == self._value:
             return None
-        self._last = value
+        self._value = value
         return value
 
-    def _value(self) -> Any:
+    def _validate(self) -> Any:
         json = _FENCE.sub("", self._text)
         try:
             return self._validator.validate_json(json, allow_partial="trailing-strings")
-        except Exception:  # noqa: BLE001 - a user's validator may trip over half a value in any way
-            return self._last
+        except Exception:  # noqa: BLE001 - a user's validator may raise anything for partial values
+            return self._value
 
 
 def partial_validator(schema: Any) -> SchemaValidator:
-    """A validator of unfinished answers.
+    """Return a validator for incomplete answers.
 
-    schema: the core schema of the whole, `TypeAdapter(...).core_schema`.
+    schema: the core schema of the complete answer, `TypeAdapter(...).core_schema`.
     """
-    return SchemaValidator(cast("Any", _loose(schema)))
+    return SchemaValidator(cast("Any", _relax(schema)))
 
 
-def _loose(schema: Schema) -> Schema:
-    """The schema with dicts for objects, where nothing is required and nothing is filled in."""
+def _relax(schema: Schema) -> Schema:
+    """Return a schema with dicts for objects, without required fields and defaults."""
     kind = schema["type"]
-    if kind in _AROUND:
-        return _loose({**schema["schema"], **_reference(schema)})
+    if kind in _WRAPPERS:
+        return _relax({**schema["schema"], **_reference(schema)})
     if kind in _OBJECTS:
-        fields = dict(_field(*named) for named in _named(schema["fields"]).items())
+        named = _fields_by_name(schema["fields"])
+        fields = dict(_optional_field(name, field) for name, field in named.items())
         return {"type": "typed-dict", "total": False, "fields": fields, **_reference(schema)}
-    return {key: _each(one) if key in _WITHIN else one for key, one in schema.items()}
+    return {key: _relax_nested(value) if key in _NESTED else value for key, value in schema.items()}
 
 
-def _each(within: Any) -> Any:
-    """A schema, or schemas in a list, by name, or with a label, as core schemas hold them."""
-    if isinstance(within, list | tuple):
-        many = cast("Sequence[Any]", within)
-        return type(many)(map(_each, many))  # type: ignore[call-arg]
-    if not isinstance(within, dict):
-        return within
-    one = cast("Schema", within)
-    if isinstance(one.get("type"), str):
-        return _loose(one)
-    return {name: _each(schema) for name, schema in one.items()}
+def _relax_nested(value: Any) -> Any:
+    """Relax a schema, or the schemas in a list, dict or labeled pair of a core schema."""
+    if isinstance(value, list | tuple):
+        values = cast("Sequence[Any]", value)
+        return type(values)(map(_relax_nested, values))  # type: ignore[call-arg]
+    if not isinstance(value, dict):
+        return value
+    schema = cast("Schema", value)
+    if isinstance(schema.get("type"), str):
+        return _relax(schema)
+    return {name: _relax_nested(nested) for name, nested in schema.items()}
 
 
-def _named(fields: Mapping[str, Schema] | Sequence[Schema]) -> Mapping[str, Schema]:
-    """Fields by name; a dataclass lists its own."""
+def _fields_by_name(fields: Mapping[str, Schema] | Sequence[Schema]) -> Mapping[str, Schema]:
+    """Return fields by name. The schema of a dataclass has them in a list."""
     return fields if isinstance(fields, Mapping) else {field["name"]: field for field in fields}
 
 
-def _field(name: str, field: Schema) -> tuple[str, Schema]:
-    """A field that need not have come yet, under the key that the answer has it under."""
+def _optional_field(name: str, field: Schema) -> tuple[str, Schema]:
+    """Return a field that is not required, with the key that the answer uses."""
     alias = field.get("validation_alias", name)
-    partial = {"type": "typed-dict-field", "required": False, "schema": _loose(field["schema"])}
+    optional = {"type": "typed-dict-field", "required": False, "schema": _relax(field["schema"])}
     if isinstance(alias, str):
-        return alias, partial
-    return name, {**partial, "validation_alias": alias}
+        return alias, optional
+    return name, {**optional, "validation_alias": alias}
 
 
 def _reference(schema: Schema) -> Schema:
-    """The name by which other schemas refer to this one."""
+    """Return the name by which other schemas refer to this one, if it has one."""
     return {"ref": schema["ref"]} if "ref" in schema else {}

@@ -127,7 +127,7 @@ class Run(Generic[OutputT]):
         if self.state.position.limit is not None:
             turn.read(Sampled(tokens=answer_header()))
         await self._emit(StepStarted(**self.event_position, prompt_tokens=len(request.prompt)))
-        partial = self.agent.output_format.partial() if self.observers else None
+        partial = self.agent.output_format.partial_answer() if self.observers else None
         translator = EventTranslator(self.call_id, partial)
         started = monotonic()
         try:

@@ -1,4 +1,4 @@
-"""What the model is shown when a run outgrows its window; the record keeps everything."""
+"""Context policies: the prompt of a run that outgrows the context window."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ FINAL = "<|channel|>final<|message|>Done.<|return|>"
 SUMMARY = "Five were read: 0 to 4.<|return|>"
 
 
-def ask(n: int) -> str:
+def read_page(n: int) -> str:
     return (
         f'<|channel|>commentary to=functions.read <|constrain|>json<|message|>{{"n": {n}}}<|call|>'
     )
@@ -37,19 +37,19 @@ def read(n: int) -> str:
 
 
 def long_task(turns: int, *after: str | Exception) -> ScriptedEngine:
-    return ScriptedEngine([*map(ask, range(turns)), *after], chunk=1000, window=WINDOW)
+    return ScriptedEngine([*map(read_page, range(turns)), *after], chunk=1000, window=WINDOW)
 
 
-async def test_the_oldest_outputs_are_left_out_and_the_record_keeps_them() -> None:
+async def test_the_oldest_tool_results_are_left_out_of_the_prompt_only() -> None:
     engine = long_task(8, FINAL)
     agent = Agent(engine, tools=[read], context=TrimContext(summarize=False, keep_recent=2))
     async with agent.stream("Read all.") as events:
-        told = [event async for event in events]
-    trimmed = [event for event in told if isinstance(event, PromptTrimmed)]
+        seen = [event async for event in events]
+    trimmed = [event for event in seen if isinstance(event, PromptTrimmed)]
     assert trimmed
     assert all(event.after < event.before for event in trimmed)
     assert all(len(prompt) <= WINDOW - 500 for prompt in engine.prompts)
-    result = getattr(told[-1], "result")  # noqa: B009 - the last event is RunFinished
+    result = getattr(seen[-1], "result")  # noqa: B009 - the last event is RunFinished
     assert sum(message.text.endswith("word") for message in result.messages) == 8
     last = decode(engine.prompts[-1])
     assert "This result of functions.read (" in last
@@ -57,22 +57,22 @@ async def test_the_oldest_outputs_are_left_out_and_the_record_keeps_them() -> No
     assert "<0>" not in last
 
 
-async def test_the_model_can_read_again_what_was_left_out() -> None:
+async def test_the_model_can_read_a_result_that_was_left_out() -> None:
     engine = long_task(6, read_result(1), read_result(40), FINAL)
     agent = Agent(engine, tools=[read], context=TrimContext(summarize=False, keep_recent=1))
     result = await agent.run("Read all.")
-    before, *_, trimmed, asked, told = map(decode, engine.prompts)
+    before, *_, trimmed, after_reading, after_error = map(decode, engine.prompts)
     assert "read_tool_result" not in before
     assert "call functions.read_tool_result with 1.]" in trimmed
     assert "type read_tool_result = (_: {" in trimmed
     assert "<0>" not in trimmed
-    assert "<0>" in asked
-    assert "no tool result 40; tool results are numbered 1 to 7" in told
+    assert "<0>" in after_reading
+    assert "no tool result 40; tool results are numbered 1 to 7" in after_error
     assert result.usage.tool_calls == 8
 
 
-async def test_python_alone_is_told_of_the_function_when_it_is_needed() -> None:
-    """There is no developer message then, and the system message speaks of no functions."""
+async def test_the_function_is_declared_even_if_the_agent_has_no_functions() -> None:
+    """Without functions there is no developer message until the function is declared."""
     call = "<|channel|>analysis to=python code<|message|>{}<|call|>"
     engine = ScriptedEngine(
         [*(call.format(f"print({n}, 'word ' * 300)") for n in range(7)), FINAL],
@@ -89,42 +89,42 @@ async def test_python_alone_is_told_of_the_function_when_it_is_needed() -> None:
     assert "This result of python (" in last
 
 
-async def test_a_fork_with_other_instructions_shows_what_was_shown() -> None:
+async def test_a_fork_with_other_instructions_keeps_the_replacements() -> None:
     journal = MemoryJournal()
     context = TrimContext(summarize=False, keep_recent=1)
     first = long_task(7, FINAL)
     agent = Agent(first, tools=[read], context=context, journal=journal)
     whole = await agent.run("Read all.")
-    # Without tools there is no developer message, and every later message has another place.
+    # Without tools there is no developer message, so later messages have other indexes.
     engine = ScriptedEngine([FINAL], chunk=1000, window=WINDOW)
     bare = Agent(engine, context=context, journal=journal)
     await bare.fork(whole.run_id, step=7)
-    then, now = decode(first.prompts[-1]), decode(engine.prompts[0])
-    assert "was left out to save space" in then
-    assert then.partition("<|start|>user")[2] == now.partition("<|start|>user")[2]
+    before, after = decode(first.prompts[-1]), decode(engine.prompts[0])
+    assert "was left out to save space" in before
+    assert before.partition("<|start|>user")[2] == after.partition("<|start|>user")[2]
 
 
-async def test_a_prompt_grows_by_what_is_said_between_two_trimmings() -> None:
+async def test_between_two_trims_each_prompt_extends_the_previous_one() -> None:
     engine = long_task(8, FINAL)
     await Agent(engine, tools=[read], context=TrimContext(summarize=False, keep_recent=1)).run(
         "Read."
     )
     pairs = list(zip(engine.prompts, engine.prompts[1:], strict=False))
-    kept = [second[: len(first)] == first for first, second in pairs]
-    assert kept.count(False) <= 3
+    extends = [second[: len(first)] == first for first, second in pairs]
+    assert extends.count(False) <= 3
 
 
-async def test_where_that_is_not_enough_the_model_sums_up() -> None:
+async def test_the_model_summarizes_if_leaving_out_results_is_not_enough() -> None:
     journal = MemoryJournal()
-    # Nothing may be left out of the last calls, so only a summary makes room.
+    # With this target, leaving out results is never enough.
     context = TrimContext(keep_recent=2, target=0.1)
     engine = long_task(5, SUMMARY, FINAL)
     agent = Agent(engine, tools=[read], context=context, journal=journal)
     result = await agent.run("Read all.")
     assert result.output == "Done."
-    asked, after = map(decode, engine.prompts[-2:])
-    assert asked.endswith("<|channel|>final<|message|>")
-    assert "will replace the work so far" in asked
+    question, after = map(decode, engine.prompts[-2:])
+    assert question.endswith("<|channel|>final<|message|>")
+    assert "will replace the work so far" in question
     assert "Five were read: 0 to 4." in after
     assert "<0>" not in after
     assert "<4>" in after
@@ -133,7 +133,7 @@ async def test_where_that_is_not_enough_the_model_sums_up() -> None:
     assert result.usage.steps == 6
 
 
-async def test_a_run_that_fits_no_more_ends_clearly() -> None:
+async def test_a_run_that_no_longer_fits_raises_context_length_error() -> None:
     engine = long_task(6, FINAL)
     agent = Agent(engine, tools=[read], context=TrimContext(summarize=False, keep_recent=100))
     with pytest.raises(ContextLengthError, match="most that a window") as raised:
@@ -141,7 +141,7 @@ async def test_a_run_that_fits_no_more_ends_clearly() -> None:
     assert raised.value.window == WINDOW
 
 
-async def test_a_resumed_run_shows_what_was_shown() -> None:
+async def test_a_resumed_run_has_the_same_prompts() -> None:
     journal = MemoryJournal()
     context = TrimContext(summarize=False, keep_recent=1)
     whole = long_task(8, FINAL)
@@ -150,13 +150,13 @@ async def test_a_resumed_run_shows_what_was_shown() -> None:
     with pytest.raises(EngineError):
         await Agent(first, tools=[read], context=context, journal=journal).run("Read.")
     (run,) = await journal.runs()
-    second = ScriptedEngine([ask(6), ask(7), FINAL], chunk=1000, window=WINDOW)
+    second = ScriptedEngine([read_page(6), read_page(7), FINAL], chunk=1000, window=WINDOW)
     await Agent(second, tools=[read], context=context, journal=journal).resume(run.run_id)
     assert second.prompts == whole.prompts[6:]
 
 
-async def test_a_policy_is_an_object_that_users_can_replace() -> None:
-    class KeepNothing:
+async def test_users_can_write_their_own_policy() -> None:
+    class KeepTask:
         def reserve(self, window: int) -> int:
             return 700
 
@@ -167,11 +167,11 @@ async def test_a_policy_is_an_object_that_users_can_replace() -> None:
             return {first: Message("user", "You have read some."), **dict.fromkeys(others)}
 
     engine = long_task(6, FINAL)
-    await Agent(engine, tools=[read], context=KeepNothing()).run("Read all.")
+    await Agent(engine, tools=[read], context=KeepTask()).run("Read all.")
     assert any("You have read some." in decode(prompt) for prompt in engine.prompts)
 
 
-async def test_without_a_policy_it_is_the_engine_s_to_say() -> None:
+async def test_without_a_policy_nothing_is_trimmed() -> None:
     engine = long_task(6, FINAL)
     result = await Agent(engine, tools=[read], context=None).run("Read all.")
     assert result.output == "Done."

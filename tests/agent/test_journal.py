@@ -1,4 +1,4 @@
-"""One contract for every journal, and what SQLite's adds: many writers, one file."""
+"""What every journal guarantees, and what SQLite adds: many writers of one file."""
 
 from __future__ import annotations
 
@@ -32,35 +32,35 @@ from ossia.agent.usage import Usage
 from ossia.errors import JournalError, RunNotFoundError
 from ossia.harmony import DeveloperContent, Message, SystemContent
 
-ASKED = Message("user", "2 + 3?")
+TASK = Message("user", "2 + 3?")
 OPENED = RunOpened(
     messages=(
         Message("system", SystemContent()),
         Message(
             "developer",
-            DeveloperContent("Be."),
+            DeveloperContent("Be brief."),
         ),
-        ASKED,
+        TASK,
     ),
     started_at=datetime(2026, 1, 2, tzinfo=UTC),
     metadata={"model": "m"},
 )
-TAKEN = TurnSampled(
+TURN = TurnSampled(
     at_s=1.5, tokens=(1, 200012), kept_tokens=2, recipients=("python",), usage=Usage(steps=1)
 )
-ENDED = ToolResultRecorded(
+RESULT = ToolResultRecorded(
     message=Message("tool", "5", name="python", channel="analysis", recipient="assistant"),
     failed=False,
     seconds=0.1,
     files=(RecordedFile(path="/mnt/data/a", digest=digest_of(b"x")),),
     state_changes={"python": True},
 )
-TOLD = UserMessageAdded(message=Message("user", "And 3 + 4?"), origin="user")
+USER_MESSAGE = UserMessageAdded(message=Message("user", "And 3 + 4?"), origin="user")
 RECORDS: Sequence[Record] = (
     OPENED,
-    TAKEN,
-    ENDED,
-    TOLD,
+    TURN,
+    RESULT,
+    USER_MESSAGE,
     ContextTrimmed(
         replacements={2: None, 3: Message("user", "short")}, usage=Usage(sampled_tokens=3)
     ),
@@ -75,11 +75,11 @@ def journal(request: pytest.FixtureRequest, tmp_path: Path) -> Journal:
 
 
 @pytest.mark.parametrize("record", RECORDS, ids=lambda record: record.kind)
-def test_a_record_comes_back_from_json_as_it_was(record: Record) -> None:
+def test_a_record_survives_json(record: Record) -> None:
     assert from_json(to_json(record)) == record
 
 
-async def test_records_come_back_in_order(journal: Journal) -> None:
+async def test_records_are_read_in_order(journal: Journal) -> None:
     await journal.append("a", 0, RECORDS[:2])
     await journal.append("b", 0, [OPENED])
     await journal.append("a", 2, RECORDS[2:])
@@ -98,31 +98,31 @@ async def test_an_unknown_run_id_is_an_error_that_lists_the_latest_runs(journal:
     assert error.value.run_id == "z"
 
 
-async def test_a_number_is_given_once(journal: Journal) -> None:
-    """So two processes never write one run: the slower one is told."""
+async def test_a_run_has_one_record_of_each_number(journal: Journal) -> None:
+    """So two processes never write to the same run: the slower one gets an error."""
     await journal.append("a", 0, [OPENED])
-    await journal.append("a", 1, [TAKEN])
-    with pytest.raises(JournalError, match="another process goes on with the run a"):
-        await journal.append("a", 1, [TOLD, TOLD])
-    assert await journal.read("a") == [OPENED, TAKEN]
+    await journal.append("a", 1, [TURN])
+    with pytest.raises(JournalError, match="another process has resumed the run a"):
+        await journal.append("a", 1, [USER_MESSAGE, USER_MESSAGE])
+    assert await journal.read("a") == [OPENED, TURN]
 
 
-async def test_contents_are_kept_by_their_digest(journal: Journal) -> None:
+async def test_blobs_are_found_by_digest(journal: Journal) -> None:
     await journal.append("a", 0, [OPENED], [b"x", b""])
-    await journal.append("a", 1, [ENDED], [b"x"])
+    await journal.append("a", 1, [RESULT], [b"x"])
     assert await journal.blob(digest_of(b"x")) == b"x"
     assert await journal.blob(digest_of(b"")) == b""
-    with pytest.raises(JournalError, match="no content"):
+    with pytest.raises(JournalError, match="no blob"):
         await journal.blob(digest_of(b"y"))
 
 
-async def test_the_list_of_runs_says_how_each_stands(journal: Journal) -> None:
+async def test_the_list_of_runs_has_the_status_of_each(journal: Journal) -> None:
     later = OPENED.model_copy(
         update={"started_at": datetime(2026, 1, 3, tzinfo=UTC), "metadata": {}}
     )
-    await journal.append("old", 0, [OPENED, TAKEN, ENDED, TAKEN, OutputAccepted(at_s=2.0)])
+    await journal.append("old", 0, [OPENED, TURN, RESULT, TURN, OutputAccepted(at_s=2.0)])
     await journal.append(
-        "new", 0, [later, TAKEN, RunFailed(error_type="EngineError", text="on fire")]
+        "new", 0, [later, TURN, RunFailed(error_type="EngineError", text="on fire")]
     )
     new, old = await journal.runs()
     assert (new.run_id, new.status, new.steps, new.failure) == (
@@ -133,18 +133,18 @@ async def test_the_list_of_runs_says_how_each_stands(journal: Journal) -> None:
     )
     assert (old.run_id, old.status, old.steps, old.seconds) == ("old", "answered", 2, 2.0)
     assert (old.task, old.metadata) == ("2 + 3?", {"model": "m"})
-    await journal.append("old", 5, [TOLD])
+    await journal.append("old", 5, [USER_MESSAGE])
     (_, old) = await journal.runs()
     assert (old.status, old.task) == ("unfinished", "And 3 + 4?")
 
 
-async def test_runs_of_one_process_share_commits(tmp_path: Path) -> None:
-    """What comes while a commit is under way goes into the next, all of it together."""
+async def test_runs_of_a_process_share_commits(tmp_path: Path) -> None:
+    """Entries that arrive during a commit go into the next one together."""
     commits: list[str] = []
     async with SQLiteJournal(tmp_path / "j.db") as journal:
         await journal.append("first", 0, [OPENED])
-        async with journal._shared.use() as desk:  # pyright: ignore[reportPrivateUsage]
-            desk.connection.set_trace_callback(commits.append)
+        async with journal._shared.use() as connection:  # pyright: ignore[reportPrivateUsage]
+            connection.database.set_trace_callback(commits.append)
         async with anyio.create_task_group() as group:
             for number in range(50):
                 group.start_soon(journal.append, f"run-{number}", 0, RECORDS[:2])
@@ -152,26 +152,26 @@ async def test_runs_of_one_process_share_commits(tmp_path: Path) -> None:
     assert commits.count("COMMIT") < 10
 
 
-async def test_a_write_that_waits_holds_up_no_other_run(tmp_path: Path) -> None:
-    """Somebody else has the file; a run that must wait for it leaves the event loop alone."""
+async def test_a_waiting_write_does_not_block_other_runs(tmp_path: Path) -> None:
+    """While another connection has the file locked, a write waits outside the event loop."""
     final = "<|channel|>final<|message|>Done.<|return|>"
-    waiting, free = ScriptedEngine([final]), ScriptedEngine([final])
+    blocked, free = ScriptedEngine([final]), ScriptedEngine([final])
     async with SQLiteJournal(tmp_path / "j.db") as journal:
         await journal.append("first", 0, [OPENED])
         with closing(sqlite3.connect(journal.path, isolation_level=None)) as other:
             other.execute("BEGIN IMMEDIATE")
             async with anyio.create_task_group() as group:
-                group.start_soon(Agent(waiting, journal=journal).run, "Go.")
+                group.start_soon(Agent(blocked, journal=journal).run, "Go.")
                 await anyio.lowlevel.checkpoint()
                 assert (await Agent(free).run("Go.")).output == "Done."
-                # Its opening is not durable yet, so its first step has not begun.
-                assert not waiting.prompts
+                # RunOpened is not durable yet, so the first step has not started.
+                assert not blocked.prompts
                 other.execute("ROLLBACK")
-        assert waiting.prompts
+        assert blocked.prompts
         assert len(await journal.runs()) == 2
 
 
-async def test_one_refused_record_harms_no_other_of_its_commit(tmp_path: Path) -> None:
+async def test_a_refused_entry_does_not_affect_others_of_its_commit(tmp_path: Path) -> None:
     async with SQLiteJournal(tmp_path / "j.db") as journal:
         await journal.append("a", 0, [OPENED])
         refused: list[str] = []
@@ -203,7 +203,7 @@ anyio.run(write, *sys.argv[1:])
 """
 
 
-async def test_processes_write_one_file_at_once(tmp_path: Path) -> None:
+async def test_several_processes_write_to_one_file(tmp_path: Path) -> None:
     path = tmp_path / "j.db"
     journal = SQLiteJournal(path)
     for run_id in ("a", "b"):
@@ -226,7 +226,7 @@ async def test_a_file_that_is_not_a_database_is_an_error_that_names_it(tmp_path:
     assert not isinstance(error.value, RunNotFoundError)
 
 
-async def test_a_file_of_a_later_format_is_refused(tmp_path: Path) -> None:
+async def test_a_file_of_an_unknown_format_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "j.db"
     with sqlite3.connect(path) as connection:
         connection.execute("PRAGMA user_version=7")
@@ -235,7 +235,7 @@ async def test_a_file_of_a_later_format_is_refused(tmp_path: Path) -> None:
         await SQLiteJournal(path).runs()
 
 
-async def test_a_cancelled_write_harms_nobody(tmp_path: Path) -> None:
+async def test_a_cancelled_write_does_not_affect_later_writes(tmp_path: Path) -> None:
     async with SQLiteJournal(tmp_path / "j.db") as journal:
         async with anyio.create_task_group() as group:
             for number in range(20):

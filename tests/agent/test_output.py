@@ -1,4 +1,4 @@
-"""Typed answers: every kind of type, choices among several, functions that make the output."""
+"""Typed outputs: types, choices among several types, and output functions."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Refund(BaseModel):
 
 
 class Reply(BaseModel):
-    """Words alone."""
+    """Text only."""
 
     text: str
 
@@ -46,7 +46,7 @@ class Place(TypedDict):
 
 
 class Tree(BaseModel):
-    """Holds others of its kind."""
+    """A tree of trees."""
 
     name: str
     branches: list[Tree] = []
@@ -60,7 +60,7 @@ def final(value: object) -> str:
     return f"<|channel|>final<|message|>{text}<|return|>"
 
 
-async def ask(output_type: Any, *answers: object, deps: object = None) -> Any:
+async def run_agent(output_type: Any, *answers: object, deps: object = None) -> Any:
     engine = ScriptedEngine([final(answer) for answer in answers])
     return (await Agent(engine, output_type=output_type).run("Go", deps=deps)).output
 
@@ -86,33 +86,35 @@ KINDS: list[tuple[Any, object, object]] = [
 
 
 @pytest.mark.parametrize(("kind", "answer", "value"), KINDS, ids=lambda kind: str(kind)[:40])
-async def test_an_answer_is_of_the_asked_type(kind: Any, answer: object, value: object) -> None:
-    assert await ask(kind, answer) == value
+async def test_the_output_has_the_output_type(kind: Any, answer: object, value: object) -> None:
+    assert await run_agent(kind, answer) == value
 
 
 @pytest.mark.parametrize("kind", [kind for kind, _, _ in KINDS if kind is not str], ids=str)
-def test_every_type_is_described_under_a_name(kind: Any) -> None:
-    (described,) = OutputFormat[Any](kind).response_formats
-    assert described.name.isidentifier()
-    assert described.schema
+def test_every_type_is_declared_with_a_name(kind: Any) -> None:
+    (declared,) = OutputFormat[Any](kind).response_formats
+    assert declared.name.isidentifier()
+    assert declared.schema
 
 
-async def test_of_several_types_the_answer_says_which_it_is() -> None:
+async def test_with_several_types_the_answer_names_its_type() -> None:
     choices = [Refund, Reply, str, list[Point]]
-    assert await ask(choices, {"Refund": {"order": "A", "cents": 5}}) == Refund(order="A", cents=5)
-    assert await ask(choices, {"Reply": {"text": "No."}}) == Reply(text="No.")
-    assert await ask(choices, {"str": "No."}) == "No."
-    assert await ask(choices, {"list_Point": [{"x": 1, "y": 2}]}) == [Point(1, 2)]
+    assert await run_agent(choices, {"Refund": {"order": "A", "cents": 5}}) == Refund(
+        order="A", cents=5
+    )
+    assert await run_agent(choices, {"Reply": {"text": "No."}}) == Reply(text="No.")
+    assert await run_agent(choices, {"str": "No."}) == "No."
+    assert await run_agent(choices, {"list_Point": [{"x": 1, "y": 2}]}) == [Point(1, 2)]
 
 
-async def test_an_answer_that_names_no_choice_goes_back() -> None:
+async def test_an_answer_that_names_no_choice_is_rejected() -> None:
     engine = ScriptedEngine([final({"text": "No."}), final({"Reply": {"text": "No."}})])
     result = await Agent[Refund | Reply](engine, output_type=[Refund, Reply]).run("Go")
     assert result.output == Reply(text="No.")
     assert "Reply" in decode(engine.prompts[1][len(engine.prompts[0]) :])
 
 
-def test_choices_that_share_a_name_are_refused() -> None:
+def test_choices_with_the_same_name_are_an_error() -> None:
     with pytest.raises(TypeError, match="Refund more than once"):
         OutputFormat[Any]([Refund, Refund])
     with pytest.raises(TypeError, match="empty"):
@@ -139,80 +141,80 @@ class Till:
         return cents
 
 
-async def test_what_an_output_function_returns_is_the_output() -> None:
-    assert await ask(pay, {"order": "A", "cents": 5}) == "paid 5 for A"
+async def test_the_output_is_what_an_output_function_returns() -> None:
+    assert await run_agent(pay, {"order": "A", "cents": 5}) == "paid 5 for A"
     named = tool(name="give")(pay)
-    assert await ask([named, str], {"give": {"order": "A", "cents": 5}}) == "paid 5 for A"
-    assert await ask(partial(pay, order="B"), {"cents": 5}) == "paid 5 for B"
-    assert await ask(transfer, {"cents": 5}, deps="Ada") == "Ada in step 1: 5"
-    assert await ask(Till().close, {"cents": 5}) == 5
-    assert await ask([Refund, pay], {"pay": {"order": "A", "cents": 5}}) == "paid 5 for A"
+    assert await run_agent([named, str], {"give": {"order": "A", "cents": 5}}) == "paid 5 for A"
+    assert await run_agent(partial(pay, order="B"), {"cents": 5}) == "paid 5 for B"
+    assert await run_agent(transfer, {"cents": 5}, deps="Ada") == "Ada in step 1: 5"
+    assert await run_agent(Till().close, {"cents": 5}) == 5
+    assert await run_agent([Refund, pay], {"pay": {"order": "A", "cents": 5}}) == "paid 5 for A"
 
 
-async def test_an_output_function_is_described_by_its_docstring() -> None:
+async def test_the_docstring_of_an_output_function_is_its_description() -> None:
     engine = ScriptedEngine([final({"order": "A", "cents": 5})])
     await Agent(engine, output_type=pay).run("Go")
-    shown = decode(engine.prompts[0])
-    assert "## pay" in shown
-    assert "// Pay money back." in shown
-    assert "Its number." in shown
+    prompt = decode(engine.prompts[0])
+    assert "## pay" in prompt
+    assert "// Pay money back." in prompt
+    assert "Its number." in prompt
     assert "Pay money back." in json.dumps(OutputFormat[Any]([pay, Refund]).schema)
 
 
-async def test_arguments_that_do_not_fit_never_reach_the_function() -> None:
-    assert await ask(pay, {"order": "A", "cents": "much"}, {"order": "A", "cents": 1}) == (
+async def test_an_output_function_is_not_called_with_invalid_arguments() -> None:
+    assert await run_agent(pay, {"order": "A", "cents": "much"}, {"order": "A", "cents": 1}) == (
         "paid 1 for A"
     )
 
 
-async def test_a_function_may_send_the_answer_back() -> None:
+async def test_an_output_function_can_reject_the_answer() -> None:
     def check(cents: int) -> int:
         """Check."""
         if cents > 9:
-            raise ToolRetry("nine at the most")
+            raise ToolRetry("at most nine")
         return cents
 
     engine = ScriptedEngine([final({"cents": 10}), final({"cents": 9})])
     result = await Agent(engine, output_type=check).run("Go")
     assert result.output == 9
-    assert "nine at the most" in decode(engine.prompts[1])
+    assert "at most nine" in decode(engine.prompts[1])
 
 
-async def test_what_else_a_function_raises_ends_the_run() -> None:
+async def test_other_exceptions_of_an_output_function_end_the_run() -> None:
     def broken(cents: int) -> int:
         """Break."""
         raise ZeroDivisionError(f"{cents}")
 
     with pytest.raises(ZeroDivisionError):
-        await ask(broken, {"cents": 10})
+        await run_agent(broken, {"cents": 10})
 
 
-def test_a_method_without_its_object_is_refused() -> None:
-    with pytest.raises(ToolDefinitionError, match="bound one"):
+def test_an_unbound_method_is_an_error() -> None:
+    with pytest.raises(ToolDefinitionError, match="bound method"):
         OutputFormat[Any](Till.close)
 
 
-async def test_a_validator_of_the_user_s_sends_the_answer_back() -> None:
+async def test_a_validator_of_the_user_can_reject_the_answer() -> None:
     def even(value: int) -> int:
         if value % 2:
-            raise ValueError("odd numbers are not wanted")
+            raise ValueError("the number is odd")
         return value
 
     engine = ScriptedEngine([final(3), final(4)])
     kind: Any = Annotated[int, AfterValidator(even)]
     result = await Agent(engine, output_type=kind).run("Go")
     assert result.output == 4
-    assert "odd numbers are not wanted" in decode(engine.prompts[1])
+    assert "the number is odd" in decode(engine.prompts[1])
 
 
-async def test_an_answer_with_many_faults_names_a_few() -> None:
+async def test_a_rejection_lists_only_a_few_of_many_errors() -> None:
     with pytest.raises(RejectedAnswer, match="and 92 more"):
         await OutputFormat[Any](list[int]).validate(json.dumps(["x"] * 100), RunContext(None))
 
 
-async def test_answers_that_stay_wrong_leave_everything_in_the_error() -> None:
+async def test_the_error_after_the_last_rejection_has_all_facts() -> None:
     with pytest.raises(OutputError) as raised:
-        await ask(Refund, {"order": "A", "cents": 0}, {"order": 1}, "What?")
+        await run_agent(Refund, {"order": "A", "cents": 0}, {"order": 1}, "What?")
     error = raised.value
     assert error.answer == "What?"
     assert [fault.split(":")[0] for fault in error.faults] == [
@@ -220,9 +222,9 @@ async def test_answers_that_stay_wrong_leave_everything_in_the_error() -> None:
         "- order",
         "- the answer",
     ]
-    said = [message.text for message in error.messages]
-    assert '{"order": "A", "cents": 0}' in said
-    assert said[-1] == "What?"
+    texts = [message.text for message in error.messages]
+    assert '{"order": "A", "cents": 0}' in texts
+    assert texts[-1] == "What?"
 
 
 async def partials(output_type: Any, answer: object, *, chunk: int = 1) -> list[Any]:
@@ -231,14 +233,14 @@ async def partials(output_type: Any, answer: object, *, chunk: int = 1) -> list[
         return [event.value async for event in events if isinstance(event, AnswerPartial)]
 
 
-async def test_an_answer_is_told_while_it_grows() -> None:
+async def test_partial_answers_are_emitted_while_the_answer_is_written() -> None:
     seen = await partials(Refund, {"order": "ABC-1", "cents": 12345})
     assert seen[0] == {}
     assert {"order": "ABC-1"} in seen
     assert seen[-1] == {"order": "ABC-1", "cents": 12345}
 
 
-GROWING: list[tuple[Any, object, object, object]] = [
+PARTIAL: list[tuple[Any, object, object, object]] = [
     (Point, {"x": 1, "y": 2}, {"x": 1}, {"x": 1, "y": 2}),
     (
         Place,
@@ -262,20 +264,21 @@ GROWING: list[tuple[Any, object, object, object]] = [
 
 
 @pytest.mark.parametrize(
-    ("kind", "answer", "between", "end"), GROWING, ids=lambda kind: str(kind)[:30]
+    ("kind", "answer", "partial_value", "value"), PARTIAL, ids=lambda kind: str(kind)[:30]
 )
-def test_what_has_come_is_validated_and_what_has_not_is_absent(
-    kind: Any, answer: object, between: object, end: object
+def test_a_partial_answer_has_the_fields_so_far(
+    kind: Any, answer: object, partial_value: object, value: object
 ) -> None:
-    growing = OutputFormat[Any](kind).partial()
-    assert growing is not None
-    seen = [value for letter in json.dumps(answer) if (value := growing.feed(letter)) is not None]
-    assert between in seen
-    assert seen[-1] == end
-    assert all(one != other for one, other in pairwise(seen))
+    reader = OutputFormat[Any](kind).partial_answer()
+    assert reader is not None
+    fed = [reader.feed(character) for character in json.dumps(answer)]
+    seen = [answer_so_far for answer_so_far in fed if answer_so_far is not None]
+    assert partial_value in seen
+    assert seen[-1] == value
+    assert all(before != after for before, after in pairwise(seen))
 
 
-def test_the_user_s_validators_judge_whole_answers_alone() -> None:
+def test_validators_of_the_user_run_only_on_the_complete_answer() -> None:
     class Sum(BaseModel):
         parts: list[int]
         total: int
@@ -286,39 +289,39 @@ def test_the_user_s_validators_judge_whole_answers_alone() -> None:
                 raise ValueError("does not add up")
             return self
 
-    growing = OutputFormat[Any](Sum).partial()
-    assert growing is not None
-    assert growing.feed('{"parts": [1, 2], "total": ') == {"parts": [1, 2]}
+    reader = OutputFormat[Any](Sum).partial_answer()
+    assert reader is not None
+    assert reader.feed('{"parts": [1, 2], "total": ') == {"parts": [1, 2]}
 
 
-def test_a_field_may_be_called_like_a_schema_s_own_key() -> None:
+def test_a_field_may_have_the_name_of_a_schema_key() -> None:
     class Odd(BaseModel):
         type: str
         schema_: int = Field(alias="schema")
         default: list[Point] = []
 
-    growing = OutputFormat[Any](Odd).partial()
-    assert growing is not None
-    seen = growing.feed('{"type": "a", "schema": 5, "default": [{"x": 1}, ')
+    reader = OutputFormat[Any](Odd).partial_answer()
+    assert reader is not None
+    seen = reader.feed('{"type": "a", "schema": 5, "default": [{"x": 1}, ')
     assert seen == {"type": "a", "schema": 5, "default": [{"x": 1}]}
 
 
-def test_free_text_has_no_partial_objects() -> None:
-    assert OutputFormat(str).partial() is None
+def test_free_text_has_no_partial_answers() -> None:
+    assert OutputFormat(str).partial_answer() is None
 
 
-def test_a_long_answer_is_read_a_bounded_number_of_times() -> None:
-    reads = 0
+def test_a_long_answer_is_validated_a_bounded_number_of_times() -> None:
+    validations = 0
 
     def count(value: Any) -> Any:
-        nonlocal reads
-        reads += 1
+        nonlocal validations
+        validations += 1
         return value
 
     kind: Any = Annotated[list[int], BeforeValidator(count)]
-    growing = OutputFormat[Any](kind).partial()
-    assert growing is not None
+    reader = OutputFormat[Any](kind).partial_answer()
+    assert reader is not None
     text = json.dumps(list(range(5000)))
-    for letter in text:
-        growing.feed(letter)
-    assert reads < len(text) / 20
+    for character in text:
+        reader.feed(character)
+    assert validations < len(text) / 20
