@@ -182,6 +182,7 @@ class _TapeRecorder(RunRecorder):
         self, toolbox: Toolbox, meter: Meter, state: RunState, course: Sequence[Record]
     ) -> None:
         super().__init__("replay", state, meter, toolbox, None)
+        self._course = course
         self._unrepeatable = _unrepeatable(course)
 
     async def record(
@@ -190,9 +191,27 @@ class _TapeRecorder(RunRecorder):
         blobs: Sequence[bytes] = (),
         events: Sequence[ParserEvent] | None = None,
     ) -> None:
-        await super().record(*records, blobs=blobs, events=events)
+        first = self.state.count
+        recorded = [self._as_recorded(record, first + i) for i, record in enumerate(records)]
+        await super().record(*recorded, blobs=blobs, events=events)
         while (record := self._unrepeatable.get(self.state.count)) is not None:
             self.state.apply(record)
+
+    def _as_recorded(self, record: Record, at: int) -> Record:
+        """Return a record with the loop's own texts as recorded, since their wording may change."""
+        recorded = self._course[at] if at < len(self._course) else None
+        texts: dict[str, Any] = {}
+        if isinstance(record, UserMessageAdded) and isinstance(recorded, UserMessageAdded):
+            if record.origin == recorded.origin == "rejection":
+                texts = {"message": recorded.message}
+        elif (
+            isinstance(record, ToolResultRecorded)
+            and isinstance(recorded, ToolResultRecorded)
+            and record.repeat_notice
+            and recorded.repeat_notice
+        ):
+            texts = {"message": recorded.message, "repeat_notice": recorded.repeat_notice}
+        return record.model_copy(update=texts)
 
 
 def _unrepeatable(course: Sequence[Record]) -> Mapping[int, Record]:
