@@ -1,4 +1,4 @@
-"""Places where untrusted code runs, and is taken down again."""
+"""Sandboxes that run untrusted Python code."""
 
 from .backends import BubblewrapSandbox as BubblewrapSandbox
 from .backends import DockerSandbox as DockerSandbox

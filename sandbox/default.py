@@ -1,4 +1,4 @@
-"""The sandbox that this machine offers."""
+"""The default sandbox of this machine."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .protocol import Sandbox
 
 
 class SandboxOptions(TypedDict, total=False):
-    """What every sandbox can be told; see the fields of `DockerSandbox`."""
+    """Options that every isolated sandbox accepts; see the fields of `DockerSandbox`."""
 
     memory_mib: int
     cpus: float
@@ -28,21 +28,23 @@ class SandboxOptions(TypedDict, total=False):
 
 @asynccontextmanager
 async def open_sandbox(**options: Unpack[SandboxOptions]) -> AsyncGenerator[Sandbox]:
-    """Open a sandbox: Docker's where a daemon answers, else bubblewrap's. Nothing runs without one.
+    """Open a Docker sandbox, or a bubblewrap sandbox if no Docker daemon answers.
 
-    Raises SandboxUnavailableError, with the ways to get one, where the machine offers neither;
-    SandboxImageError where Docker is there and its image is not.
+    Code never runs without a sandbox.
+
+    Raises SandboxUnavailableError if neither is available; the message says how to get one.
+    Raises SandboxImageError if Docker is available but the sandbox image is missing.
     """
     async with AsyncExitStack() as stack:
         try:
             sandbox: Sandbox = await stack.enter_async_context(DockerSandbox(**options))
-        except SandboxUnavailableError as no_docker:
+        except SandboxUnavailableError as docker_error:
             try:
                 sandbox = await stack.enter_async_context(BubblewrapSandbox(**options))
-            except SandboxError as no_bubblewrap:
+            except SandboxError as bubblewrap_error:
                 raise SandboxUnavailableError(
-                    "no sandbox can be opened here: start a Docker daemon, or install bubblewrap "
-                    "where namespaces of one's own are allowed.\n"
-                    f"  Docker: {no_docker}\n  bubblewrap: {no_bubblewrap}"
-                ) from no_bubblewrap
+                    "no sandbox is available: start a Docker daemon, or install bubblewrap "
+                    "on a system that allows user namespaces.\n"
+                    f"  Docker: {docker_error}\n  bubblewrap: {bubblewrap_error}"
+                ) from bubblewrap_error
         yield sandbox

@@ -1,33 +1,35 @@
-"""The Docker daemon that this user talks to: found as the `docker` command finds it."""
+"""A connection to the user's Docker daemon, which is found as the `docker` command finds it.
+
+The Docker SDK is imported on first use: it takes longer to load than the rest of ossia.sandbox.
+"""
 
 from __future__ import annotations
 
 import os
 import socket
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-import docker
 from anyio import to_thread
-from docker.context import ContextAPI
-from docker.errors import DockerException
-from requests.exceptions import RequestException
 
 from ..errors import SandboxUnavailableError
 
-CALL_S = 30
-"""Seconds that one call to the daemon may take."""
+if TYPE_CHECKING:
+    import docker
 
-_DEFAULT = "unix:///var/run/docker.sock"
+REQUEST_S = 30
+"""Time limit of one request to the daemon, in seconds."""
+
+_DEFAULT_URL = "unix:///var/run/docker.sock"
 
 _T = TypeVar("_T")
 
 
-async def call(function: Callable[[], _T]) -> _T:
+async def run_blocking(function: Callable[[], _T]) -> _T:
     """Run one blocking call of the SDK in a thread.
 
-    It is not abandoned when cancelled, so that what it makes can be removed again;
-    the client's own time limit (`CALL_S`) ends it.
+    A cancelled call is not abandoned, so that what it creates can be removed again.
+    The client's own time limit (`REQUEST_S`) ends it.
     """
     return await to_thread.run_sync(function)
 
@@ -35,41 +37,57 @@ async def call(function: Callable[[], _T]) -> _T:
 async def connect() -> docker.DockerClient:
     """Return a client of the daemon in DOCKER_HOST, or of the current context.
 
-    Raises SandboxUnavailableError where no daemon answers.
+    Raises SandboxUnavailableError if no daemon answers.
     """
-    return await call(_connect)
+    return await run_blocking(_connect)
+
+
+def daemon_errors() -> tuple[type[Exception], ...]:
+    """Return the exceptions that the SDK raises if the daemon refuses or does not answer."""
+    from docker.errors import DockerException
+    from requests.exceptions import RequestException
+
+    return DockerException, RequestException
+
+
+def is_local(client: docker.DockerClient) -> bool:
+    """Return whether the daemon has a socket file, and so can see this machine's files."""
+    return client.api.base_url.startswith(("http+docker", "http+unix"))
 
 
 def _connect() -> docker.DockerClient:
-    where = "the default socket"
+    import docker
+
+    errors: tuple[type[Exception], ...] = (*daemon_errors(), OSError)
+    place = "the default socket"
     try:
         if not os.environ.get("DOCKER_HOST"):
-            context = _context()
+            context = _current_context()
             if context is not None:
-                where = f"the context {context.Name!r} ({context.Host})"
+                place = f"the context {context.Name!r} ({context.Host})"
                 tls = context.TLSConfig or False
-                return _pinged(docker.DockerClient(context.Host, tls=tls, timeout=CALL_S))
+                return _ping(docker.DockerClient(context.Host, tls=tls, timeout=REQUEST_S))
         else:
-            where = f"DOCKER_HOST={os.environ['DOCKER_HOST']}"
-        _knock(os.environ.get("DOCKER_HOST") or _DEFAULT)
-        return _pinged(docker.from_env(timeout=CALL_S))
-    except (DockerException, RequestException, OSError) as error:
+            place = f"DOCKER_HOST={os.environ['DOCKER_HOST']}"
+        _check_socket_file(os.environ.get("DOCKER_HOST") or _DEFAULT_URL)
+        return _ping(docker.from_env(timeout=REQUEST_S))
+    except errors as error:
         raise SandboxUnavailableError(
-            f"no Docker daemon answers at {where} ({_reason(error)}). Start it (`dockerd &` or "
-            "`systemctl start docker`), name another in DOCKER_HOST, or use bubblewrap"
+            f"no Docker daemon answers at {place} ({_short_reason(error)}). Start it (`dockerd &` "
+            "or `systemctl start docker`), set DOCKER_HOST to another daemon, or use bubblewrap"
         ) from error
 
 
-def _knock(url: str) -> None:
-    """Try a socket file first: the SDK leaves its own socket open where it cannot connect."""
+def _check_socket_file(url: str) -> None:
+    """Connect to a socket file first: if this fails, the SDK would leak its own socket."""
     path = url.removeprefix("unix://")
     if path != url:
         with socket.socket(socket.AF_UNIX) as sock:
-            sock.settimeout(CALL_S)
+            sock.settimeout(REQUEST_S)
             sock.connect(path)
 
 
-def _pinged(client: docker.DockerClient) -> docker.DockerClient:
+def _ping(client: docker.DockerClient) -> docker.DockerClient:
     try:
         client.ping()
     except BaseException:
@@ -78,23 +96,20 @@ def _pinged(client: docker.DockerClient) -> docker.DockerClient:
     return client
 
 
-def is_local(client: docker.DockerClient) -> bool:
-    """True for a daemon behind a socket file: it sees this machine's files."""
-    return client.api.base_url.startswith(("http+docker", "http+unix"))
+def _current_context() -> Any:
+    """Return the current Docker context, or None for the default one."""
+    from docker.context import ContextAPI
 
-
-def _context() -> Any:
-    """Return the context in force, or None for the default one."""
     name = os.environ.get("DOCKER_CONTEXT")
     context: Any = ContextAPI.get_context(name) if name else ContextAPI.get_current_context()
     if name and context is None:
         raise SandboxUnavailableError(
-            f"DOCKER_CONTEXT names {name!r}, and there is no such context; see `docker context ls`"
+            f"DOCKER_CONTEXT names {name!r}, but no such context exists; see `docker context ls`"
         )
     return None if context is None or context.Name == "default" else context
 
 
-def _reason(error: Exception) -> str:
+def _short_reason(error: Exception) -> str:
     text = str(error)
     for known in ("Permission denied", "No such file or directory", "Connection refused"):
         if known in text:

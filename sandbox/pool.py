@@ -1,4 +1,4 @@
-"""Sandboxes kept warm, so that one is there at once; each is used once and destroyed."""
+"""A pool of warm sandboxes; each is used once and then removed."""
 
 from __future__ import annotations
 
@@ -17,40 +17,40 @@ from ..errors import SandboxError
 from .backends import DockerSandbox
 from .host import START_S, STOP_S, KernelSandbox
 
-_AT_ONCE = 4
-"""Sandboxes that start at the same time: more would only slow each other."""
+_MAX_STARTING = 4
+"""Sandboxes that start at the same time: more would only slow each other down."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Warm:
     sandbox: KernelSandbox
-    born_s: float
+    started_s: float
 
 
 @dataclass(kw_only=True, eq=False)
 class SandboxPool:
-    """A bounded stock of sandboxes whose interpreters are up.
+    """A bounded pool of sandboxes whose interpreters are already running.
 
-    Use it in one `async with` around all that acquires from it; what was acquired and not
-    yet given back is destroyed when that block ends.
+    Use it in one `async with` around everything that acquires from it. Sandboxes that are still
+    in use when that block ends are removed.
     """
 
     make: Callable[[], KernelSandbox] = DockerSandbox
-    """Makes a sandbox, not yet opened; such as `lambda: BubblewrapSandbox(memory_mib=512)`."""
+    """Creates a sandbox without opening it, such as `lambda: BubblewrapSandbox(memory_mib=512)`."""
     size: int = 2
-    """Sandboxes kept warm."""
+    """Number of warm sandboxes to keep ready."""
     limit: int = 16
-    """Sandboxes at once, warm and in use and on their way; an `acquire` beyond that waits."""
+    """Maximum number of sandboxes: warm, in use, and starting. Further `acquire` calls wait."""
     max_idle_s: float = 600.0
-    """After so long without an `acquire` the warm ones are let go, until the next."""
+    """Seconds without an `acquire` after which the warm sandboxes are removed, until the next."""
     max_age_s: float = 3600.0
-    """A warm one that is older is replaced."""
+    """Age in seconds at which a warm sandbox is replaced."""
     _warm: deque[_Warm] = field(default_factory=deque[_Warm], init=False, repr=False)
     _alive: set[KernelSandbox] = field(default_factory=set[KernelSandbox], init=False, repr=False)
     _starting: int = field(default=0, init=False, repr=False)
     _in_use: int = field(default=0, init=False, repr=False)
     _waiting: int = field(default=0, init=False, repr=False)
-    _used_s: float = field(default=0.0, init=False, repr=False)
+    _last_acquire_s: float = field(default=0.0, init=False, repr=False)
     _failure: SandboxError | None = field(default=None, init=False, repr=False)
     _changed: anyio.Condition = field(default_factory=anyio.Condition, init=False, repr=False)
     _stack: AsyncExitStack | None = field(default=None, init=False, repr=False)
@@ -59,16 +59,18 @@ class SandboxPool:
     def __post_init__(self) -> None:
         """Check the sizes.
 
-        Raises ValueError where they leave no room.
+        Raises ValueError unless 1 <= size <= limit.
         """
         if not 1 <= self.size <= self.limit:
-            raise ValueError(f"size is {self.size} and limit {self.limit}; want 1 <= size <= limit")
+            raise ValueError(
+                f"size is {self.size} and limit is {self.limit}; use 1 <= size <= limit"
+            )
 
     async def __aenter__(self) -> Self:
-        """Begin to fill the stock; this does not wait for it."""
+        """Start to fill the pool, without waiting for it."""
         self._stack = AsyncExitStack()
         self._group = await self._stack.enter_async_context(anyio.create_task_group())
-        self._used_s = time.monotonic()
+        self._last_acquire_s = time.monotonic()
         self._refill()
         self._group.start_soon(self._expire)
         return self
@@ -79,7 +81,7 @@ class SandboxPool:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> bool | None:
-        """Destroy all that is left, in use or not."""
+        """Remove all sandboxes, including those in use."""
         assert self._stack is not None
         assert self._group is not None
         self._group.cancel_scope.cancel()
@@ -95,38 +97,38 @@ class SandboxPool:
             self._warm.clear()
 
     def __len__(self) -> int:
-        """Return how many are warm now."""
+        """Return the number of warm sandboxes."""
         return len(self._warm)
 
     @property
     def in_use(self) -> int:
-        """How many were acquired and are not yet given back."""
+        """Return the number of acquired sandboxes whose blocks have not ended."""
         return self._in_use
 
     @asynccontextmanager
     async def acquire(self) -> AsyncGenerator[KernelSandbox]:
-        """Yield a sandbox that nobody has used. When the block ends, it is destroyed out of sight.
+        """Yield an unused sandbox. It is removed in the background when the block ends.
 
-        Raises SandboxError where none can be started.
+        Raises SandboxError if no sandbox can be started.
         """
-        sandbox = await self._take()
+        sandbox = await self._take_warm()
         self._in_use += 1
         try:
             yield sandbox
         finally:
             self._in_use -= 1
             if self._group is not None:
-                self._group.start_soon(self._destroy, sandbox)
+                self._group.start_soon(self._replace, sandbox)
 
-    async def _take(self) -> KernelSandbox:
+    async def _take_warm(self) -> KernelSandbox:
         if self._group is None:
             raise SandboxError("the pool is not open: use it inside its `async with`")
-        self._used_s = time.monotonic()
+        self._last_acquire_s = time.monotonic()
         self._failure = None
         self._waiting += 1
         try:
             async with self._changed:
-                self._drop_old()
+                self._remove_expired()
                 while True:
                     if self._warm:
                         return self._warm.popleft().sandbox
@@ -139,12 +141,12 @@ class SandboxPool:
             self._refill()
 
     def _refill(self) -> None:
-        """Start what is missing: the stock, and one for each who waits; never beyond the limit."""
+        """Start missing sandboxes: `size` of them, or one per waiter if more wait."""
         if self._group is None:
             return
         wanted = max(self.size, self._waiting)
         while len(self._warm) + self._starting < wanted and len(self._alive) < self.limit:
-            if self._starting == _AT_ONCE:
+            if self._starting == _MAX_STARTING:
                 return
             sandbox = self.make()
             self._alive.add(sandbox)
@@ -158,33 +160,33 @@ class SandboxPool:
                 await sandbox.warm_up()
             self._warm.append(_Warm(sandbox, time.monotonic()))
         except SandboxError as error:
-            await self._failed(sandbox, error)
+            await self._record_failure(sandbox, error)
         except TimeoutError:
-            await self._failed(sandbox, SandboxError("a sandbox did not start in time"))
+            await self._record_failure(sandbox, SandboxError("a sandbox did not start in time"))
         finally:
             self._starting -= 1
         if self._failure is None:
             self._refill()
         await self._notify()
 
-    async def _failed(self, sandbox: KernelSandbox, error: SandboxError) -> None:
+    async def _record_failure(self, sandbox: KernelSandbox, error: SandboxError) -> None:
         self._failure = error
         await sandbox.__aexit__(None, None, None)
         self._alive.discard(sandbox)
 
-    async def _destroy(self, sandbox: KernelSandbox) -> None:
-        await self._let_go(sandbox)
+    async def _replace(self, sandbox: KernelSandbox) -> None:
+        await self._remove(sandbox)
         self._refill()
 
-    def _drop_old(self) -> None:
-        """Let go of warm ones that are too old, or that nobody has asked for in a long time."""
+    def _remove_expired(self) -> None:
+        """Remove warm sandboxes that are too old, or all of them if the pool is idle."""
         now = time.monotonic()
-        idle = now - self._used_s > self.max_idle_s
-        while self._warm and (idle or now - self._warm[0].born_s > self.max_age_s):
+        idle = now - self._last_acquire_s > self.max_idle_s
+        while self._warm and (idle or now - self._warm[0].started_s > self.max_age_s):
             assert self._group is not None
-            self._group.start_soon(self._let_go, self._warm.popleft().sandbox)
+            self._group.start_soon(self._remove, self._warm.popleft().sandbox)
 
-    async def _let_go(self, sandbox: KernelSandbox) -> None:
+    async def _remove(self, sandbox: KernelSandbox) -> None:
         await sandbox.__aexit__(None, None, None)
         self._alive.discard(sandbox)
         await self._notify()
@@ -192,8 +194,8 @@ class SandboxPool:
     async def _expire(self) -> None:
         while True:
             await anyio.sleep(min(self.max_idle_s, self.max_age_s) / 4)
-            self._drop_old()
-            if time.monotonic() - self._used_s <= self.max_idle_s:
+            self._remove_expired()
+            if time.monotonic() - self._last_acquire_s <= self.max_idle_s:
                 self._refill()
 
     async def _notify(self) -> None:

@@ -1,4 +1,4 @@
-"""What a sandbox is to its callers: a protocol, and the values that cross it."""
+"""The Sandbox protocol and its values."""
 
 from __future__ import annotations
 
@@ -7,41 +7,41 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Literal, Protocol, Self
 
-DATA = "/mnt/data"
-"""Where a sandbox's files live, as the code inside sees it."""
+DATA_FOLDER = "/mnt/data"
+"""The folder of a sandbox's files, as the code inside sees it."""
 
 Stream = Literal["stdout", "stderr"]
 OnOutput = Callable[[Stream, str], None]
-"""Called with each piece of output as it comes; it must return quickly."""
+"""Called with each piece of output as it arrives; it must return quickly."""
 
 
 @dataclass(frozen=True, slots=True)
 class ExecutionError:
-    """How a cell failed."""
+    """The failure of a cell."""
 
     name: str
-    """The exception's class; else `TimeoutError`, `InterpreterDied` or `SandboxDied`."""
+    """The exception's class; or `TimeoutError`, `InterpreterDied` or `SandboxDied`."""
     message: str
     traceback: str
-    """As a notebook prints it, without frames of ours; empty where there is none."""
+    """As a notebook prints it, without ossia's own frames; empty if there is none."""
 
 
 @dataclass(frozen=True, slots=True)
 class Execution:
-    """What one cell did."""
+    """The outcome of one cell."""
 
     stdout: str
-    """Its middle is cut where it is long; a line in it says so, and where the whole is."""
+    """If it is long, the middle is omitted: a line says so, and names the file with all of it."""
     stderr: str
     result: str | None
-    """The last expression, as a notebook shows it; None where there is nothing to show."""
+    """The last expression, as a notebook shows it; None if there is nothing to show."""
     error: ExecutionError | None
     files: tuple[str, ...]
-    """Files under /mnt/data that are new or changed, as absolute paths, sorted."""
+    """New and changed files under /mnt/data, as sorted absolute paths."""
     timed_out: bool
     duration_s: float
     state_lost: bool = False
-    """True where variables are gone; `error.message` says why, and what became of the files."""
+    """Whether all variables are lost; `error.message` says why, and whether files are kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,10 +54,10 @@ class SandboxFile:
 
 
 class Sandbox(Protocol):
-    """A place where untrusted code runs as in a notebook: state is kept from cell to cell."""
+    """An isolated notebook for untrusted code: cells share their state."""
 
     async def __aenter__(self) -> Self:
-        """Start it."""
+        """Start the sandbox."""
         ...
 
     async def __aexit__(
@@ -66,7 +66,7 @@ class Sandbox(Protocol):
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """Take it down, with all that was in it."""
+        """Remove the sandbox and everything in it."""
         ...
 
     async def execute(
@@ -74,24 +74,25 @@ class Sandbox(Protocol):
     ) -> Execution:
         """Run one cell.
 
-        timeout_s: seconds; then the cell is interrupted, and killed if that does not help.
-        on_output: called with each piece of output as it comes.
+        timeout_s: seconds until the cell is interrupted; if it does not stop, it is killed.
+        on_output: called with each piece of output as it arrives.
 
-        Raises SandboxDiedError where the sandbox is gone and no other can be started.
+        Raises SandboxDiedError if the sandbox died and could not be restarted.
         """
         ...
 
     async def put(self, path: str, data: bytes) -> None:
-        """Write a file; `path` is below /mnt/data, absolute or relative to it.
+        """Write a file; `path` is under /mnt/data, absolute or relative to it.
 
-        Raises SandboxPathError for a path that leads elsewhere, or where there is no room.
+        Raises SandboxPathError for a path outside /mnt/data, and if no space is left.
         """
         ...
 
     async def get(self, path: str, *, max_bytes: int = 64 * 1024 * 1024) -> bytes:
         """Read a file.
 
-        Raises SandboxPathError for a path that leads elsewhere, no file, or one beyond `max_bytes`.
+        Raises SandboxPathError for a path outside /mnt/data, and for a file that does not exist
+        or is larger than `max_bytes`.
         """
         ...
 

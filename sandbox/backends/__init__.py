@@ -1,4 +1,4 @@
-"""The places where a kernel can run: Docker, bubblewrap, a local process."""
+"""The kinds of sandboxes: Docker, bubblewrap, and a local process."""
 
 from .bubblewrap import BubblewrapSandbox as BubblewrapSandbox
 from .docker import DockerSandbox as DockerSandbox

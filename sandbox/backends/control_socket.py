@@ -1,7 +1,7 @@
-"""The short way into a container: a socket file, to which its supervisor connects once.
+"""A direct socket to a container's supervisor.
 
-What goes over `docker attach` passes the daemon and a shim of its own, both ways; for a short
-cell that takes longer than the cell, and on a busy machine much longer.
+`docker attach` sends everything through the daemon and a shim, in both directions. For a short
+cell this takes longer than the cell itself, and much longer on a busy machine.
 """
 
 from __future__ import annotations
@@ -15,43 +15,44 @@ from typing import Self
 import anyio
 from anyio import to_thread
 
-from ..cleanup import own_folder
+from ..cleanup import create_owned_folder
 from ..host import Channel, ChannelClosedError, DockerChannel
-from ..network import bind_inside
+from ..network import listen_for_sandbox
 
-INSIDE = "/run/ossia-line/kernel.sock"
-"""Where the container's side of the socket lies, until it is connected."""
+CONTROL_SOCKET = "/run/ossia-control/kernel.sock"
+"""The path of the socket file inside the container, until the supervisor has connected."""
 
 
 class ControlSocket:
-    """A socket file that waits for one supervisor. It is gone when the block ends."""
+    """A socket file to which one supervisor connects. The file is removed when the block ends."""
 
-    def __init__(self, outer: Path, listener: socket.socket) -> None:
-        self._outer = outer
+    def __init__(self, outer_folder: Path, listener: socket.socket) -> None:
+        self._outer_folder = outer_folder
         self._listener = listener
 
     @classmethod
     def open(cls) -> ControlSocket | None:
-        """Make one; None where no socket file can be made, as where TMPDIR is a very long path."""
-        # Closed to others of this machine; what the container sees is the folder within.
-        line = cls(own_folder("line"), socket.socket(socket.AF_UNIX))
+        """Create the socket file; return None if that fails, for example if TMPDIR is too long."""
+        # Other users cannot enter the outer folder; the container sees the folder inside it.
+        control = cls(create_owned_folder("control"), socket.socket(socket.AF_UNIX))
         try:
-            line.folder.mkdir()
-            bind_inside(line._listener, line.folder / PurePosixPath(INSIDE).name, most=1)
+            control.folder.mkdir()
+            path = control.folder / PurePosixPath(CONTROL_SOCKET).name
+            listen_for_sandbox(control._listener, path, backlog=1)
         except OSError:
-            line.close()
+            control.close()
             return None
-        return line
+        return control
 
     @property
     def folder(self) -> Path:
-        """What the container is to see."""
-        return self._outer / "inside"
+        """Return the folder to mount into the container."""
+        return self._outer_folder / "inside"
 
     def close(self) -> None:
-        """Remove it; who is connected stays so."""
+        """Remove the socket file; an existing connection stays open."""
         self._listener.close()
-        shutil.rmtree(self._outer, ignore_errors=True)
+        shutil.rmtree(self._outer_folder, ignore_errors=True)
 
     async def __aenter__(self) -> Self:
         return self
@@ -60,21 +61,21 @@ class ControlSocket:
         with anyio.CancelScope(shield=True):
             await to_thread.run_sync(self.close)
 
-    async def connected(self, attached: DockerChannel) -> Channel:
-        """Return the supervisor's channel: the socket, or `attached` where it could not connect.
+    async def accept(self, attached: DockerChannel) -> Channel:
+        """Return the supervisor's channel: this socket, or `attached` if it could not connect.
 
-        A daemon may see other files than we do, or forbid its containers the host's sockets: the
-        supervisor says so on its stdout, and reads on from there.
+        The daemon may have other files than this process, or forbid its containers to use the
+        host's sockets. Then the supervisor writes a byte to its stdout, and uses stdin and stdout.
         """
         async with anyio.create_task_group() as group:
 
-            async def attached_speaks() -> None:
-                # Hung up, it ended at its start; whoever asks it next finds out.
+            async def wait_for_stdout() -> None:
+                # If the container has ended, the next request on the channel fails.
                 with suppress(ChannelClosedError):
                     await attached.receive()
                 group.cancel_scope.cancel()
 
-            group.start_soon(attached_speaks)
+            group.start_soon(wait_for_stdout)
             await anyio.wait_readable(self._listener)
             group.cancel_scope.cancel()
         try:

@@ -1,4 +1,4 @@
-"""The kernel as a plain child process, without any sandbox around it."""
+"""A kernel in a child process, without isolation."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from typing import Any
 
 from anyio import to_thread
 
-from ..cleanup import own_folder
+from ..cleanup import create_owned_folder
 from ..host import Channel, KernelProcess, KernelSandbox, boot_command
 
 
 @dataclass(kw_only=True, eq=False)
 class UnsafeLocalSandbox(KernelSandbox):
-    """The same kernel with nothing around it: for tests, and for code that you would run yourself.
+    """A kernel without isolation, for tests and for code that you trust.
 
-    The code runs as you, sees your files and your network, and /mnt/data is a folder
-    of its own that the code finds as its working directory; no limit but the time is enforced.
+    The code runs as you, with your files and your network. Its working directory is a temporary
+    folder that takes the place of /mnt/data. Only the time limit is enforced.
     """
 
     python: str = sys.executable
@@ -28,18 +28,18 @@ class UnsafeLocalSandbox(KernelSandbox):
 
     @property
     def folder(self) -> Path | None:
-        """What stands for /mnt/data while the sandbox is open: a temporary folder of its own."""
+        """Return the temporary folder that takes the place of /mnt/data; None if not open."""
         return self._folder
 
     def _kernel_options(self) -> dict[str, Any]:
         return {"data": str(self._folder), "rlimits": {}, "cpus": 0, "proxy": None}
 
     async def _start(self) -> Channel:
-        self._folder = await to_thread.run_sync(own_folder, "local")
+        self._folder = await to_thread.run_sync(create_owned_folder, "local")
         return await self._process.start(boot_command(self.python))
 
     async def _stop(self) -> None:
-        await self._process.end()
+        await self._process.stop()
         if self._folder is not None:
             await to_thread.run_sync(shutil.rmtree, self._folder, True)
             self._folder = None

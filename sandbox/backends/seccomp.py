@@ -1,10 +1,10 @@
-"""The system calls that bubblewrap's sandboxes do without, as a filter that the kernel applies.
+"""The seccomp filter of bubblewrap sandboxes.
 
-Docker brings a profile of its own. This list holds what that profile refuses to a container
-without rights, as far as it is not refused for want of rights alone: what it leaves is the
-part of the kernel that an ordinary program uses.
+Docker has its own profile. This list contains the system calls that Docker's profile refuses to
+an unprivileged container, and that the missing privileges alone would not prevent. The calls that
+remain are those of ordinary programs.
 
-Source: seccomp(2); the numbers are those of the kernel's system call tables.
+Source: seccomp(2); the numbers are from the kernel's system call tables.
 """
 
 from __future__ import annotations
@@ -61,36 +61,36 @@ _REFUSED = {
     "unshare": (272, 97),
     "userfaultfd": (323, 282),
 }
-_MACHINES = {"x86_64": (0xC000003E, 0), "aarch64": (0xC00000B7, 1)}
-"""Audit architecture, and column of the table."""
+_ARCHITECTURES = {"x86_64": (0xC000003E, 0), "aarch64": (0xC00000B7, 1)}
+"""Audit architecture, and column in the table above."""
 _CLONE = (56, 220)
 _CLONE3 = 435
 _NEW_NAMESPACES = 0x7E020000
 
 _LOAD, _JUMP_EQUAL, _JUMP_AT_LEAST, _JUMP_SET, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
-_NUMBER_AT, _MACHINE_AT, _FIRST_ARGUMENT_AT = 0, 4, 16
+_NUMBER_AT, _ARCHITECTURE_AT, _FIRST_ARGUMENT_AT = 0, 4, 16
 _ALLOW, _KILL = 0x7FFF0000, 0x80000000
 _REFUSE = 0x00050000 | errno.EPERM
 _UNKNOWN = 0x00050000 | errno.ENOSYS
 
 
 def seccomp_filter(machine: str | None = None) -> bytes | None:
-    """Return the filter as bubblewrap reads it, or None for a machine whose numbers are not here.
+    """Return the filter in bubblewrap's format, or None for an unknown architecture.
 
-    machine: as `platform.machine()` has it; default: this one.
+    machine: a value of `platform.machine()`; by default, this machine's.
     """
-    known = _MACHINES.get(machine or platform.machine())
-    if known is None:
+    architecture = _ARCHITECTURES.get(machine or platform.machine())
+    if architecture is None:
         return None
-    audit, column = known
-    program = [(_LOAD, 0, 0, _MACHINE_AT), (_JUMP_EQUAL, 1, 0, audit), (_RETURN, 0, 0, _KILL)]
+    audit, column = architecture
+    program = [(_LOAD, 0, 0, _ARCHITECTURE_AT), (_JUMP_EQUAL, 1, 0, audit), (_RETURN, 0, 0, _KILL)]
     program.append((_LOAD, 0, 0, _NUMBER_AT))
-    # Numbers of the x32 interface, whose calls would pass under other names.
+    # The x32 interface has other numbers for the same calls.
     program += [(_JUMP_AT_LEAST, 0, 1, 0x40000000), (_RETURN, 0, 0, _REFUSE)]
     for numbers in _REFUSED.values():
         program += [(_JUMP_EQUAL, 0, 1, numbers[column]), (_RETURN, 0, 0, _REFUSE)]
-    # What clone3 is asked for lies in memory, out of a filter's sight. The C library falls
-    # back to clone, whose flags can be read.
+    # A filter cannot read the arguments of clone3, which are in memory. The C library falls
+    # back to clone, whose flags it can read.
     program += [(_JUMP_EQUAL, 0, 1, _CLONE3), (_RETURN, 0, 0, _UNKNOWN)]
     program += [(_JUMP_EQUAL, 0, 3, _CLONE[column]), (_LOAD, 0, 0, _FIRST_ARGUMENT_AT)]
     program += [(_JUMP_SET, 0, 1, _NEW_NAMESPACES), (_RETURN, 0, 0, _REFUSE)]

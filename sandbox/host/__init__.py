@@ -1,4 +1,4 @@
-"""The host side of a kernel."""
+"""The host side of a kernel: its start, the channel to it, and its client."""
 
 from .bootstrap import boot_command as boot_command
 from .channel import Channel as Channel
@@ -10,5 +10,5 @@ from .folders import put_folder as put_folder
 from .kernel_sandbox import START_S as START_S
 from .kernel_sandbox import STOP_S as STOP_S
 from .kernel_sandbox import KernelSandbox as KernelSandbox
-from .output import Output as Output
+from .output import CellOutput as CellOutput
 from .process import KernelProcess as KernelProcess

@@ -1,4 +1,4 @@
-"""The kernel's modules as one blob, and the command that starts it."""
+"""The command that starts a kernel, and the data that the kernel then reads."""
 
 from __future__ import annotations
 
@@ -7,24 +7,26 @@ from functools import cache
 from importlib import resources
 from typing import Any
 
-from ..kernel import PROGRAM, packed
+from ..kernel import PROGRAM, add_length_prefix
 
 
-def boot_command(python: str = "python3", line: str | None = None) -> list[str]:
-    """Return the command of a supervisor that reads its modules from stdin, or from a socket file.
+def boot_command(python: str = "python3", control_socket: str | None = None) -> list[str]:
+    """Return the command of a supervisor that reads its modules from stdin or a socket file.
 
-    line: the socket file; where it cannot be reached, stdin and stdout serve (see `PROGRAM`).
+    control_socket: path of the socket file. If the supervisor cannot connect to it, it uses
+        stdin and stdout (see `PROGRAM`).
     """
     command = [python, "-I", "-S", "-c", PROGRAM, "0", "supervisor"]
-    return command if line is None else [*command, line]
+    return command if control_socket is None else [*command, control_socket]
 
 
-def boot_blob(options: dict[str, Any]) -> bytes:
-    """Return what a supervisor reads first.
+def boot_data(options: dict[str, Any]) -> bytes:
+    """Return the bytes that a supervisor reads first: the kernel's modules and options.
 
-    options: `data` (its folder) and `rlimits` (of the worker, by name in lower case).
+    options: `data` (the data folder), `rlimits` (of the worker, with names in lower case),
+        `cpus` (for the worker; 0 is no limit) and `proxy` (port and socket, or None).
     """
-    return packed(json.dumps({"modules": _modules(), "options": options}).encode())
+    return add_length_prefix(json.dumps({"modules": _modules(), "options": options}).encode())
 
 
 @cache

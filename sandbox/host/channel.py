@@ -1,4 +1,4 @@
-"""A socket to a supervisor, read and written on demand: nothing waits on it between calls."""
+"""Sockets to a supervisor, read and written on demand: no task runs between calls."""
 
 from __future__ import annotations
 
@@ -9,23 +9,25 @@ from typing import Protocol
 
 import anyio
 
-_WORDS_S = 2.0
+_STDERR_S = 2.0
+"""Seconds to wait for the rest of stderr."""
+_STDERR_MAX = 4096
 
 
 class Closeable(Protocol):
-    """Whatever can be closed."""
+    """An object with a `close` method."""
 
     def close(self) -> None:
-        """Close it; twice does no harm."""
+        """Close it; further calls have no effect."""
         ...
 
 
 class ChannelClosedError(Exception):
-    """The other side hung up."""
+    """The other side closed the connection."""
 
 
 class Channel:
-    """Sends whole messages, receives whatever came. A cancelled call loses no byte either way."""
+    """A byte stream over a socket. A cancelled call loses no bytes in either direction."""
 
     def __init__(self, sock: socket.socket) -> None:
         sock.setblocking(False)
@@ -33,7 +35,7 @@ class Channel:
         self._unsent = bytearray()
 
     async def send(self, data: bytes) -> None:
-        """Send all of it. What a cancelled call left unsent goes first."""
+        """Send all data, after what a cancelled call left unsent."""
         self._unsent += data
         while self._unsent:
             try:
@@ -48,7 +50,7 @@ class Channel:
     async def receive(self) -> bytes:
         """Return the next bytes.
 
-        Raises ChannelClosedError where the other side has hung up.
+        Raises ChannelClosedError if the other side closed the connection.
         """
         while True:
             try:
@@ -59,27 +61,27 @@ class Channel:
                 raise ChannelClosedError(str(error)) from error
             else:
                 if not data:
-                    raise ChannelClosedError("the other side hung up")
+                    raise ChannelClosedError("the other side closed the connection")
                 return data
 
     def close(self) -> None:
-        """Hang up."""
+        """Close the connection."""
         self._socket.close()
 
 
 class DockerChannel(Channel):
-    """The stream of `docker attach`: pieces of stdout and stderr, each behind eight bytes."""
+    """The stream of `docker attach`: pieces of stdout and stderr, each with an 8-byte header."""
 
     def __init__(self, sock: socket.socket, owners: Sequence[Closeable]) -> None:
-        """Take a socket, and the SDK's objects that hold it open."""
+        """Take a socket, and the SDK's objects that keep it open."""
         super().__init__(sock)
         self._owners = owners
         self._raw = bytearray()
         self._stderr = b""
 
     async def stderr_tail(self) -> str:
-        """Return the end of what a container that has ended wrote on stderr: why it did."""
-        with anyio.move_on_after(_WORDS_S):
+        """Return the end of the stderr of a container that has ended."""
+        with anyio.move_on_after(_STDERR_S):
             try:
                 while True:
                     await self.receive()
@@ -88,7 +90,7 @@ class DockerChannel(Channel):
         return self._stderr.decode(errors="replace").strip()
 
     def close(self) -> None:
-        """Hang up."""
+        """Close the connection."""
         for owner in self._owners:
             owner.close()
         super().close()
@@ -104,5 +106,5 @@ class DockerChannel(Channel):
                 del self._raw[:end]
                 if stream == 1:
                     return payload
-                self._stderr = (self._stderr + payload)[-4096:]
+                self._stderr = (self._stderr + payload)[-_STDERR_MAX:]
             self._raw += await super().receive()

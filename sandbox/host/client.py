@@ -1,4 +1,4 @@
-"""The caller's end of a kernel: one request at a time, and the frames that answer it."""
+"""The client of a kernel: it sends one request at a time and reads the reply's frames."""
 
 from __future__ import annotations
 
@@ -13,66 +13,69 @@ OnFrame = Callable[[Header, bytes], None]
 
 
 class KernelGoneError(Exception):
-    """The supervisor hung up, or no longer speaks the protocol."""
+    """The supervisor closed the connection, or no longer follows the protocol."""
 
 
 class KernelClient:
     """Requests and replies over one channel.
 
-    A cancelled request does not disturb the next: its late frames carry its number, and are
-    dropped.
+    A cancelled request does not disturb the next one: its late frames carry its id, and are
+    ignored.
     """
 
     def __init__(self, channel: Channel) -> None:
         self._channel = channel
         self._unpacker = Unpacker()
-        self._number = 0
+        self._id = 0
 
-    async def boot(self, blob: bytes) -> None:
-        """Send the kernel, and wait until its supervisor answers."""
+    async def boot(self, data: bytes) -> None:
+        """Send the kernel's modules, and wait until the supervisor is ready."""
         try:
-            await self._channel.send(blob)
-            await self._frame()
+            await self._channel.send(data)
+            await self._next_frame()
         except (ChannelClosedError, FrameError) as error:
             raise KernelGoneError(str(error)) from error
 
-    async def ask(
+    async def request(
         self, request: Header, body: bytes = b"", on_frame: OnFrame | None = None
     ) -> Header:
-        """Send a request; return the header of its last frame, and pass on those before it."""
-        self._number += 1
+        """Send a request; return the header of the last frame of its reply.
+
+        on_frame: called with each frame before the last.
+        """
+        self._id += 1
         try:
-            await self._channel.send(pack({**request, "id": self._number}, body))
-            return await self._reply(on_frame)
+            await self._channel.send(pack({**request, "id": self._id}, body))
+            return await self._receive_reply(on_frame)
         except (ChannelClosedError, FrameError) as error:
             raise KernelGoneError(str(error)) from error
 
     async def interrupt(self, within_s: float) -> bool:
-        """Interrupt the cell whose request was given up; return whether it ended in time."""
+        """Interrupt the cell whose request was cancelled; return whether it stopped in time."""
         with anyio.move_on_after(within_s):
             try:
-                await self._channel.send(pack({"do": "interrupt"}))
-                await self._reply(None)
+                await self._channel.send(pack({"op": "interrupt"}))
+                await self._receive_reply(None)
             except (ChannelClosedError, FrameError):
                 return False
             return True
         return False
 
     def close(self) -> None:
-        """Hang up; the supervisor ends, and all below it."""
+        """Close the channel; the supervisor and all its processes end."""
         self._channel.close()
 
-    async def _reply(self, on_frame: OnFrame | None) -> Header:
+    async def _receive_reply(self, on_frame: OnFrame | None) -> Header:
         while True:
-            header, body = await self._frame()
-            if header.get("id") != self._number:
+            header, body = await self._next_frame()
+            if header.get("id") != self._id:
                 continue
-            if header.get("is") == "done":
+            if header.get("type") == "done":
                 return header
             if on_frame is not None:
                 on_frame(header, body)
 
-    async def _frame(self) -> tuple[Header, bytes]:
+    async def _next_frame(self) -> tuple[Header, bytes]:
         while not (frame := self._unpacker.next()):
             self._unpacker.feed(await self._channel.receive())
         return frame

@@ -1,4 +1,4 @@
-"""A cell's output as text, collected and passed on."""
+"""The output of a cell as text."""
 
 from __future__ import annotations
 
@@ -9,8 +9,11 @@ from ..protocol import Execution, ExecutionError, OnOutput, Stream
 from .paths import to_absolute
 
 
-class Output:
-    """Decodes the two streams, however their bytes are cut."""
+class CellOutput:
+    """Collects the text of stdout and stderr, and passes it to a callback.
+
+    A character may be split across frames.
+    """
 
     def __init__(self, on_output: OnOutput | None) -> None:
         decoder = codecs.getincrementaldecoder("utf-8")
@@ -19,12 +22,15 @@ class Output:
         self._on_output = on_output
 
     def on_frame(self, header: Header, body: bytes) -> None:
-        """Take one frame of output."""
+        """Add one frame of output."""
         stream: Stream = "stderr" if header.get("stream") == "stderr" else "stdout"
         self._add(stream, self._decoders[stream].decode(body))
 
     def execution(self, reply: Header, duration_s: float) -> Execution:
-        """Return what the cell did, from its output and its last frame."""
+        """Return the outcome of the cell.
+
+        reply: the header of its last frame.
+        """
         for stream in self._texts:
             self._add(stream, self._decoders[stream].decode(b"", final=True))
         error = reply["error"]

@@ -1,25 +1,25 @@
-"""Paths of a sandbox's files, as callers write and read them."""
+"""Conversion between absolute paths under /mnt/data and paths relative to it."""
 
 from __future__ import annotations
 
 from pathlib import PurePosixPath
 
 from ...errors import SandboxPathError
-from ..protocol import DATA
+from ..protocol import DATA_FOLDER
 
 
 def to_relative(path: str) -> str:
     """Return a path relative to /mnt/data.
 
-    Raises SandboxPathError for one that leads elsewhere, or names no file.
+    Raises SandboxPathError for a path outside /mnt/data, and for /mnt/data itself.
     """
-    pure = PurePosixPath(DATA, path)
-    bad = "\0" in path or ".." in pure.parts or not pure.is_relative_to(DATA)
-    if bad or pure == PurePosixPath(DATA):
-        raise SandboxPathError(f"{path!r} is no path of a file below {DATA}")
-    return str(pure.relative_to(DATA))
+    pure = PurePosixPath(DATA_FOLDER, path)
+    invalid = "\0" in path or ".." in pure.parts or not pure.is_relative_to(DATA_FOLDER)
+    if invalid or pure == PurePosixPath(DATA_FOLDER):
+        raise SandboxPathError(f"{path!r} is not a file path under {DATA_FOLDER}")
+    return str(pure.relative_to(DATA_FOLDER))
 
 
 def to_absolute(path: str) -> str:
-    """Return the absolute path of a file inside; bytes that are no text are escaped."""
-    return f"{DATA}/{path}".encode("utf-8", "backslashreplace").decode()
+    """Return the absolute path of a file; bytes that are not valid text are escaped."""
+    return f"{DATA_FOLDER}/{path}".encode("utf-8", "backslashreplace").decode()

@@ -1,4 +1,4 @@
-"""A supervisor as a child process of ours, and the channel to it."""
+"""A supervisor that runs as a child process."""
 
 from __future__ import annotations
 
@@ -10,38 +10,38 @@ from anyio.abc import Process
 
 from .channel import Channel
 
-_LEAVE_S = 5.0
-"""Seconds that a supervisor may take to leave when its caller hangs up."""
-_WORDS = 4096
-_WORDS_S = 2.0
+_EXIT_S = 5.0
+"""Seconds that a supervisor has to exit after its channel is closed."""
+_STDERR_MAX = 4096
+_STDERR_S = 2.0
 
 
 class KernelProcess:
-    """A child that speaks the kernel's protocol on stdin and stdout, from `start` to `end`."""
+    """A child process that speaks the kernel's protocol on stdin and stdout."""
 
     def __init__(self) -> None:
         self._process: Process | None = None
 
     @property
     def started(self) -> bool:
-        """True from `start` to `end`, whether it still lives or not."""
+        """Return whether `start` was called and `stop` was not, even if the process is dead."""
         return self._process is not None
 
     async def start(
         self, command: Sequence[str], *, pass_fds: Sequence[int] = (), user: int | None = None
     ) -> Channel:
-        """Start it in a session of its own; return the channel, which is closed before `end`.
+        """Start the process in its own session; return its channel. Close it before `stop`.
 
-        user: the user and group that it becomes; None where it stays who we are.
+        user: the user and group id to run as; None keeps the current user.
         """
-        ours, theirs = socket.socketpair()
+        host_end, kernel_end = socket.socketpair()
         try:
-            # A start that is cancelled half-way would leave a process to nobody.
-            with theirs, anyio.CancelScope(shield=True):
+            # Shielded: a start that is cancelled halfway would leak a process.
+            with kernel_end, anyio.CancelScope(shield=True):
                 self._process = await anyio.open_process(
                     command,
-                    stdin=theirs.fileno(),
-                    stdout=theirs.fileno(),
+                    stdin=kernel_end.fileno(),
+                    stdout=kernel_end.fileno(),
                     start_new_session=True,
                     pass_fds=pass_fds,
                     user=user,
@@ -49,18 +49,18 @@ class KernelProcess:
                     extra_groups=None if user is None else (),
                 )
         except BaseException:
-            ours.close()
+            host_end.close()
             raise
-        return Channel(ours)
+        return Channel(host_end)
 
-    async def end(self) -> None:
-        """Wait for its end, which follows the channel's, and kill it only where it stays.
+    async def stop(self) -> None:
+        """Wait for the process, which exits when its channel is closed; kill it if it does not.
 
-        Killed, bubblewrap would leave its inner half to an init that may not reap.
+        A kill is the last resort: bubblewrap's inner process would then need an init that reaps.
         """
         if self._process is None:
             return
-        with anyio.move_on_after(_LEAVE_S):
+        with anyio.move_on_after(_EXIT_S):
             await self._process.wait()
         if self._process.returncode is None:
             self._process.kill()
@@ -68,10 +68,10 @@ class KernelProcess:
         self._process = None
 
     async def stderr_tail(self) -> str:
-        """Return the end of what it wrote on stderr."""
-        said = b""
+        """Return the end of its stderr."""
+        tail = b""
         if self._process is not None and self._process.stderr is not None:
-            with anyio.move_on_after(_WORDS_S):
+            with anyio.move_on_after(_STDERR_S):
                 async for part in self._process.stderr:
-                    said = (said + part)[-_WORDS:]
-        return said.decode(errors="replace").strip()
+                    tail = (tail + part)[-_STDERR_MAX:]
+        return tail.decode(errors="replace").strip()

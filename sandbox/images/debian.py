@@ -1,7 +1,7 @@
-"""A sandbox's system from Debian's packages alone: fetched by apt, unpacked into a folder.
+"""A system tree for sandboxes, built from Debian packages that apt downloads.
 
-No package's scripts are run, so no root is needed, and a minute is enough. What the
-scripts would have done that matters here is done in `_finish`.
+The packages' scripts do not run, so the build needs no root and takes about a minute.
+`_finish` does the part of their work that a sandbox needs.
 """
 
 from __future__ import annotations
@@ -13,10 +13,11 @@ import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from hashlib import sha256
 from pathlib import Path
 
 from ...errors import SandboxImageError
-from ..cleanup import cache_folder, own_folder
+from ..cleanup import cache_folder, create_owned_folder
 
 Progress = Callable[[str], None]
 
@@ -26,54 +27,52 @@ PACKAGES = (
     "python3", "python3-ipython", "python3-matplotlib", "python3-numpy", "python3-openpyxl",
     "python3-pandas", "python3-pil", "python3-requests", "python3-scipy", "python3-sympy",
 )  # fmt: skip
-LEFT_OUT = (
+EXCLUDED_PACKAGES = (
     r".*-dev|gcc|gcc-\d+|g\+\+.*|cpp.*|binutils.*|libbinutils|libgcc-\d+.*|libstdc\+\+-\d+.*"
     r"|lib[alt]san\d|libubsan\d|python3-(tk|pythran|pil\.imagetk)|blt|tk.*|libt(cl|k)\d.*|x11-.*"
     r"|libx(ft|ss|render|ext|11-).*|libjs-.*|perl.*|libperl.*|unicode-data|usrmerge|debconf|dpkg"
 )
-"""Packages that Debian's depend on to be built against or configured, not to be used."""
-NOT_UNPACKED = ("usr/share/doc", "usr/share/man", "usr/share/locale", "usr/share/info")
-EDITION = 2
-"""Raised where the recipe changes in a way that the names above do not show."""
+"""Dependencies that packages need to be configured or built against, but not to run."""
+EXCLUDED_FOLDERS = ("usr/share/doc", "usr/share/man", "usr/share/locale", "usr/share/info")
+RECIPE_VERSION = 2
+"""Increased when the recipe changes in a way that the constants above do not show."""
 
 
 def is_possible() -> bool:
-    """True where this machine has what the recipe needs."""
-    return not _missing()
+    """Return whether this machine has the programs that the recipe needs."""
+    return not _missing_programs()
 
 
-def _missing() -> list[str]:
-    return [tool for tool in ("apt-get", "dpkg-deb", "tar") if shutil.which(tool) is None]
+def _missing_programs() -> list[str]:
+    return [name for name in ("apt-get", "dpkg-deb", "tar") if shutil.which(name) is None]
 
 
 def tree_path() -> Path:
-    """Return the folder where this recipe's tree lies, or would lie."""
+    """Return the folder of this recipe's tree, whether or not it exists."""
     return cache_folder() / f"sandbox-{recipe_hash()}"
 
 
 def recipe_hash() -> str:
-    """Return what names this recipe: it changes with every part of it."""
-    from hashlib import sha256
-
-    parts = (EDITION, PACKAGES, LEFT_OUT, NOT_UNPACKED)
+    """Return a hash of the recipe."""
+    parts = (RECIPE_VERSION, PACKAGES, EXCLUDED_PACKAGES, EXCLUDED_FOLDERS)
     return sha256(repr(parts).encode()).hexdigest()[:12]
 
 
 def build_tree(progress: Progress) -> Path:
-    """Make the tree, unless it is there; return its folder. Blocks for a minute or so.
+    """Build the tree unless it exists; return its folder. Blocks for about a minute.
 
-    Raises SandboxImageError where apt is missing, or fails; its own words are in the text.
+    Raises SandboxImageError if apt is missing or fails; the message contains its output.
     """
     tree = tree_path()
     if tree.is_dir():
         return tree
-    missing = _missing()
+    missing = _missing_programs()
     if missing:
         raise SandboxImageError(
-            f"the Debian recipe needs {', '.join(missing)}; without them use the Dockerfile"
+            f"the Debian recipe needs {', '.join(missing)}; install them, or use the Dockerfile"
         )
     tree.parent.mkdir(parents=True, exist_ok=True)
-    work = own_folder("building", tree.parent)
+    work = create_owned_folder("building", tree.parent)
     try:
         work.chmod(0o755)
         root = work / "root"
@@ -83,7 +82,7 @@ def build_tree(progress: Progress) -> Path:
         try:
             root.rename(tree)
         except OSError:
-            # Another process made it meanwhile.
+            # Another process may have built it in the meantime.
             if not tree.is_dir():
                 raise
     finally:
@@ -92,7 +91,7 @@ def build_tree(progress: Progress) -> Path:
 
 
 def outdated_trees(before_s: float) -> list[Path]:
-    """Return the trees of other recipes that were made before, and in which no sandbox runs."""
+    """Return the trees of other recipes that are older than `before_s` and not in use."""
     current = tree_path()
     others = [
         path
@@ -112,11 +111,11 @@ def _mounts(process: Path) -> str:
 
 def _fetch(work: Path, progress: Progress) -> list[Path]:
     debs = work / "debs"
-    for below in ("lists/partial", "cache/archives/partial", "debs"):
-        (work / below).mkdir(parents=True)
+    for folder in ("lists/partial", "cache/archives/partial", "debs"):
+        (work / folder).mkdir(parents=True)
     (work / "status").touch()
     (work / "sources.list").write_text(_sources())
-    # A state of our own, the host's configuration: mirrors, proxies and keys are the host's.
+    # A separate apt state, but the host's configuration: its mirrors, proxies and keys.
     options = {
         "Dir::Etc::SourceList": work / "sources.list",
         "Dir::Etc::SourceParts": "/dev/null",
@@ -130,24 +129,24 @@ def _fetch(work: Path, progress: Progress) -> list[Path]:
         options["APT::Sandbox::User"] = "root"
     apt = [
         "apt-get",
-        *(word for key, value in options.items() for word in ("-o", f"{key}={value}")),
+        *(part for key, value in options.items() for part in ("-o", f"{key}={value}")),
     ]
     progress("reading Debian's package lists")
     _run([*apt, "update"])
     plan = _run([*apt, "install", "--simulate", *PACKAGES])
     names = re.findall(r"^Inst (\S+)", plan, re.MULTILINE)
-    wanted = [name for name in names if not re.fullmatch(LEFT_OUT, name)]
-    progress(f"fetching {len(wanted)} packages")
-    _run([*apt, "download", *wanted], cwd=debs)
+    selected = [name for name in names if not re.fullmatch(EXCLUDED_PACKAGES, name)]
+    progress(f"downloading {len(selected)} packages")
+    _run([*apt, "download", *selected], cwd=debs)
     return sorted(debs.glob("*.deb"))
 
 
 def _sources() -> str:
-    """Return the host's own Debian sources in apt's one-line form, and no others."""
-    wanted = "$(REPO_URI)|$(CODENAME)|$(COMPONENT)|$(ORIGIN)"
-    listed = _run(["apt-get", "indextargets", "--format", wanted, "Created-By: Packages"])
+    """Return the host's Debian or Ubuntu archives as lines of a sources.list."""
+    line_format = "$(REPO_URI)|$(CODENAME)|$(COMPONENT)|$(ORIGIN)"
+    targets = _run(["apt-get", "indextargets", "--format", line_format, "Created-By: Packages"])
     lines: dict[str, None] = {}
-    for line in listed.splitlines():
+    for line in targets.splitlines():
         uri, codename, component, origin = line.split("|")
         if origin in {"Debian", "Ubuntu"} and component in {"main", "universe"}:
             key = Path(f"/usr/share/keyrings/{origin.lower()}-archive-keyring.gpg")
@@ -155,7 +154,7 @@ def _sources() -> str:
             lines[f"deb {signed}{uri} {codename} {component}"] = None
     if not lines:
         raise SandboxImageError(
-            "apt knows no Debian archive here; run `apt-get update` first, or use the Dockerfile"
+            "apt has no Debian archive here; run `apt-get update` first, or use the Dockerfile"
         )
     return "\n".join(lines) + "\n"
 
@@ -165,7 +164,7 @@ def _unpack(debs: Sequence[Path], root: Path, progress: Progress) -> None:
     for name in ("bin", "sbin", "lib", "lib64"):
         (root / "usr" / name).mkdir(parents=True)
         (root / name).symlink_to(f"usr/{name}")
-    excludes = [f"--exclude=./{path}" for path in NOT_UNPACKED]
+    excludes = [f"--exclude=./{path}" for path in EXCLUDED_FOLDERS]
 
     def unpack(deb: Path) -> None:
         with subprocess.Popen(
@@ -183,14 +182,14 @@ def _unpack(debs: Sequence[Path], root: Path, progress: Progress) -> None:
                 [*command, *excludes], stdin=source.stdout, capture_output=True, check=False
             )
         if done.returncode or source.returncode:
-            raise SandboxImageError(f"{deb.name} was not unpacked: {done.stderr.decode()[-500:]}")
+            raise SandboxImageError(f"cannot unpack {deb.name}: {done.stderr.decode()[-500:]}")
 
     with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
         list(pool.map(unpack, debs))
 
 
 def _finish(root: Path, progress: Progress) -> None:
-    """Do what the packages' own scripts would have done, as far as a sandbox needs it."""
+    """Do the part of the packages' own scripts that a sandbox needs."""
     for name in ("mnt/data", "proc", "sys", "dev", "run", "tmp", "root"):
         (root / name).mkdir(parents=True, exist_ok=True)
     for name in ("passwd", "group"):
@@ -202,7 +201,7 @@ def _finish(root: Path, progress: Progress) -> None:
     bundle = root / "etc/ssl/certs/ca-certificates.crt"
     bundle.parent.mkdir(parents=True, exist_ok=True)
     bundle.write_text("".join(path.read_text() for path in certificates))
-    # The linear algebra libraries are chosen through alternatives; there is one.
+    # Debian selects the linear algebra library through alternatives; here there is only one.
     for library in root.glob("usr/lib/*/openblas-*/lib*.so*"):
         link = library.parent.parent / library.name
         if not link.is_symlink():
@@ -215,7 +214,7 @@ def _finish(root: Path, progress: Progress) -> None:
 
 
 def _compile(root: Path) -> None:
-    """Byte-compile with the tree's own Python, started through the tree's own loader."""
+    """Byte-compile with the tree's own Python, started by the tree's own loader."""
     loader = next(root.glob("usr/lib/*/ld-linux-*.so.*"))
     python = next(root.glob("usr/bin/python3.[0-9]*"))
     library = next(root.glob("usr/lib/python3.[0-9]*"))
@@ -230,7 +229,7 @@ def _compile(root: Path) -> None:
         "-q",
     ]
     command += ["-j0", "-s", root, "-p", "/", library, root / "usr/lib/python3"]
-    # Some packages carry files of other Pythons' syntax: the exit status says nothing.
+    # Some packages contain files for other Python versions, so the exit status is ignored.
     subprocess.run(command, env={"PYTHONHOME": str(root / "usr")}, capture_output=True, check=False)
 
 
@@ -240,8 +239,8 @@ def _run(command: Sequence[str | Path], cwd: Path | None = None) -> str:
         command, cwd=cwd, env=environ, capture_output=True, text=True, check=False
     )
     if done.returncode:
-        said = (done.stderr or done.stdout).strip()[-1500:]
-        raise SandboxImageError(f"`{Path(command[0]).name} {command[-1]}` failed: {said}")
+        output = (done.stderr or done.stdout).strip()[-1500:]
+        raise SandboxImageError(f"`{Path(command[0]).name} {command[-1]}` failed: {output}")
     return done.stdout
 
 

@@ -4,33 +4,32 @@ from __future__ import annotations
 
 import contextlib
 import time
-from typing import Any
-
-import docker
-from docker.errors import DockerException
-from requests.exceptions import RequestException
+from typing import TYPE_CHECKING, Any
 
 from ...errors import SandboxUnavailableError
-from ..cleanup import LIFE_S, remove_folders
-from ..docker_daemon import call, connect
+from ..cleanup import MAX_AGE_S, remove_folders
+from ..docker_daemon import connect, daemon_errors, run_blocking
 from . import debian
 from .image import image_tag
 
+if TYPE_CHECKING:
+    import docker
 
-async def prune_images(*, older_than_s: float = LIFE_S) -> list[str]:
-    """Remove the images and trees of other recipes than this version's; return their names.
 
-    Those in which a sandbox runs stay, and those that another checkout may have made just now.
-    Without a daemon, only trees are looked at.
+async def prune_images(*, older_than_s: float = MAX_AGE_S) -> list[str]:
+    """Remove the images and trees of other versions' recipes; return their names.
+
+    Those that a sandbox uses stay, and so do recent ones, which another checkout may use.
+    Without a daemon, only trees are removed.
     """
     before_s = time.time() - older_than_s
-    removed = await call(lambda: remove_folders(debian.outdated_trees(before_s)))
+    removed = await run_blocking(lambda: remove_folders(debian.outdated_trees(before_s)))
     try:
         client = await connect()
     except SandboxUnavailableError:
         return removed
     try:
-        return removed + await call(lambda: _remove_images(client, before_s))
+        return removed + await run_blocking(lambda: _remove_images(client, before_s))
     finally:
         client.close()
 
@@ -40,13 +39,13 @@ def _remove_images(client: docker.DockerClient, before_s: float) -> list[str]:
     current = image_tag()
     removed: list[str] = []
     try:
-        found = api.images(name=current.partition(":")[0])
-    except (DockerException, RequestException):
+        images = api.images(name=current.partition(":")[0])
+    except daemon_errors():
         return removed
-    old = [image["RepoTags"] or () for image in found if image["Created"] <= before_s]
+    old = [image["RepoTags"] or () for image in images if image["Created"] <= before_s]
     for tag in sorted({tag for tags in old for tag in tags} - {current}):
-        # The daemon keeps what a container was made from.
-        with contextlib.suppress(DockerException, RequestException):
+        # The daemon refuses to remove an image that a container uses.
+        with contextlib.suppress(*daemon_errors()):
             api.remove_image(tag)
             removed.append(tag)
     return removed

@@ -1,17 +1,20 @@
-"""What a cell writes: passed on as it comes, its middle cut, the whole kept in a file."""
+"""Capture of a cell's output: both ends are passed on, and all of it is saved in a file."""
 
 from __future__ import annotations
 
 import os
 from collections import deque
 
-SPILL_MAX = 64 * 1024 * 1024
-"""Bytes of one stream that are kept in its file at most."""
+MAX_SAVED = 64 * 1024 * 1024
+"""Maximum bytes of one stream that are saved in its file."""
 _NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
-class Capture:
-    """One stream of one cell: the first half of `cap` bytes passes at once, the last at the end."""
+class StreamCapture:
+    """One stream of one cell.
+
+    The first half of `cap` bytes is passed on at once, and the last half when the cell ends.
+    """
 
     def __init__(self, path: str, cap: int) -> None:
         self._path = path
@@ -20,61 +23,61 @@ class Capture:
         self._tail: deque[bytes] = deque()
         self._tail_size = 0
         self._size = 0
-        self._spill: int | None = None
-        self._spilled = 0
-        self._spilling = True
+        self._file: int | None = None
+        self._saved = 0
+        self._saving = True
 
     def feed(self, data: bytes) -> bytes:
-        """Take what came; return what is to be passed on now."""
+        """Add data; return the part to pass on now."""
         self._size += len(data)
-        room = self._half - len(self._head)
-        now, later = data[:room], data[room:]
-        self._head += now
-        if later:
-            self._spill_out(later)
-            self._keep(later)
-        return now
+        space = self._half - len(self._head)
+        head, rest = data[:space], data[space:]
+        self._head += head
+        if rest:
+            self._save(rest)
+            self._add_to_tail(rest)
+        return head
 
     def finish(self) -> bytes:
-        """Return what is still to be passed on: a line about what is missing, and the tail."""
+        """Return the rest to pass on: a note about omitted bytes, and the tail."""
         tail = b"".join(self._tail)
         if self._tail_size > self._half:
             tail = tail[-self._half :]
-            # A character whose first bytes were cut off is cut off whole.
+            # Do not start inside a UTF-8 character.
             while tail and tail[0] & 0xC0 == 0x80:
                 tail = tail[1:]
-        missing = self._size - len(self._head) - len(tail)
-        if self._spill is not None:
-            os.close(self._spill)
-        if not missing:
+        omitted = self._size - len(self._head) - len(tail)
+        if self._file is not None:
+            os.close(self._file)
+        if not omitted:
             return tail
-        return f"\n[... {missing} bytes left out; {self._where()} ...]\n".encode() + tail
+        return f"\n[... {omitted} bytes omitted; {self._saved_note()} ...]\n".encode() + tail
 
-    def _where(self) -> str:
-        if self._spilled == self._size:
+    def _saved_note(self) -> str:
+        if self._saved == self._size:
             return f"all {self._size} bytes are in {self._path}"
-        if self._spilled:
-            return f"the first {self._spilled} of {self._size} bytes are in {self._path}"
-        return "they could not be kept, there is no room"
+        if self._saved:
+            return f"the first {self._saved} of {self._size} bytes are in {self._path}"
+        return "they were not saved: no space left"
 
-    def _keep(self, data: bytes) -> None:
+    def _add_to_tail(self, data: bytes) -> None:
         self._tail.append(data)
         self._tail_size += len(data)
         while self._tail_size - len(self._tail[0]) >= self._half:
             self._tail_size -= len(self._tail.popleft())
 
-    def _spill_out(self, data: bytes) -> None:
-        if not self._spilling:
+    def _save(self, data: bytes) -> None:
+        if not self._saving:
             return
-        if self._spill is None:
+        if self._file is None:
             data = bytes(self._head) + data
-        data = data[: SPILL_MAX - self._spilled]
+        data = data[: MAX_SAVED - self._saved]
         try:
-            if self._spill is None:
-                self._spill = os.open(self._path, _NEW_FILE, 0o644)
-            written = os.write(self._spill, data)
+            if self._file is None:
+                self._file = os.open(self._path, _NEW_FILE, 0o644)
+            written = os.write(self._file, data)
         except OSError:
             written = 0
-        self._spilled += written
-        # Full, the folder or the file: what was written stays, and finish() says how much.
-        self._spilling = written == len(data) and self._spilled < SPILL_MAX
+        self._saved += written
+        # If the folder or the file is full, what was written stays; finish() says how much.
+        self._saving = written == len(data) and self._saved < MAX_SAVED

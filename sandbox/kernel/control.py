@@ -1,4 +1,4 @@
-"""The worker's end of its line to the supervisor: cells come in, reports go out."""
+"""The worker's end of the control socket: it receives cells and sends reports."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ import socket
 from typing import Any, NamedTuple
 
 READY = b"ready"
-"""What a worker says once, when it can begin its first cell."""
+"""The packet that a worker sends once, when it is ready for its first cell."""
 INTERRUPT = b"interrupt"
-"""What comes beside SIGINT, which means nothing to a worker that has not begun its cell."""
+"""The packet that accompanies SIGINT, which a worker ignores until its cell has started."""
 NONCE = 16
-"""Bytes before each request and each part of its report: they tell one cell's from another's."""
+"""Size of the random id of a cell, which starts its request and each part of its report."""
 PACKET = 60 * 1024
-"""Bytes of a report that travel in one packet."""
+"""Maximum bytes of a report in one packet."""
 
 
 class Request(NamedTuple):
-    """One cell, as its worker gets it."""
+    """A cell to run."""
 
     nonce: bytes
     options: dict[str, Any]
@@ -27,27 +27,27 @@ class Request(NamedTuple):
 
 
 class Control:
-    """A socket that the cells' code may find, and change; it works on as long as it is open."""
+    """The control socket. Cells may change its settings; it works as long as it is open."""
 
     def __init__(self, fd: int) -> None:
         self._socket = socket.socket(fileno=fd)
         self._socket.set_inheritable(False)
-        # A descriptor for the next cell's code, should a cell have used up all others.
+        # Reserves a descriptor for the next cell's code, in case a cell uses up all others.
         self._reserve = os.open(os.devnull, os.O_RDONLY)
 
     def ready(self) -> None:
-        """Say that the first cell may come; its time runs from here."""
+        """Report that the worker is ready, which starts the first cell's time limit."""
         self._socket.send(READY)
 
     def receive(self) -> Request:
-        """Wait for a cell; an interrupt that came too late for the last one is dropped.
+        """Wait for a cell; ignore an interrupt that came too late for the last one.
 
-        Raises EOFError where the supervisor is gone.
+        Raises EOFError if the supervisor is gone.
         """
         with contextlib.suppress(OSError):
             os.close(self._reserve)
         try:
-            # The last cell may have made all descriptors non-blocking.
+            # The last cell may have made the socket non-blocking.
             self._socket.setblocking(True)
             descriptors: list[int] = []
             packet = INTERRUPT
@@ -63,15 +63,15 @@ class Control:
         return Request(packet[:NONCE], json.loads(packet[NONCE:]), code)
 
     def interrupted(self) -> bool:
-        """True where the current cell's interrupt came before the cell could begin."""
+        """Return whether the current cell was interrupted before it started."""
         try:
-            # Nothing else is sent while a cell is under way.
+            # Nothing else is sent while a cell runs.
             return bool(self._socket.recv(1, socket.MSG_DONTWAIT | socket.MSG_PEEK))
         except BlockingIOError:
             return False
 
     def report(self, nonce: bytes, report: bytes) -> None:
-        """Tell how a cell ended."""
+        """Send the report of a cell."""
         self._socket.setblocking(True)
         while len(report) > PACKET:
             self._socket.send(nonce + b"+" + report[:PACKET])

@@ -1,4 +1,4 @@
-"""The files under /mnt/data, reached part by part, so that no link leads anywhere else."""
+"""Access to the files under /mnt/data, one path component at a time: no link is followed."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from collections.abc import Iterator
 
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-MAX_SEEN = 10_000
-"""Files and folders that are looked at; a listing holds no more."""
+MAX_ENTRIES = 10_000
+"""Maximum number of files and folders in a listing."""
 _MAX_DEPTH = 32
 
-Mark = tuple[int, int, int]
-"""Modification time in ns, size in bytes, inode: a file whose mark differs has changed."""
+Fingerprint = tuple[int, int, int]
+"""Modification time in ns, size in bytes, inode: they differ if a file has changed."""
 
 
 def walk(root: str) -> Iterator[tuple[str, os.stat_result]]:
-    """Yield (path below root, status) of regular files; links are no files.
+    """Yield (path relative to root, status) of each regular file; skip links.
 
-    After `MAX_SEEN` entries of any kind it ends.
+    Stop after `MAX_ENTRIES` entries of any kind.
     """
     pending = [("", 0)]
-    seen = 0
+    count = 0
     while pending:
         folder, depth = pending.pop()
         try:
@@ -32,8 +32,8 @@ def walk(root: str) -> Iterator[tuple[str, os.stat_result]]:
             continue
         with entries:
             for entry in entries:
-                seen += 1
-                if seen > MAX_SEEN:
+                count += 1
+                if count > MAX_ENTRIES:
                     return
                 status = _status(entry)
                 if status is None:
@@ -52,83 +52,94 @@ def _status(entry: os.DirEntry[str]) -> os.stat_result | None:
         return None
 
 
-def snapshot(root: str) -> dict[str, Mark]:
-    """Return the mark of each file below root."""
+def snapshot(root: str) -> dict[str, Fingerprint]:
+    """Return the fingerprint of each file under root."""
     return {path: (s.st_mtime_ns, s.st_size, s.st_ino) for path, s in walk(root)}
 
 
-def changed(before: dict[str, Mark], after: dict[str, Mark]) -> list[str]:
-    """Return the paths that are new or different, sorted."""
-    return sorted(path for path, mark in after.items() if before.get(path) != mark)
+def changed_paths(before: dict[str, Fingerprint], after: dict[str, Fingerprint]) -> list[str]:
+    """Return the sorted paths of new and changed files."""
+    return sorted(path for path, fingerprint in after.items() if before.get(path) != fingerprint)
 
 
 def open_folder(root: str, folders: list[str], *, create: bool) -> int:
-    """Return the descriptor of a folder below root; OSError where a link stands in the way."""
-    at = os.open(root, _DIRECTORY & ~os.O_NOFOLLOW)
+    """Return a descriptor of a folder under root.
+
+    Raises OSError if one of the folders is a link.
+    """
+    folder_fd = os.open(root, _DIRECTORY & ~os.O_NOFOLLOW)
     for name in folders:
         try:
             if create:
                 with contextlib.suppress(FileExistsError):
-                    os.mkdir(name, 0o755, dir_fd=at)
-            below = os.open(name, _DIRECTORY, dir_fd=at)
+                    os.mkdir(name, 0o755, dir_fd=folder_fd)
+            child_fd = os.open(name, _DIRECTORY, dir_fd=folder_fd)
         finally:
-            os.close(at)
-        at = below
-    return at
+            os.close(folder_fd)
+        folder_fd = child_fd
+    return folder_fd
 
 
 def open_to_read(root: str, path: str) -> tuple[int, int]:
-    """Open a regular file; return (descriptor, size in bytes). OSError for anything else."""
+    """Open a regular file; return (descriptor, size in bytes).
+
+    Raises OSError if it is anything else.
+    """
     *folders, name = path.split("/")
-    at = open_folder(root, folders, create=False)
+    folder_fd = open_folder(root, folders, create=False)
     try:
-        fd = os.open(name, _READ, dir_fd=at)
+        fd = os.open(name, _READ, dir_fd=folder_fd)
     finally:
-        os.close(at)
+        os.close(folder_fd)
     status = os.fstat(fd)
     if not stat.S_ISREG(status.st_mode):
         os.close(fd)
-        raise OSError(f"{path} is no regular file")
+        raise OSError(f"{path} is not a regular file")
     return fd, status.st_size
 
 
 class Upload:
-    """A file that arrives in parts, and appears under its name when it is whole."""
+    """A file that is written in parts, and gets its name when it is complete."""
 
     def __init__(self, root: str, path: str) -> None:
         *folders, self._name = path.split("/")
-        self._at = open_folder(root, folders, create=True)
+        self._folder_fd = open_folder(root, folders, create=True)
         self._part = f".{self._name[:200]}.part"
         try:
             self._unlink_part()
             flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-            self._fd = os.open(self._part, flags, 0o644, dir_fd=self._at)
+            self._fd = os.open(self._part, flags, 0o644, dir_fd=self._folder_fd)
         except OSError:
-            os.close(self._at)
+            os.close(self._folder_fd)
             raise
 
     def write(self, data: bytes) -> None:
-        """Append data; OSError where /mnt/data is full."""
+        """Append data.
+
+        Raises OSError if /mnt/data is full.
+        """
         view = memoryview(data)
         while view:
             view = view[os.write(self._fd, view) :]
 
     def finish(self) -> None:
-        """Put the file in its place. A link of that name is replaced, not followed."""
+        """Move the file to its path. An existing link is replaced, not followed."""
         try:
-            os.replace(self._part, self._name, src_dir_fd=self._at, dst_dir_fd=self._at)
+            os.replace(
+                self._part, self._name, src_dir_fd=self._folder_fd, dst_dir_fd=self._folder_fd
+            )
         finally:
             self._close()
 
     def abandon(self) -> None:
-        """Leave nothing behind."""
+        """Remove the incomplete file."""
         self._unlink_part()
         self._close()
 
     def _unlink_part(self) -> None:
         with contextlib.suppress(FileNotFoundError):
-            os.unlink(self._part, dir_fd=self._at)
+            os.unlink(self._part, dir_fd=self._folder_fd)
 
     def _close(self) -> None:
         os.close(self._fd)
-        os.close(self._at)
+        os.close(self._folder_fd)

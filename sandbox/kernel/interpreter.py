@@ -1,4 +1,4 @@
-"""The worker as its supervisor sees it: started, asked, interrupted, killed with all it started."""
+"""The worker process, as the supervisor controls it."""
 
 from __future__ import annotations
 
@@ -17,69 +17,81 @@ import time
 from typing import cast
 
 from .control import INTERRUPT, NONCE, PACKET, READY
-from .program import PROGRAM, packed
+from .program import PROGRAM, add_length_prefix
 
-REPORT_MAX = 8 * 1024 * 1024
-"""Bytes that a worker may report about one cell; more is no report."""
+MAX_REPORT = 8 * 1024 * 1024
+"""Maximum size of a report; a longer one is invalid."""
 _KILL_S = 4.0
-_LOOK_S = 0.002
+_POLL_S = 0.002
 
 
 class Interpreter:
-    """One worker process with its pipes; their write ends stay open here, so none ever ends."""
+    """A worker process and its pipes, whose write ends stay open here so that they never end."""
 
-    def __init__(self, blob: bytes, workdir: str) -> None:
+    def __init__(self, boot_data: bytes, workdir: str) -> None:
         self.stdout, self._stdout_in = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         self.stderr, self._stderr_in = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         for fd in (self._stdout_in, self._stderr_in):
             os.set_blocking(fd, True)
-        self.control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self.control, worker_end = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.control.setblocking(False)
         source = os.memfd_create("ossia")
-        os.write(source, packed(blob))
+        os.write(source, add_length_prefix(boot_data))
         os.lseek(source, 0, os.SEEK_SET)
         os.set_inheritable(source, True)
-        theirs.set_inheritable(True)
-        command = [sys.executable, "-u", "-c", PROGRAM, str(source), "worker", str(theirs.fileno())]
+        worker_end.set_inheritable(True)
+        command = [
+            sys.executable,
+            "-u",
+            "-c",
+            PROGRAM,
+            str(source),
+            "worker",
+            str(worker_end.fileno()),
+        ]
         try:
             self._process = subprocess.Popen(
                 command,
                 stdin=subprocess.DEVNULL,
                 stdout=self._stdout_in,
                 stderr=self._stderr_in,
-                pass_fds=(source, theirs.fileno()),
+                pass_fds=(source, worker_end.fileno()),
                 cwd=workdir,
                 start_new_session=True,
             )
         finally:
             os.close(source)
-            theirs.close()
-        self.ended = os.pidfd_open(self._process.pid)
+            worker_end.close()
+        self.pidfd = os.pidfd_open(self._process.pid)
         self.ready = False
-        """True once it has said that it can begin a cell."""
-        self.hung_up = False
-        """True once it can no longer report; mostly, because it is about to end."""
+        """Whether the worker is ready for a cell."""
+        self.control_closed = False
+        """Whether the worker closed its control socket, usually because it is about to exit."""
         self._status: int | None = None
         self._nonce = b""
         self._report = bytearray()
 
-    def ask(self, request: dict[str, object], code: bytes) -> None:
-        """Hand a cell over. OSError where the worker no longer listens."""
+    def send_cell(self, request: dict[str, object], code: bytes) -> None:
+        """Send a cell to the worker.
+
+        Raises OSError if the worker closed its control socket.
+        """
         self._nonce = secrets.token_bytes(NONCE)
         self._report.clear()
-        text = os.memfd_create("cell")
+        code_fd = os.memfd_create("cell")
         try:
-            os.write(text, code)
-            os.lseek(text, 0, os.SEEK_SET)
+            os.write(code_fd, code)
+            os.lseek(code_fd, 0, os.SEEK_SET)
             packet = self._nonce + json.dumps(request).encode()
-            socket.send_fds(self.control, [packet], [text])
+            socket.send_fds(self.control, [packet], [code_fd])
         finally:
-            os.close(text)
+            os.close(code_fd)
 
-    def report(self) -> dict[str, object] | None:
-        """Read what came on the control socket; return the report once it is whole.
+    def read_report(self) -> dict[str, object] | None:
+        """Read the control socket; return the report when it is complete, else None.
 
-        Packets without this cell's nonce are not the worker's, and are dropped.
+        Packets without this cell's nonce do not come from the worker, and are ignored.
+        An invalid report is returned as an empty one.
         """
         while True:
             try:
@@ -87,7 +99,7 @@ class Interpreter:
             except (BlockingIOError, ConnectionError):
                 return None
             if not packet:
-                self.hung_up = True
+                self.control_closed = True
                 return None
             if packet == READY:
                 self.ready = True
@@ -95,7 +107,7 @@ class Interpreter:
             if not self._nonce or packet[:NONCE] != self._nonce:
                 continue
             self._report += packet[NONCE + 1 :]
-            if len(self._report) > REPORT_MAX:
+            if len(self._report) > MAX_REPORT:
                 self._nonce = b""
                 return {}
             if packet[NONCE : NONCE + 1] == b".":
@@ -106,21 +118,21 @@ class Interpreter:
                         return cast("dict[str, object]", report)
                 return {}
 
-    def waiting(self, fd: int) -> int:
-        """Return how many bytes lie in a pipe now."""
+    def bytes_in_pipe(self, fd: int) -> int:
+        """Return the number of unread bytes in a pipe."""
         size = array.array("i", [0])
         fcntl.ioctl(fd, termios.FIONREAD, size)
         return size[0]
 
     def interrupt(self) -> None:
-        """Press Ctrl-C: the worker, and what it started in its own group, get SIGINT."""
+        """Send SIGINT to the worker and its process group, like Ctrl-C."""
         with contextlib.suppress(OSError):
             self.control.send(INTERRUPT)
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self._process.pid, signal.SIGINT)
 
     def reap(self) -> None:
-        """Collect whatever has ended below this process: orphans are its children too."""
+        """Reap all ended children, which include orphans of the worker."""
         with contextlib.suppress(ChildProcessError):
             while True:
                 pid, status = os.waitpid(-1, os.WNOHANG)
@@ -130,24 +142,24 @@ class Interpreter:
                     self._status = self._process.returncode = os.waitstatus_to_exitcode(status)
 
     def destroy(self) -> int:
-        """Kill the worker and all that descended from it; return its status, as Popen has it.
+        """Kill the worker and all its descendants; return its exit status, as Popen does.
 
-        Raises TimeoutError where some of them will not die.
+        Raises TimeoutError if some of them do not die.
         """
         deadline = time.monotonic() + _KILL_S
         self.reap()
         stopped: set[int] = set()
-        while below := _descendants():
+        while running := _descendants():
             if time.monotonic() > deadline:
-                raise TimeoutError(f"{len(below)} processes would not die")
-            # All are stopped before any is killed, so that none forks away between two looks.
-            fresh = below - stopped
-            _signal(fresh or below, signal.SIGSTOP if fresh else signal.SIGKILL)
-            stopped |= fresh
+                raise TimeoutError(f"{len(running)} processes did not die")
+            # Stop all of them before killing any, so that none can fork in the meantime.
+            new = running - stopped
+            _signal(new or running, signal.SIGSTOP if new else signal.SIGKILL)
+            stopped |= new
             self.reap()
-            time.sleep(0 if fresh else _LOOK_S)
+            time.sleep(0 if new else _POLL_S)
         self.reap()
-        for fd in (self.stdout, self._stdout_in, self.stderr, self._stderr_in, self.ended):
+        for fd in (self.stdout, self._stdout_in, self.stderr, self._stderr_in, self.pidfd):
             os.close(fd)
         self.control.close()
         return -signal.SIGKILL if self._status is None else self._status
@@ -170,9 +182,9 @@ def _descendants() -> set[int]:
                 continue
             if fields[0] != b"Z":
                 parents[int(name)] = int(fields[1])
-    below: set[int] = set()
-    frontier = {os.getpid()}
-    while frontier:
-        frontier = {pid for pid, parent in parents.items() if parent in frontier} - below
-        below |= frontier
-    return below
+    descendants: set[int] = set()
+    generation = {os.getpid()}
+    while generation:
+        generation = {pid for pid, parent in parents.items() if parent in generation} - descendants
+        descendants |= generation
+    return descendants

@@ -1,4 +1,4 @@
-"""What supervisor and worker are started with: it imports the kernel from a descriptor."""
+"""The start-up program of supervisor and worker, which imports the kernel from a descriptor."""
 
 from __future__ import annotations
 
@@ -27,29 +27,29 @@ class Kernel:
         name = module.__name__[13:]
         exec(compile(self.modules.get(name, ''), '<ossia ' + name + '>', 'exec'), module.__dict__)
 def connect(path):
-    line = socket.socket(socket.AF_UNIX)
+    control = socket.socket(socket.AF_UNIX)
     try:
-        line.connect(path)
+        control.connect(path)
     except OSError:
         os.write(1, b'.')
     else:
-        os.dup2(line.fileno(), 0)
-        os.dup2(line.fileno(), 1)
-    line.close()
+        os.dup2(control.fileno(), 0)
+        os.dup2(control.fileno(), 1)
+    control.close()
 if sys.argv[2] == 'supervisor' and sys.argv[3:]:
     connect(sys.argv[3])
 source = int(sys.argv[1])
-blob = read(source, int(read(source, 12)))
-sys.meta_path.append(Kernel(json.loads(blob)['modules']))
-importlib.import_module('ossia_kernel.' + sys.argv[2]).main(blob)
+data = read(source, int(read(source, 12)))
+sys.meta_path.append(Kernel(json.loads(data)['modules']))
+importlib.import_module('ossia_kernel.' + sys.argv[2]).main(data)
 """
-"""Its arguments: a descriptor that holds a blob (see `packed`), and the module to call.
+"""Its arguments: a descriptor with the modules and options, and the module whose `main` to call.
 
-A supervisor may be given a socket file too: it takes the place of stdin and stdout. Where it
-cannot be reached, one byte on stdout says so.
+A supervisor also takes the path of a socket file, which replaces its stdin and stdout. If it
+cannot connect, it writes one byte to stdout and keeps stdin and stdout.
 """
 
 
-def packed(blob: bytes) -> bytes:
-    """Return a blob as `PROGRAM` reads it: its length in twelve digits, and itself."""
-    return f"{len(blob):012d}".encode() + blob
+def add_length_prefix(data: bytes) -> bytes:
+    """Return data in the form that `PROGRAM` reads: after its length in twelve digits."""
+    return f"{len(data):012d}".encode() + data

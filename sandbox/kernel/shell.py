@@ -1,4 +1,4 @@
-"""What a worker needs of a shell, with IPython or without."""
+"""The Shell protocol, and helpers for shells with and without IPython."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Protocol
 
 @dataclass(frozen=True)
 class Failure:
-    """How a cell failed, in words."""
+    """The failure of a cell."""
 
     name: str
     message: str
@@ -17,34 +17,34 @@ class Failure:
 
 
 class Shell(Protocol):
-    """Runs cells one after the other, in one namespace."""
+    """An interpreter that runs cells in one namespace."""
 
     def run(self, code: str) -> tuple[str | None, Failure | None]:
-        """Run a cell; return the last expression as a notebook shows it, and how it failed."""
+        """Run a cell; return the text of its last expression, and its failure."""
         ...
 
 
-def no_input(*_: object, **__: object) -> str:
-    """Stand in for `input`."""
-    raise RuntimeError("input() does not work here: nobody can type. Put the value into the code")
+def fail_on_input(*_: object, **__: object) -> str:
+    """Replace `input`, which cannot work in a sandbox."""
+    raise RuntimeError("input() is not supported. Put the value in the code")
 
 
-def without_our_frames(frames: TracebackType | None) -> TracebackType | None:
+def without_kernel_frames(frames: TracebackType | None) -> TracebackType | None:
     """Return a traceback without the kernel's own frames."""
-    kept: list[TracebackType] = []
+    cell_frames: list[TracebackType] = []
     while frames is not None:
         if not frames.tb_frame.f_code.co_filename.startswith("<ossia "):
-            kept.append(frames)
+            cell_frames.append(frames)
         frames = frames.tb_next
-    below: TracebackType | None = None
-    for frame in reversed(kept):
-        below = TracebackType(below, frame.tb_frame, frame.tb_lasti, frame.tb_lineno)
-    return below
+    next_frame: TracebackType | None = None
+    for frame in reversed(cell_frames):
+        next_frame = TracebackType(next_frame, frame.tb_frame, frame.tb_lasti, frame.tb_lineno)
+    return next_frame
 
 
-def words(error: BaseException | None) -> str:
-    """Return an exception's message, whatever it does when asked."""
+def exception_text(error: BaseException | None) -> str:
+    """Return an exception's message, even if its __str__ fails."""
     try:
         return str(error)
     except BaseException:  # noqa: BLE001 - an exception's __str__ is the cell's code
-        return "(its message cannot be shown)"
+        return "(the message is not available)"

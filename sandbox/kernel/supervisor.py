@@ -1,4 +1,4 @@
-"""The supervisor: serves the caller's requests, and keeps a worker alive to run cells."""
+"""The supervisor: it serves the host's requests, and keeps a worker that runs cells."""
 
 from __future__ import annotations
 
@@ -21,57 +21,57 @@ _PR_SET_CHILD_SUBREAPER = 36
 
 
 class Supervisor:
-    """Reads requests on one descriptor and answers on another."""
+    """A server that reads requests from one descriptor and writes replies to another."""
 
-    def __init__(self, blob: bytes, reading: int, writing: int) -> None:
-        self._blob = blob
-        self._options: dict[str, Any] = json.loads(blob)["options"]
+    def __init__(self, boot_data: bytes, reading: int, writing: int) -> None:
+        self._boot_data = boot_data
+        self._options: dict[str, Any] = json.loads(boot_data)["options"]
         self._root: str = self._options["data"]
         self._reading = reading
         self._writing = writing
         self._unpacker = Unpacker()
-        self._interpreter = Interpreter(blob, self._root)
+        self._interpreter = Interpreter(boot_data, self._root)
         self._upload: Upload | None = None
 
     def serve(self) -> None:
-        """Answer requests until the caller hangs up."""
-        self._send({"is": "ready", "id": 0})
+        """Serve requests until the host closes the channel."""
+        self._send({"type": "ready", "id": 0})
         while True:
             request, body = self._receive()
             reply: Header
             try:
-                if request["do"] != "put":
+                if request["op"] != "put":
                     self._abandon_upload()
-                if request["do"] == "execute":
+                if request["op"] == "execute":
                     reply = self._execute(request, body)
-                elif request["do"] == "put":
+                elif request["op"] == "put":
                     reply = self._put(request, body)
-                elif request["do"] == "get":
+                elif request["op"] == "get":
                     reply = self._get(request)
-                elif request["do"] == "list":
+                elif request["op"] == "list":
                     reply = {"files": [(path, s.st_size) for path, s in walk(self._root)]}
                 else:
-                    # An interrupt that came when its cell was already done.
+                    # An interrupt that came after its cell was done.
                     continue
             except OSError as error:
                 reply = {"failed": error.strerror or str(error), "errno": error.errno}
-            self._send({"is": "done", "id": request["id"], **reply})
+            self._send({"type": "done", "id": request["id"], **reply})
 
     def _execute(self, request: Header, code: bytes) -> Header:
         cell = Cell(self._interpreter, request, self._root, self._send)
         if cell.start(code):
-            # Few descriptors, for a short time: poll needs no system call to learn of them.
+            # For a few descriptors and a short time: poll needs no system call to register them.
             with selectors.PollSelector() as selector:
                 cell.register(selector)
-                selector.register(self._reading, selectors.EVENT_READ, self._on_caller)
-                self._heed(cell)
-                while not cell.over:
-                    for key, _ in selector.select(cell.patience()):
+                selector.register(self._reading, selectors.EVENT_READ, self._on_host)
+                self._handle_interrupts(cell)
+                while not cell.finished:
+                    for key, _ in selector.select(cell.time_left()):
                         if key.data(cell):
                             break
                     cell.check_time()
         if cell.interpreter_lost:
-            # Whatever the worker started goes with it; the next cell finds a fresh interpreter.
+            # All processes that the worker started end too; the next cell gets a new interpreter.
             return cell.reply(self._replace_interpreter())
         self._interpreter.reap()
         return cell.reply(None)
@@ -79,21 +79,21 @@ class Supervisor:
     def _replace_interpreter(self) -> int:
         try:
             status = self._interpreter.destroy()
-            self._interpreter = Interpreter(self._blob, self._root)
+            self._interpreter = Interpreter(self._boot_data, self._root)
         except OSError:
-            # Some processes cannot be ended, or none can be started: this place is past help.
+            # Some processes cannot be killed, or none can be started: the sandbox is unusable.
             os._exit(1)
         return status
 
-    def _on_caller(self, cell: Cell) -> bool:
+    def _on_host(self, cell: Cell) -> bool:
         self._read()
-        self._heed(cell)
+        self._handle_interrupts(cell)
         return False
 
-    def _heed(self, cell: Cell) -> None:
-        # A caller asks one thing at a time: all that may come with a cell is its interrupt.
+    def _handle_interrupts(self, cell: Cell) -> None:
+        # The host sends one request at a time: during a cell, only its interrupt can arrive.
         while frame := self._unpacker.next():
-            if frame[0].get("do") == "interrupt":
+            if frame[0].get("op") == "interrupt":
                 cell.interrupt()
 
     def _put(self, request: Header, body: bytes) -> Header:
@@ -102,7 +102,7 @@ class Supervisor:
                 self._abandon_upload()
                 self._upload = Upload(self._root, request["path"])
             if self._upload is None:
-                return {"failed": "an earlier part of it was not written"}
+                return {"failed": "an earlier part was not written"}
             self._upload.write(body)
             if request["last"]:
                 self._upload.finish()
@@ -113,7 +113,7 @@ class Supervisor:
         return {}
 
     def _abandon_upload(self) -> None:
-        """Let go of a file whose last part failed, or was never sent."""
+        """Remove a file of which a part failed or was never sent."""
         upload, self._upload = self._upload, None
         if upload is not None:
             upload.abandon()
@@ -126,7 +126,7 @@ class Supervisor:
             left = size
             while left > 0 and (data := os.read(fd, min(MAX_BODY, left))):
                 left -= len(data)
-                self._send({"is": "part", "id": request["id"]}, data)
+                self._send({"type": "part", "id": request["id"]}, data)
         finally:
             os.close(fd)
         return {}
@@ -139,7 +139,7 @@ class Supervisor:
     def _read(self) -> None:
         data = os.read(self._reading, MAX_BODY)
         if not data:
-            self._leave()
+            self._exit()
         self._unpacker.feed(data)
 
     def _send(self, header: Header, body: bytes = b"") -> None:
@@ -148,19 +148,19 @@ class Supervisor:
             while view:
                 view = view[os.write(self._writing, view) :]
         except OSError:
-            self._leave()
+            self._exit()
 
-    def _leave(self) -> NoReturn:
+    def _exit(self) -> NoReturn:
         with contextlib.suppress(OSError):
             self._interpreter.destroy()
         os._exit(0)
 
 
-def main(blob: bytes) -> None:
-    """Serve the caller on stdin and stdout, which the worker never inherits."""
+def main(boot_data: bytes) -> None:
+    """Serve the host on stdin and stdout, which the worker never inherits."""
     libc = ctypes.CDLL(None)
-    # Not dumpable: no process of the same user may trace this one, or reopen its
-    # descriptors through /proc. And orphans of the worker become children of this process.
+    # Not dumpable: no process of the same user can trace this one or reopen its descriptors
+    # through /proc. Subreaper: orphans of the worker become children of this process.
     libc.prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
     libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -169,10 +169,10 @@ def main(blob: bytes) -> None:
     null = os.open(os.devnull, os.O_RDWR)
     os.dup2(null, 0)
     os.dup2(null, 1)
-    supervisor = Supervisor(blob, reading, writing)
-    proxy = json.loads(blob)["options"].get("proxy")
+    supervisor = Supervisor(boot_data, reading, writing)
+    proxy = json.loads(boot_data)["options"].get("proxy")
     if proxy is not None:
-        from .relay import start_relay
+        from .proxy_relay import start_relay
 
         start_relay(proxy["port"], proxy["socket"])
     supervisor.serve()

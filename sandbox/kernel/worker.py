@@ -1,4 +1,4 @@
-"""The worker: runs one cell after the other, and reports how each ended."""
+"""The worker: it runs cells one after the other, and reports the outcome of each."""
 
 from __future__ import annotations
 
@@ -17,56 +17,56 @@ from types import FrameType
 from typing import NoReturn
 
 from .control import Control, Request
-from .figures import install_backend, save_figures
-from .shell import Failure, Shell, words
+from .matplotlib_figures import install_backend, save_figures
+from .shell import Failure, Shell, exception_text
 from .shorten import shorten
 
 _PR_SET_PDEATHSIG = 1
 _LIBC = ctypes.CDLL(None)
-_SPARE_FD = 500
-_BROKEN = 70
+_COPIES_FD = 500
+_BROKEN_STATUS = 70
 
 
 class _FigureError(Exception):
-    """A figure that cannot be drawn or written."""
+    """A figure that cannot be drawn or saved."""
 
 
-def main(blob: bytes) -> NoReturn:
+def main(boot_data: bytes) -> NoReturn:
     """Serve the supervisor until it goes away."""
     control = Control(int(sys.argv[3]))
     os.close(int(sys.argv[1]))
     sys.argv = [""]
-    options = json.loads(blob)["options"]
+    options = json.loads(boot_data)["options"]
     _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-    _limit(options["rlimits"], options["cpus"])
-    above = min(_SPARE_FD, resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 2)
-    spare = [fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, above) for fd in (0, 1, 2)]
-    signal.signal(signal.SIGINT, _ignore)
+    _apply_limits(options["rlimits"], options["cpus"])
+    lowest = min(_COPIES_FD, resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 2)
+    copies = [fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, lowest) for fd in (0, 1, 2)]
+    signal.signal(signal.SIGINT, _ignore_signal)
     install_backend(options["data"])
     shell = _open_shell()
-    me = os.getpid()
+    worker_pid = os.getpid()
     control.ready()
     while True:
         try:
             request = control.receive()
         except EOFError:
             os._exit(0)
-        _restore(spare)
+        _restore_streams(copies)
         report = _run(shell, request, control.interrupted, options["data"])
-        if os.getpid() != me:
-            # The cell forked, and this is the child: it has nothing to report.
+        if os.getpid() != worker_pid:
+            # The cell forked, and this is the child: only the parent reports.
             os._exit(0)
         control.report(request.nonce, json.dumps(report).encode())
 
 
 def _open_shell() -> Shell:
     try:
-        from .notebook import NotebookShell
+        from .ipython_shell import IPythonShell
     except ImportError:
-        from .plain import PlainShell
+        from .plain_shell import PlainShell
 
         return PlainShell()
-    return NotebookShell()
+    return IPythonShell()
 
 
 def _run(
@@ -75,18 +75,18 @@ def _run(
     result: str | None = None
     failure: Failure | None = None
     try:
-        # Python's own handler leaves no frame of ours in the traceback.
+        # Python's default handler adds no kernel frame to the traceback.
         signal.signal(signal.SIGINT, signal.default_int_handler)
         if interrupted():
             signal.raise_signal(signal.SIGINT)
         result, failure = shell.run(request.code)
         _save_figures(data)
-        _stop_listening()
+        _ignore_interrupts()
     except (KeyboardInterrupt, _FigureError) as error:
-        _stop_listening()
-        failure = Failure(type(error).__name__.lstrip("_"), words(error), "")
-    except BaseException:  # noqa: BLE001 - a shell tells what cells raise, and raises nothing
-        os._exit(_BROKEN)
+        _ignore_interrupts()
+        failure = Failure(type(error).__name__.lstrip("_"), exception_text(error), "")
+    except BaseException:  # noqa: BLE001 - a shell returns what a cell raises; this one is broken
+        os._exit(_BROKEN_STATUS)
     _flush()
     cap, number = request.options["result_bytes"], request.options["number"]
     report: dict[str, object] = {"result": None, "error": None}
@@ -105,27 +105,27 @@ def _save_figures(data: str) -> None:
     try:
         save_figures(data)
     except Exception as error:
-        raise _FigureError(f"a figure was not saved: {words(error)}") from error
+        raise _FigureError(f"cannot save a figure: {exception_text(error)}") from error
 
 
-def _stop_listening() -> None:
-    # Python raises what is pending before it changes the handler, and leaves it unchanged then.
+def _ignore_interrupts() -> None:
+    # If an interrupt is pending, Python raises it here and does not change the handler.
     with contextlib.suppress(KeyboardInterrupt):
-        signal.signal(signal.SIGINT, _ignore)
-    signal.signal(signal.SIGINT, _ignore)
+        signal.signal(signal.SIGINT, _ignore_signal)
+    signal.signal(signal.SIGINT, _ignore_signal)
 
 
-def _ignore(_signal: int, _frame: FrameType | None) -> None:
-    """Let an interrupt pass that comes between two cells."""
+def _ignore_signal(_signal: int, _frame: FrameType | None) -> None:
+    """Ignore an interrupt between two cells."""
 
 
-def _restore(spare: list[int]) -> None:
-    """Put back what the last cell may have closed or changed: descriptors, streams, signals."""
-    for fd, kept in enumerate(spare):
+def _restore_streams(copies: list[int]) -> None:
+    """Restore descriptors, streams and signals that the last cell may have closed or changed."""
+    for fd, copy in enumerate(copies):
         with contextlib.suppress(OSError):
-            os.dup2(kept, fd)
+            os.dup2(copy, fd)
             os.set_blocking(fd, True)
-    # An interrupt that was held up reaches nobody: it was the last cell's.
+    # A blocked interrupt was meant for the last cell; it is delivered here and ignored.
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
     for name, fd in (("stdout", 1), ("stderr", 2)):
         stream = getattr(sys, name, None)
@@ -141,7 +141,7 @@ def _flush() -> None:
     _LIBC.fflush(None)
 
 
-def _limit(limits: dict[str, int], cpus: int) -> None:
+def _apply_limits(limits: dict[str, int], cpus: int) -> None:
     for name, value in limits.items():
         number = getattr(resource, f"RLIMIT_{name.upper()}")
         _, hard = resource.getrlimit(number)
@@ -150,6 +150,6 @@ def _limit(limits: dict[str, int], cpus: int) -> None:
     available = sorted(os.sched_getaffinity(0))
     if 0 < cpus < len(available):
         os.sched_setaffinity(0, random.sample(available, cpus))
-    # The first to go where memory runs out: the worker, not its supervisor.
+    # If memory runs out, the worker must be killed first, not the supervisor.
     with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w") as file:
         file.write("1000")

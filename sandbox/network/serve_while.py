@@ -1,4 +1,4 @@
-"""Serving the code inside, through a socket file, while its work lasts."""
+"""Servers for sandboxed code that run only while some work runs."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ T = TypeVar("T")
 async def while_serving(
     serve: Callable[[TaskGroup], Coroutine[Any, Any, None]], work: Callable[[], Awaitable[T]]
 ) -> T:
-    """Do the work, and serve as long as it takes; all that serves ends with it.
+    """Run `work`, and `serve` until the work ends.
 
-    serve: is given the group that its connections belong to.
+    serve: takes the task group for its connections, which end with the work.
 
-    Raises what the work raises, as it is: no group wraps it.
+    Raises what the work raises, not wrapped in an exception group.
     """
     outcome: list[T] = []
     failure: Exception | None = None
@@ -28,7 +28,7 @@ async def while_serving(
         group.start_soon(serve, group)
         try:
             outcome.append(await work())
-        except Exception as error:  # noqa: BLE001 - raised below, where no group wraps it
+        except Exception as error:  # noqa: BLE001 - raised below, outside the task group
             failure = error
         group.cancel_scope.cancel()
     if failure is not None:
@@ -36,17 +36,17 @@ async def while_serving(
     return outcome[0]
 
 
-def bind_inside(listener: socket.socket, path: Path, *, most: int) -> None:
-    """Listen at a socket file that a sandbox sees; another user runs there.
+def listen_for_sandbox(listener: socket.socket, path: Path, *, backlog: int) -> None:
+    """Listen on a socket file for a sandbox, which runs as another user.
 
-    The file lets everybody in, and its folder only those who know its name.
+    Everyone may connect to the file, but its folder cannot be listed by others.
 
-    most: how many connections may wait to be accepted.
+    backlog: maximum number of connections that wait to be accepted.
 
-    Raises OSError where there can be no such file.
+    Raises OSError if the file cannot be created.
     """
     path.parent.chmod(0o711)
     listener.bind(str(path))
     path.chmod(0o666)
-    listener.listen(most)
+    listener.listen(backlog)
     listener.setblocking(False)

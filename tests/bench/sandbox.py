@@ -1,4 +1,4 @@
-"""Sandboxes against the way of a container for each call. `python tests/bench/sandbox.py`."""
+"""Sandboxes compared with a new container for each call. `python tests/bench/sandbox.py`."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ import docker
 from ratios import Case, show
 
 from ossia.sandbox import BubblewrapSandbox, DockerSandbox, SandboxPool, build_image, image_tag
-from ossia.sandbox.cleanup.ownership import OWNER, labels
+from ossia.sandbox.cleanup.ownership import OWNER_LABEL, owner_labels
 
-SESSIONS = 50
+SANDBOXES = 50
 CELLS = 20
 
 
 class Reference:
-    """A container for each call: created, started, given the code, asked, removed."""
+    """A new container for each call: create, start, copy the code, run it, remove."""
 
     def __init__(self) -> None:
         self._client = docker.from_env()
@@ -40,7 +40,7 @@ class Reference:
             api.put_archive("/tmp", archive.getvalue())
             output = container.exec_run(["python3", "/tmp/script.py"]).output
             if output != b"1\n":
-                raise SystemExit(f"the reference answered {output!r}")
+                raise SystemExit(f"the reference returned {output!r}")
         finally:
             container.remove(force=True)
 
@@ -48,105 +48,115 @@ class Reference:
         self._client.close()
 
 
-def p50_ms(ways: list[Callable[[], object]], turns: int) -> list[float]:
-    """The median of each way in milliseconds; they take turns, so that a busy machine hits all."""
-    taken: list[list[float]] = [[] for _ in ways]
-    for _ in range(turns):
-        for at, way in enumerate(ways):
+def p50_ms(calls: list[Callable[[], object]], rounds: int) -> list[float]:
+    """Return the median time of each call; they alternate, so that load affects all equally."""
+    times_ms: list[list[float]] = [[] for _ in calls]
+    for _ in range(rounds):
+        for index, call in enumerate(calls):
             started = time.perf_counter()
-            way()
-            taken[at].append(1e3 * (time.perf_counter() - started))
-    return [statistics.median(times) for times in taken]
+            call()
+            times_ms[index].append(1e3 * (time.perf_counter() - started))
+    return [statistics.median(times) for times in times_ms]
 
 
 def cells(run: Callable[[Coroutine[Any, Any, object]], object]) -> None:
-    """A trivial cell in a warm session, against the reference."""
-    reference, docked, wrapped = Reference(), DockerSandbox(), BubblewrapSandbox()
-    for sandbox in (docked, wrapped):
+    """Measure a trivial cell in a warm sandbox, compared with the reference."""
+    reference, docker_sandbox, bubblewrap_sandbox = (
+        Reference(),
+        DockerSandbox(),
+        BubblewrapSandbox(),
+    )
+    for sandbox in (docker_sandbox, bubblewrap_sandbox):
         run(sandbox.__aenter__())
         run(sandbox.warm_up())
     try:
-        ways: list[Callable[[], object]] = [
+        calls: list[Callable[[], object]] = [
             reference.call,
-            lambda: run(docked.execute("1")),
-            lambda: run(wrapped.execute("1")),
+            lambda: run(docker_sandbox.execute("1")),
+            lambda: run(bubblewrap_sandbox.execute("1")),
         ]
-        theirs, ours, local = p50_ms(ways, 25)
+        reference_ms, docker_ms, bubblewrap_ms = p50_ms(calls, 25)
         print(
-            f"p50 of a cell: reference {theirs:.1f} ms, Docker {ours:.2f} ms, {theirs / ours:.0f}x"
+            f"p50 of a cell: reference {reference_ms:.1f} ms, "
+            f"Docker {docker_ms:.2f} ms, {reference_ms / docker_ms:.0f}x"
         )
-        print(f"               bubblewrap {local:.2f} ms, {theirs / local:.0f}x (promised >= 200x)")
-        cases = [Case("cell, Docker", ways[0], ways[1], 200)]
-        cases += [Case("cell, bubblewrap", ways[0], ways[2], 200)]
-        show(cases, reference="a container each")
+        print(
+            f"               bubblewrap {bubblewrap_ms:.2f} ms, "
+            f"{reference_ms / bubblewrap_ms:.0f}x (promised >= 200x)"
+        )
+        cases = [Case("cell, Docker", calls[0], calls[1], 200)]
+        cases += [Case("cell, bubblewrap", calls[0], calls[2], 200)]
+        show(cases, reference="a new container")
     finally:
-        for sandbox in (docked, wrapped):
+        for sandbox in (docker_sandbox, bubblewrap_sandbox):
             run(sandbox.__aexit__(None, None, None))
         reference.close()
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    """Wait for a pool to get there."""
-    while not condition():  # noqa: ASYNC110 - a pool tells of no such event
+    """Wait until a pool meets a condition."""
+    while not condition():  # noqa: ASYNC110 - a pool has no such event
         await anyio.sleep(0.005)
 
 
 async def opening() -> None:
-    """How long it takes to open each, and to be given one by a pool."""
+    """Measure how long it takes to open a sandbox, and to acquire one from a pool."""
     for kind in (DockerSandbox, BubblewrapSandbox):
-        opened: list[float] = []
-        answered: list[float] = []
+        open_s: list[float] = []
+        first_result_s: list[float] = []
         for _ in range(7):
             started = time.perf_counter()
             async with kind() as sandbox:
-                opened.append(time.perf_counter() - started)
+                open_s.append(time.perf_counter() - started)
                 await sandbox.execute("1")
-                answered.append(time.perf_counter() - started)
-        open_ms, answer_ms = (1e3 * statistics.median(times) for times in (opened, answered))
-        print(f"open a {kind.__name__}: {open_ms:.0f} ms; to its first answer {answer_ms:.0f} ms")
-    acquired: list[float] = []
+                first_result_s.append(time.perf_counter() - started)
+        open_ms, first_ms = (1e3 * statistics.median(times) for times in (open_s, first_result_s))
+        print(f"open a {kind.__name__}: {open_ms:.0f} ms; to its first result {first_ms:.0f} ms")
+    acquire_ms: list[float] = []
     async with SandboxPool(size=4, limit=12) as pool:
         for _ in range(20):
             await until(lambda: len(pool) > 0)
             started = time.perf_counter()
             async with pool.acquire():
-                acquired.append(1e3 * (time.perf_counter() - started))
-    print(f"p50 of acquiring from the pool: {statistics.median(acquired):.3f} ms (promised <= 10)")
+                acquire_ms.append(1e3 * (time.perf_counter() - started))
+    print(
+        f"p50 of acquiring from the pool: {statistics.median(acquire_ms):.3f} ms (promised <= 10)"
+    )
 
 
 async def crowd() -> None:
-    """Many sessions at once: cells a second, and what a session weighs."""
+    """Measure many sandboxes at once: cells per second, and memory per sandbox."""
     async with (
-        SandboxPool(size=SESSIONS, limit=SESSIONS) as pool,
+        SandboxPool(size=SANDBOXES, limit=SANDBOXES) as pool,
         anyio.create_task_group() as group,
     ):
-        await until(lambda: len(pool) == SESSIONS)
+        await until(lambda: len(pool) == SANDBOXES)
         client = docker.from_env()
-        mine: dict[str, Any] = {"label": f"{OWNER}={labels()[OWNER]}"}
-        containers: list[Any] = client.containers.list(filters=mine)
+        filters: dict[str, Any] = {"label": f"{OWNER_LABEL}={owner_labels()[OWNER_LABEL]}"}
+        containers: list[Any] = client.containers.list(filters=filters)
         used = [int(c.stats(stream=False)["memory_stats"]["usage"]) for c in containers[:5]]
         client.close()
-        print(f"memory of a warm session: {statistics.median(used) / 2**20:.0f} MiB")
+        print(f"memory of a warm sandbox: {statistics.median(used) / 2**20:.0f} MiB")
         ready = anyio.Event()
 
-        async def session() -> None:
+        async def run_cells() -> None:
             async with pool.acquire() as sandbox:
                 await ready.wait()
                 for _ in range(CELLS):
                     await sandbox.execute("1")
 
-        for _ in range(SESSIONS):
-            group.start_soon(session)
+        for _ in range(SANDBOXES):
+            group.start_soon(run_cells)
         await anyio.wait_all_tasks_blocked()
         started = time.perf_counter()
         ready.set()
         await until(lambda: not pool.in_use)
-        rate = SESSIONS * CELLS / (time.perf_counter() - started)
-        print(f"{SESSIONS} sessions at once: {rate:.0f} cells a second in all")
+        rate = SANDBOXES * CELLS / (time.perf_counter() - started)
+        print(f"{SANDBOXES} sandboxes at once: {rate:.0f} cells per second in total")
 
 
 def main() -> None:
-    """Print everything."""
+    """Print all measurements."""
     anyio.run(build_image, print)
     with asyncio.Runner() as runner:
         cells(runner.run)

@@ -1,4 +1,4 @@
-"""Sandboxes for the tests: what asks for `sandbox` or `shared` runs once against every kind."""
+"""Fixtures: a test that uses `sandbox` or `shared` runs once for each kind of sandbox."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 
 from ossia.sandbox import BubblewrapSandbox, DockerSandbox, build_image
 
-Contained = DockerSandbox | BubblewrapSandbox
+AnySandbox = DockerSandbox | BubblewrapSandbox
 Kind = type[DockerSandbox] | type[BubblewrapSandbox]
 
 KINDS = [
@@ -19,13 +19,13 @@ KINDS = [
 
 @pytest.fixture(scope="session")
 async def image() -> str:
-    """The sandbox image; made here if it is missing, so that the first run takes a minute more."""
+    """Return the sandbox image; if it is missing, build it, which takes a minute."""
     return await build_image()
 
 
 @pytest.fixture(params=KINDS, scope="session")
 def kind(request: pytest.FixtureRequest) -> Kind:
-    """A class of sandboxes."""
+    """Return a class of sandboxes."""
     if request.param is DockerSandbox:
         request.getfixturevalue("image")
     kind: Kind = request.param
@@ -33,14 +33,14 @@ def kind(request: pytest.FixtureRequest) -> Kind:
 
 
 @pytest.fixture
-async def sandbox(kind: Kind) -> AsyncIterator[Contained]:
-    """A sandbox of the test's own."""
+async def sandbox(kind: Kind) -> AsyncIterator[AnySandbox]:
+    """Yield a sandbox that only this test uses."""
     async with kind() as sandbox:
         yield sandbox
 
 
 @pytest.fixture(scope="session")
-async def shared(kind: Kind) -> AsyncIterator[Contained]:
-    """A sandbox that many tests use, one after the other: it must survive whatever they do."""
+async def shared(kind: Kind) -> AsyncIterator[AnySandbox]:
+    """Yield a sandbox that many tests share: it must survive whatever they do."""
     async with kind(memory_mib=1024, pids=64, data_mib=64, output_kib=16, grace_s=2) as sandbox:
         yield sandbox

@@ -12,55 +12,59 @@ from typing import Any
 import anyio
 import docker
 
-from ossia.sandbox.cleanup.ownership import OWNER, Owner
+from ossia.sandbox.cleanup.ownership import OWNER_LABEL, Owner
 
-_SUBREAPER = 36
+_PR_SET_CHILD_SUBREAPER = 36
 
 
 @contextmanager
-def orphans_come_here() -> Generator[None]:
-    """Make orphans below this process its children, so that none of ours gets out of sight."""
+def adopt_orphans() -> Generator[None]:
+    """Make orphaned descendants children of this process, so that they can be found."""
     libc = ctypes.CDLL(None)
-    libc.prctl(_SUBREAPER, 1, 0, 0, 0)
+    libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     yield
-    libc.prctl(_SUBREAPER, 0, 0, 0, 0)
+    libc.prctl(_PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0)
 
 
-class Left:
-    """What the sandboxes of this process, and of those it starts, leave from now on.
+class Leftovers:
+    """What the sandboxes of this process and of watched processes leave behind from now on.
 
-    Other programs of this machine may have sandboxes too: what they own is not looked at.
+    Sandboxes of other programs on this machine are ignored.
     """
 
     def __init__(self) -> None:
         self._owners = [owner_of(os.getpid())]
-        self._before = self._all()
+        self._before = self._find_all()
 
     def watch(self, pid: int) -> Owner:
-        """Look at what a process owns, too; to be called while it lives."""
+        """Include what a living process owns; return it as an owner."""
         self._owners.append(owner_of(pid))
         return self._owners[-1]
 
-    def __call__(self) -> set[str]:
-        """Return the names of containers, folders and processes that were not there before."""
-        return self._all() - self._before
+    def find(self) -> set[str]:
+        """Return the names of new containers, folders and processes."""
+        return self._find_all() - self._before
 
-    def _all(self) -> set[str]:
-        found = {str(path) for owner in self._owners for path in owner.folders}
-        found |= {f"process {pid}" for pid in kernels()}
+    async def wait_until_none(
+        self, meanwhile: Callable[[], Awaitable[object]] | None = None
+    ) -> None:
+        """Wait until nothing is left; a container takes a moment to end."""
+        await wait_until(lambda: not self.find(), meanwhile)
+
+    def _find_all(self) -> set[str]:
+        names = {str(path) for owner in self._owners for path in owner.folders}
+        names |= {f"process {pid}" for pid in kernel_pids()}
         client = docker.from_env()
         try:
             for owner in self._owners:
-                owned: dict[str, Any] = {"label": f"{OWNER}={owner.label}"}
-                listed: Any = client.containers.list(all=True, filters=owned, ignore_removed=True)
-                found |= {str(container.name) for container in listed}
+                filters: dict[str, Any] = {"label": f"{OWNER_LABEL}={owner.label}"}
+                containers: Any = client.containers.list(
+                    all=True, filters=filters, ignore_removed=True
+                )
+                names |= {str(container.name) for container in containers}
         finally:
             client.close()
-        return found
-
-    async def nothing(self, meanwhile: Callable[[], Awaitable[object]] | None = None) -> None:
-        """Wait until nothing is left; a container that ends takes a moment."""
-        await until(lambda: not self(), meanwhile)
+        return names
 
 
 def owner_of(pid: int) -> Owner:
@@ -69,18 +73,18 @@ def owner_of(pid: int) -> Owner:
     return owner
 
 
-def kernels() -> set[int]:
-    """The kernels among the living processes below this one, and what is to contain them."""
+def kernel_pids() -> set[int]:
+    """Return the living descendants of this process that are kernels, or wrap one."""
     parents: dict[int, int] = {}
     for path in Path("/proc").glob("[0-9]*/stat"):
         with suppress(OSError):
             fields = path.read_text("utf-8", "replace").rpartition(")")[2].split()
             if fields[0] != "Z":
                 parents[int(path.parent.name)] = int(fields[1])
-    below = {os.getpid()}
-    while more := {pid for pid, parent in parents.items() if parent in below} - below:
-        below |= more
-    return {pid for pid in below if b"ossia_kernel" in _command(pid)}
+    descendants = {os.getpid()}
+    while more := {pid for pid, parent in parents.items() if parent in descendants} - descendants:
+        descendants |= more
+    return {pid for pid in descendants if b"ossia_kernel" in _command(pid)}
 
 
 def _command(pid: int) -> bytes:
@@ -90,12 +94,12 @@ def _command(pid: int) -> bytes:
         return b""
 
 
-async def until(
+async def wait_until(
     condition: Callable[[], bool], meanwhile: Callable[[], Awaitable[object]] | None = None
 ) -> None:
-    """Wait for what other processes do, of which no event tells us.
+    """Wait for something that other processes do without an event.
 
-    meanwhile: done as long as the condition does not hold.
+    meanwhile: called repeatedly until the condition is true.
     """
     with anyio.fail_after(40):
         while not condition():

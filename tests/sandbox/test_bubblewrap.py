@@ -1,4 +1,4 @@
-"""What is bubblewrap's own, and which sandbox is opened where."""
+"""Bubblewrap sandboxes, and the choice of the default sandbox."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ import pytest
 
 from ossia.errors import SandboxUnavailableError
 from ossia.sandbox import BubblewrapSandbox, open_sandbox
+from ossia.sandbox.backends import bubblewrap
 from ossia.sandbox.backends.seccomp import seccomp_filter
-from ossia.sandbox.images import debian
 
 
 @pytest.mark.bubblewrap
-async def test_the_machines_own_system_serves_where_no_tree_was_built(
+async def test_without_a_tree_the_system_of_the_machine_is_used(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(debian, "tree_path", lambda: tmp_path / "nothing")
+    monkeypatch.setattr(bubblewrap, "tree_path", lambda: tmp_path / "nothing")
     async with BubblewrapSandbox() as sandbox:
         assert (await sandbox.execute("x = 6\nx * 7")).result == "42"
         assert (await sandbox.execute("import os; os.path.exists('/root')")).result == "False"
@@ -30,7 +30,7 @@ async def test_the_machines_own_system_serves_where_no_tree_was_built(
         assert (await sandbox.execute("x")).result == "6"
 
 
-async def test_no_bwrap_is_told_with_the_way_to_get_one(
+async def test_a_missing_bwrap_is_reported_with_the_way_to_install_it(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
@@ -39,14 +39,14 @@ async def test_no_bwrap_is_told_with_the_way_to_get_one(
 
 
 @pytest.fixture
-def complain(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[str], None]:
-    """Put a bwrap into the way that says something, and ends."""
+def install_failing_bwrap(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[str], None]:
+    """Return a function that installs a `bwrap` which prints a message and fails."""
 
-    def install(words: str) -> None:
+    def install(message: str) -> None:
         program = tmp_path / "bwrap"
-        program.write_text(f"#!/bin/sh\necho {words!r} >&2\nexit 1\n")
+        program.write_text(f"#!/bin/sh\necho {message!r} >&2\nexit 1\n")
         program.chmod(0o755)
-        # As root, it is started as somebody else, who must be able to reach it.
+        # If the tests run as root, bwrap starts as another user, who must be able to reach it.
         for folder in (tmp_path, *tmp_path.parents[:2]):
             folder.chmod(0o755)
         monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
@@ -55,38 +55,38 @@ def complain(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[str],
 
 
 @pytest.mark.parametrize(
-    "words",
-    # What bubblewrap says, to the letter, where the kernel forbids it, and inside a container.
+    "message",
+    # The exact messages of bubblewrap if the kernel forbids it, and inside a container.
     [
         "bwrap: No permissions to create a new namespace",
         "bwrap: Can't mount proc on /newroot/proc: Operation not permitted",
     ],
 )
-async def test_what_bubblewrap_is_not_allowed_is_told_with_the_ways_out(
-    complain: Callable[[str], None], words: str
+async def test_missing_permissions_are_reported_with_the_solutions(
+    install_failing_bwrap: Callable[[str], None], message: str
 ) -> None:
-    complain(words)
-    with pytest.raises(SandboxUnavailableError, match=r"not allowed.*sysctl.*Docker") as told:
+    install_failing_bwrap(message)
+    with pytest.raises(SandboxUnavailableError, match=r"not allowed.*sysctl.*Docker") as raised:
         await BubblewrapSandbox().__aenter__()
-    assert words in str(told.value)
+    assert message in str(raised.value)
 
 
-async def test_both_reasons_are_told_where_bubblewrap_dies_at_its_start(
-    complain: Callable[[str], None], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+async def test_both_reasons_are_reported_if_bubblewrap_fails_to_start(
+    install_failing_bwrap: Callable[[str], None], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/nothing.sock")
-    complain("Segmentation fault")
-    with pytest.raises(SandboxUnavailableError) as told:
+    install_failing_bwrap("Segmentation fault")
+    with pytest.raises(SandboxUnavailableError) as raised:
         async with open_sandbox():
             pass
-    docker, bubblewrap = str(told.value).splitlines()[1:]
-    assert "no such file" in docker
-    assert "Start it (`dockerd &`" in docker
-    assert "Segmentation fault" in bubblewrap
+    docker_reason, bubblewrap_reason = str(raised.value).splitlines()[1:]
+    assert "no such file" in docker_reason
+    assert "Start it (`dockerd &`" in docker_reason
+    assert "Segmentation fault" in bubblewrap_reason
 
 
 @pytest.mark.bubblewrap
-async def test_bubblewrap_is_opened_where_no_daemon_answers(
+async def test_bubblewrap_is_used_if_no_docker_daemon_answers(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/nothing.sock")
@@ -96,7 +96,7 @@ async def test_bubblewrap_is_opened_where_no_daemon_answers(
         assert (await sandbox.execute("1 + 1")).result == "2"
 
 
-async def test_without_either_nothing_is_opened_and_both_ways_are_told(
+async def test_without_docker_and_bubblewrap_the_error_names_both(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/nothing.sock")
@@ -107,15 +107,15 @@ async def test_without_either_nothing_is_opened_and_both_ways_are_told(
 
 
 @pytest.mark.parametrize("machine", ["x86_64", "aarch64"])
-def test_the_filter_is_a_program_whose_jumps_stay_inside(machine: str) -> None:
+def test_the_jumps_of_the_filter_stay_inside_it(machine: str) -> None:
     program = seccomp_filter(machine)
     assert program is not None
     steps = list(struct.iter_unpack("<HBBI", program))
     assert len(steps) < 4096
-    for at, (_, yes, no, _) in enumerate(steps):
-        assert at + 1 + max(yes, no) < len(steps) or (yes, no) == (0, 0)
+    for index, (_, if_true, if_false, _) in enumerate(steps):
+        assert index + 1 + max(if_true, if_false) < len(steps) or (if_true, if_false) == (0, 0)
     assert steps[-1] == (0x06, 0, 0, 0x7FFF0000)
 
 
-def test_an_unknown_machine_has_no_filter() -> None:
+def test_an_unknown_architecture_has_no_filter() -> None:
     assert seccomp_filter("vax") is None

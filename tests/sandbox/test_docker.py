@@ -1,4 +1,4 @@
-"""What is Docker's own: how a container is made, and what happens when a daemon is not there."""
+"""Docker sandboxes: the options of the container, and failures of the daemon."""
 
 # pyright: reportPrivateUsage=false
 
@@ -29,7 +29,7 @@ pytestmark = [pytest.mark.docker, pytest.mark.usefixtures("image")]
 
 
 class Relay:
-    """A TCP port that leads to the daemon's socket, as a remote daemon's would; it can be cut."""
+    """A TCP port that leads to the daemon's socket, like a remote daemon; it can be cut off."""
 
     def __init__(self) -> None:
         self._listener = socket.create_server(("127.0.0.1", 0))
@@ -39,7 +39,7 @@ class Relay:
         self._threads[0].start()
 
     def cut(self) -> None:
-        """Break every connection, and accept no more."""
+        """Close every connection, and accept no more."""
         with suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
@@ -61,16 +61,16 @@ class Relay:
                 self._threads.append(threading.Thread(target=self._copy, args=(client, daemon)))
                 self._threads[-1].start()
 
-    def _copy(self, one: socket.socket, other: socket.socket) -> None:
+    def _copy(self, client: socket.socket, daemon: socket.socket) -> None:
         with suppress(OSError):
             while True:
-                for ready in select.select([one, other], [], [])[0]:
+                for ready in select.select([client, daemon], [], [])[0]:
                     data = ready.recv(65536)
                     if not data:
-                        one.shutdown(socket.SHUT_RDWR)
-                        other.shutdown(socket.SHUT_RDWR)
+                        client.shutdown(socket.SHUT_RDWR)
+                        daemon.shutdown(socket.SHUT_RDWR)
                         return
-                    (other if ready is one else one).sendall(data)
+                    (daemon if ready is client else client).sendall(data)
 
 
 @contextmanager
@@ -87,7 +87,7 @@ def is_gone(*paths: str | Path) -> bool:
     return not any(map(os.path.lexists, paths))
 
 
-def inspected(sandbox: DockerSandbox) -> dict[str, Any]:
+def inspect(sandbox: DockerSandbox) -> dict[str, Any]:
     """Return what the daemon says about a sandbox's container."""
     client = docker.from_env()
     try:
@@ -98,11 +98,11 @@ def inspected(sandbox: DockerSandbox) -> dict[str, Any]:
 
 async def test_a_container_is_hardened_by_default() -> None:
     async with DockerSandbox() as sandbox:
-        found = inspected(sandbox)
-        line = await sandbox.execute("import os; os.path.exists('/run/ossia-line/kernel.sock')")
-        assert line.result == "False", "once connected, there is nothing to connect to"
-    host: dict[str, Any] = found["HostConfig"]
-    wanted = {
+        attributes = inspect(sandbox)
+        done = await sandbox.execute("import os; os.path.exists('/run/ossia-control/kernel.sock')")
+        assert done.result == "False", "the socket file is removed after the connection"
+    host: dict[str, Any] = attributes["HostConfig"]
+    expected = {
         "NetworkMode": "none",
         "ReadonlyRootfs": True,
         "Privileged": False,
@@ -118,15 +118,15 @@ async def test_a_container_is_hardened_by_default() -> None:
         "IpcMode": "private",
         "Devices": None,
     }
-    assert {key: host[key] for key in wanted} == wanted
+    assert {key: host[key] for key in expected} == expected
     assert host["LogConfig"]["Type"] == "none"
     (bind,) = host["Binds"]
-    folder, inside, mode = bind.split(":")
-    assert (inside, mode) == ("/run/ossia-line", "ro")
+    folder, target, mode = bind.split(":")
+    assert (target, mode) == ("/run/ossia-control", "ro")
     assert is_gone(folder)
     assert set(host["Tmpfs"]) == {"/tmp", "/mnt/data"}
     assert {limit["Name"] for limit in host["Ulimits"]} == {"nofile", "fsize", "core"}
-    config: dict[str, Any] = found["Config"]
+    config: dict[str, Any] = attributes["Config"]
     assert config["User"] == "65532:65532"
     assert config["Image"] == image_tag()
     assert {"ossia.sandbox", "ossia.owner", "ossia.expires"} <= set(config["Labels"])
@@ -135,7 +135,7 @@ async def test_a_container_is_hardened_by_default() -> None:
 async def test_options_reach_the_container() -> None:
     limited = DockerSandbox(memory_mib=256, cpus=0.5, pids=32, open_files=128, runtime="runc")
     async with limited as sandbox:
-        host: dict[str, Any] = inspected(sandbox)["HostConfig"]
+        host: dict[str, Any] = inspect(sandbox)["HostConfig"]
         assert (host["Memory"], host["NanoCpus"], host["PidsLimit"]) == (1 << 28, 5 * 10**8, 32)
         assert host["Runtime"] == "runc"
         limits = await sandbox.execute(
@@ -144,58 +144,58 @@ async def test_options_reach_the_container() -> None:
     assert limits.result == "(128, 128)"
 
 
-async def test_where_the_socket_cannot_be_reached_the_daemons_stream_serves(
+async def test_without_the_control_socket_the_attached_stream_is_used(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def nothing(sandbox: DockerSandbox, line: Path | None) -> list[str]:
+    def no_binds(sandbox: DockerSandbox, control_folder: Path | None) -> list[str]:
         return []
 
-    monkeypatch.setattr(DockerSandbox, "_binds", nothing)
+    monkeypatch.setattr(DockerSandbox, "_binds", no_binds)
     async with DockerSandbox() as sandbox:
         assert sandbox._kernel is not None
         assert sandbox._kernel._channel is sandbox._attached
         assert (await sandbox.execute("print('x' * 100_000); 6 * 7")).result == "42"
 
 
-async def test_a_long_name_of_the_temporary_folder_is_no_hindrance(
+async def test_a_temporary_folder_with_a_long_path_works(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    long = tmp_path / ("long" * 20)
-    long.mkdir()
-    monkeypatch.setattr(tempfile, "tempdir", str(long))
+    folder = tmp_path / ("long" * 20)
+    folder.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
     async with DockerSandbox() as sandbox:
         assert (await sandbox.execute("6 * 7")).result == "42"
-    assert is_gone(*long.glob("*"))
+    assert is_gone(*folder.glob("*"))
 
 
-async def test_what_a_container_says_that_ends_at_its_start_is_told(
+async def test_the_stderr_of_a_container_that_fails_to_start_is_reported(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def complain(python: str = "", line: str | None = None) -> list[str]:
+    def failing_command(python: str = "", control_socket: str | None = None) -> list[str]:
         return ["sh", "-c", "echo 'no python today' >&2"]
 
-    monkeypatch.setattr("ossia.sandbox.backends.docker.boot_command", complain)
-    with pytest.raises(SandboxDiedError, match=r"ended while it started.*no python today"):
+    monkeypatch.setattr("ossia.sandbox.backends.docker.boot_command", failing_command)
+    with pytest.raises(SandboxDiedError, match=r"died during its start.*no python today"):
         await DockerSandbox().__aenter__()
 
 
 @pytest.mark.parametrize(("gpus", "count"), [("all", -1), (2, 2)])
-def test_gpus_are_asked_of_the_daemon(gpus: int | Literal["all"], count: int) -> None:
-    (asked,) = DockerSandbox(gpus=gpus)._host_config()["device_requests"]
-    assert (asked["Count"], asked["Capabilities"]) == (count, [["gpu"]])
+def test_gpus_are_requested_from_the_daemon(gpus: int | Literal["all"], count: int) -> None:
+    (request,) = DockerSandbox(gpus=gpus)._host_config()["device_requests"]
+    assert (request["Count"], request["Capabilities"]) == (count, [["gpu"]])
 
 
-async def test_a_missing_image_is_told_with_the_command_that_makes_it() -> None:
+async def test_a_missing_image_is_reported_with_the_command_that_builds_it() -> None:
     with pytest.raises(SandboxImageError, match=r"no image 'nosuch:tag'.*`ossia sandbox build`"):
         await DockerSandbox(image="nosuch:tag").__aenter__()
 
 
-async def test_an_unknown_runtime_is_an_error_that_names_it() -> None:
+async def test_an_unknown_runtime_is_named_in_the_error() -> None:
     with pytest.raises(SandboxUnavailableError, match="nosuchruntime"):
         await DockerSandbox(runtime="nosuchruntime").__aenter__()
 
 
-async def test_no_daemon_is_told_with_the_ways_out(
+async def test_a_missing_daemon_is_reported_with_the_alternatives(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/nothing.sock")
@@ -204,7 +204,7 @@ async def test_no_daemon_is_told_with_the_ways_out(
 
 
 @pytest.mark.parametrize("chosen_by", ["DOCKER_CONTEXT", "currentContext"])
-async def test_a_context_leads_to_its_daemon(
+async def test_the_daemon_of_the_current_context_is_used(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, chosen_by: str
 ) -> None:
     with remote_daemon(monkeypatch) as relay:
@@ -214,25 +214,25 @@ async def test_a_context_leads_to_its_daemon(
         (tmp_path / "config.json").write_text(json.dumps(current))
         if not current:
             monkeypatch.setenv(chosen_by, "far")
-        # As `docker context create far --docker host=tcp://…` writes it.
+        # The files that `docker context create far --docker host=tcp://…` writes.
         meta = tmp_path / "contexts/meta" / sha256(b"far").hexdigest() / "meta.json"
         meta.parent.mkdir(parents=True)
         docker = {"Host": relay.url, "SkipTLSVerify": False}
-        described = {"Name": "far", "Metadata": {}, "Endpoints": {"docker": docker}}
-        meta.write_text(json.dumps(described))
+        context = {"Name": "far", "Metadata": {}, "Endpoints": {"docker": docker}}
+        meta.write_text(json.dumps(context))
         async with DockerSandbox() as sandbox:
             assert sandbox._client is not None
             assert sandbox._client.api.base_url == relay.url.replace("tcp", "http")
             assert (await sandbox.execute("6 * 7")).result == "42"
 
 
-async def test_an_unknown_context_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_unknown_context_is_named_in_the_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DOCKER_CONTEXT", "nosuchcontext")
     with pytest.raises(SandboxUnavailableError, match="'nosuchcontext'"):
         await DockerSandbox().__aenter__()
 
 
-async def test_a_remote_daemon_serves_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_remote_daemon_works(monkeypatch: pytest.MonkeyPatch) -> None:
     with remote_daemon(monkeypatch):
         async with DockerSandbox() as sandbox:
             assert (await sandbox.execute("6 * 7")).result == "42"
@@ -242,24 +242,24 @@ async def test_a_remote_daemon_serves_as_well(monkeypatch: pytest.MonkeyPatch) -
             await DockerSandbox(network="egress").__aenter__()
 
 
-async def test_a_daemon_that_goes_away_in_the_middle_of_a_cell(
+async def test_a_daemon_that_disappears_during_a_cell_is_reported(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     with remote_daemon(monkeypatch) as relay:
         sandbox = await DockerSandbox().__aenter__()
         name = sandbox.name
 
-        def cut(stream: str, text: str) -> None:
+        def cut_off(stream: str, text: str) -> None:
             relay.cut()
 
         with (
             anyio.fail_after(50),
             pytest.raises(SandboxDiedError, match="no Docker daemon answers"),
         ):
-            await sandbox.execute("print('go')\nwhile True: pass", on_output=cut)
+            await sandbox.execute("print('go')\nwhile True: pass", on_output=cut_off)
         await sandbox.__aexit__(None, None, None)
     monkeypatch.delenv("DOCKER_HOST")
-    # Its caller gone, the container ends by itself.
+    # The container ends when its channel closes.
     client = docker.from_env()
     try:
         with suppress(NotFound):
@@ -268,7 +268,7 @@ async def test_a_daemon_that_goes_away_in_the_middle_of_a_cell(
         client.close()
 
 
-async def test_a_killed_container_is_replaced_and_the_loss_told() -> None:
+async def test_a_killed_container_is_restarted_and_the_loss_is_reported() -> None:
     async with DockerSandbox() as sandbox:
         await sandbox.put("file", b"x")
         client = docker.from_env()
@@ -282,10 +282,10 @@ async def test_a_killed_container_is_replaced_and_the_loss_told() -> None:
         assert (await sandbox.execute("import os; os.listdir()")).result == "[]"
 
 
-async def test_two_programs_may_hold_sandboxes_at_once() -> None:
-    async with open_sandbox() as one, open_sandbox() as other:
-        await one.execute("x = 1")
-        assert (await other.execute("'x' in globals()")).result == "False"
+async def test_two_sandboxes_at_once_are_separate() -> None:
+    async with open_sandbox() as first, open_sandbox() as second:
+        await first.execute("x = 1")
+        assert (await second.execute("'x' in globals()")).result == "False"
 
 
 async def test_a_container_ends_when_its_caller_is_killed() -> None:

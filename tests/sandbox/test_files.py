@@ -1,17 +1,18 @@
-"""Files: in, out, listed, and never anywhere but /mnt/data."""
+"""Files: put, get and list, only under /mnt/data."""
 
 from __future__ import annotations
 
 from contextlib import suppress
 from pathlib import Path
 
+import anyio
 import pytest
 
 from ossia.errors import SandboxPathError
 from ossia.sandbox import Sandbox, SandboxFile, get_folder, put_folder
 
 
-async def test_what_is_put_can_be_read_inside_and_got_again(shared: Sandbox) -> None:
+async def test_a_file_can_be_put_read_by_a_cell_and_fetched(shared: Sandbox) -> None:
     data = bytes(range(256)) * 20_000
     await shared.put("in/deep/data.bin", data)
     code = "data = open('/mnt/data/in/deep/data.bin', 'rb').read(); len(data), data[255]"
@@ -20,12 +21,12 @@ async def test_what_is_put_can_be_read_inside_and_got_again(shared: Sandbox) -> 
 
 
 @pytest.mark.parametrize("data", [b"", b"x", bytes(1 << 20), bytes((1 << 20) + 1)])
-async def test_files_of_any_size_travel_whole(shared: Sandbox, data: bytes) -> None:
+async def test_files_of_any_size_are_transferred_completely(shared: Sandbox, data: bytes) -> None:
     await shared.put("sized", data)
     assert await shared.get("sized") == data
 
 
-async def test_a_file_is_replaced_whole(shared: Sandbox) -> None:
+async def test_a_file_is_replaced_completely(shared: Sandbox) -> None:
     await shared.put("twice", b"the first, which is longer")
     await shared.put("twice", b"the second")
     assert await shared.get("twice") == b"the second"
@@ -41,7 +42,7 @@ async def test_files_are_listed_with_their_sizes(sandbox: Sandbox) -> None:
     ]
 
 
-async def test_a_cell_tells_what_is_new_or_changed_and_nothing_else(sandbox: Sandbox) -> None:
+async def test_a_cell_reports_only_new_and_changed_files(sandbox: Sandbox) -> None:
     await sandbox.put("old", b"old")
     await sandbox.put("touched", b"before")
     done = await sandbox.execute("open('touched', 'w').write('after'); open('new', 'w').close()")
@@ -53,25 +54,25 @@ async def test_a_cell_tells_what_is_new_or_changed_and_nothing_else(sandbox: San
     "path",
     ["..", "../x", "/etc/passwd", "a/../../x", "/mnt/data", "", ".", "/mnt/data/../x", "a\0b"],
 )
-async def test_a_path_that_leads_elsewhere_is_refused(shared: Sandbox, path: str) -> None:
-    with pytest.raises(SandboxPathError, match="no path of a file below /mnt/data"):
+async def test_a_path_outside_the_data_folder_is_refused(shared: Sandbox, path: str) -> None:
+    with pytest.raises(SandboxPathError, match="not a file path under /mnt/data"):
         await shared.put(path, b"x")
-    with pytest.raises(SandboxPathError, match="no path of a file below /mnt/data"):
+    with pytest.raises(SandboxPathError, match="not a file path under /mnt/data"):
         await shared.get(path)
 
 
-async def test_a_file_that_is_not_there_is_named(shared: Sandbox) -> None:
+async def test_a_missing_file_is_named_in_the_error(shared: Sandbox) -> None:
     with pytest.raises(SandboxPathError, match="/mnt/data/nowhere: No such file"):
         await shared.get("nowhere")
 
 
-async def test_a_file_beyond_the_limit_is_not_fetched(shared: Sandbox) -> None:
+async def test_a_file_above_the_size_limit_is_not_fetched(shared: Sandbox) -> None:
     await shared.put("large", bytes(1000))
-    with pytest.raises(SandboxPathError, match="holds 1000 bytes; max_bytes is 999"):
+    with pytest.raises(SandboxPathError, match="has 1000 bytes; max_bytes is 999"):
         await shared.get("large", max_bytes=999)
 
 
-async def test_a_file_without_end_is_cut_where_it_was_when_asked_for(shared: Sandbox) -> None:
+async def test_a_growing_file_is_read_up_to_its_size_at_the_request(shared: Sandbox) -> None:
     code = """
 import threading
 growing = True
@@ -87,14 +88,14 @@ while not os.path.exists("growing"): time.sleep(0.001)
     await shared.execute("growing = False; thread.join(); import os; os.unlink('growing')")
 
 
-async def test_no_room_is_told_and_leaves_nothing(shared: Sandbox) -> None:
+async def test_a_full_disk_is_reported_and_leaves_no_partial_file(shared: Sandbox) -> None:
     with pytest.raises(SandboxPathError, match=r"huge: (No space left|File too large)"):
         await shared.put("huge", bytes(65 << 20))
     assert [f for f in await shared.list() if "huge" in f.path] == []
     await shared.put("small", b"fits")
 
 
-async def test_links_are_neither_followed_nor_written_through(shared: Sandbox) -> None:
+async def test_links_are_not_followed_for_reading_or_writing(shared: Sandbox) -> None:
     code = """
 import os
 open("target", "w").write("untouched")
@@ -110,12 +111,12 @@ os.mkfifo("fifo")
             await shared.get(path)
     with pytest.raises(SandboxPathError):
         await shared.put("to-etc/new", b"x")
-    await shared.put("to-target", b"a file of its own")
+    await shared.put("to-target", b"a separate file")
     assert await shared.get("target") == b"untouched"
-    assert await shared.get("to-target") == b"a file of its own"
+    assert await shared.get("to-target") == b"a separate file"
 
 
-async def test_a_link_swapped_in_while_we_look_leads_nowhere(shared: Sandbox) -> None:
+async def test_a_link_that_replaces_a_folder_during_a_read_is_not_followed(shared: Sandbox) -> None:
     code = """
 import os, threading
 swapping = True
@@ -127,12 +128,12 @@ def swap():
 thread = threading.Thread(target=swap); thread.start()
 """
     await shared.execute(code)
-    got = tried = 0
-    while tried < 200 or not got:
-        tried += 1
+    successes = attempts = 0
+    while attempts < 200 or not successes:
+        attempts += 1
         try:
             assert await shared.get("real/passwd") == b"mine"
-            got += 1
+            successes += 1
         except SandboxPathError:
             pass
     for _ in range(50):
@@ -141,13 +142,13 @@ thread = threading.Thread(target=swap); thread.start()
     await shared.execute("swapping = False; thread.join()")
 
 
-async def test_names_that_are_no_text_are_told_escaped(sandbox: Sandbox) -> None:
+async def test_file_names_that_are_not_text_are_escaped(sandbox: Sandbox) -> None:
     done = await sandbox.execute(r"import os; os.close(os.open(b'\xff\n', os.O_CREAT))")
     assert done.files == ("/mnt/data/\\udcff\n",)
     assert [file.path for file in await sandbox.list()] == ["/mnt/data/\\udcff\n"]
 
 
-async def test_a_folder_goes_in_and_comes_out(sandbox: Sandbox, tmp_path: Path) -> None:
+async def test_a_folder_can_be_put_and_fetched(sandbox: Sandbox, tmp_path: Path) -> None:
     source = tmp_path / "source"
     (source / "sub").mkdir(parents=True)
     (source / "a.txt").write_text("a")
@@ -161,7 +162,7 @@ async def test_a_folder_goes_in_and_comes_out(sandbox: Sandbox, tmp_path: Path) 
     assert (tmp_path / "target/sub/b.txt").read_text() == "b"
 
 
-async def test_a_folder_replaces_nothing_and_follows_nothing(
+async def test_a_fetched_folder_replaces_no_file_and_follows_no_link(
     sandbox: Sandbox, tmp_path: Path
 ) -> None:
     await sandbox.put("given/x", b"from inside")
@@ -169,7 +170,7 @@ async def test_a_folder_replaces_nothing_and_follows_nothing(
     target = tmp_path / "target"
     target.mkdir()
     (target / "x").symlink_to(tmp_path / "victim")
-    with pytest.raises(SandboxPathError, match="is there already"):
+    with pytest.raises(SandboxPathError, match="already exists"):
         await get_folder(sandbox, target, "given")
     assert (tmp_path / "victim").read_text() == "the host's"
     (target / "x").unlink()
@@ -182,12 +183,22 @@ async def test_a_folder_replaces_nothing_and_follows_nothing(
     assert list(outside.iterdir()) == []
 
 
-async def test_folders_have_bounds(sandbox: Sandbox, tmp_path: Path) -> None:
+async def test_folders_have_a_size_limit(sandbox: Sandbox, tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(bytes(100))
-    with pytest.raises(SandboxPathError, match="holds 100 bytes; max_bytes is 99"):
+    with pytest.raises(SandboxPathError, match="has 100 bytes; max_bytes is 99"):
         await put_folder(sandbox, tmp_path, max_bytes=99)
-    with pytest.raises(SandboxPathError, match="is no folder"):
+    with pytest.raises(SandboxPathError, match="is not a folder"):
         await put_folder(sandbox, tmp_path / "a")
     await sandbox.put("b", bytes(100))
-    with pytest.raises(SandboxPathError, match="holds 100 bytes; max_bytes is 99"):
+    with pytest.raises(SandboxPathError, match="has 100 bytes; max_bytes is 99"):
         await get_folder(sandbox, tmp_path / "out", max_bytes=99)
+
+
+@pytest.mark.parametrize("after_s", [0.0, 0.01])
+async def test_a_cancelled_put_leaves_no_partial_file(shared: Sandbox, after_s: float) -> None:
+    with anyio.move_on_after(after_s):
+        await shared.put("given-up", bytes(32 << 20))
+    assert [file.path for file in await shared.list() if "given-up" in file.path] in (
+        [],
+        ["/mnt/data/given-up"],
+    )

@@ -1,4 +1,4 @@
-"""The image: named by its recipe, made once."""
+"""The image: its tag depends on its recipe, and it is built once."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ def test_the_tag_changes_with_every_part_of_the_recipe(monkeypatch: pytest.Monke
     assert re.fullmatch(r"ossia-sandbox:[0-9a-f]{12}", image_tag())
     for part, value in (
         ("PACKAGES", (*debian.PACKAGES, "python3-yaml")),
-        ("LEFT_OUT", "nothing"),
-        ("EDITION", debian.EDITION + 1),
+        ("EXCLUDED_PACKAGES", "nothing"),
+        ("RECIPE_VERSION", debian.RECIPE_VERSION + 1),
     ):
         with monkeypatch.context() as patched:
             patched.setattr(debian, part, value)
@@ -27,13 +27,13 @@ def test_the_tag_changes_with_every_part_of_the_recipe(monkeypatch: pytest.Monke
 
 
 @pytest.mark.docker
-async def test_an_image_that_is_there_is_not_made_again(image: str) -> None:
-    told: list[str] = []
-    assert await build_image(told.append) == image == image_tag()
-    assert told == [f"{image} is there"]
+async def test_an_existing_image_is_not_built_again(image: str) -> None:
+    progress: list[str] = []
+    assert await build_image(progress.append) == image == image_tag()
+    assert progress == [f"{image} already exists"]
 
 
-async def test_a_machine_without_apt_is_told_so(
+async def test_a_machine_without_apt_is_an_error(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
@@ -44,7 +44,7 @@ async def test_a_machine_without_apt_is_told_so(
     assert not (tmp_path / "cache").exists()
 
 
-async def test_what_apt_says_when_it_fails_is_in_the_error(
+async def test_the_output_of_a_failed_apt_is_in_the_error(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     for name, text in (("apt-get", "echo 'E: no such mirror' >&2; exit 100"), ("dpkg-deb", ":")):

@@ -1,4 +1,4 @@
-"""The kernel's parts on their own: frames, captured output, shortened text."""
+"""Units of the kernel: frames, captured output, shortened text."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ossia.sandbox.kernel.capture import Capture
+from ossia.sandbox.kernel.capture import StreamCapture
 from ossia.sandbox.kernel.frames import MAX_BODY, FrameError, Unpacker, pack
 from ossia.sandbox.kernel.shorten import shorten
 
@@ -20,18 +20,18 @@ FRAMES = st.lists(
 
 @settings(deadline=None, max_examples=50)
 @given(FRAMES, st.data())
-def test_frames_come_out_as_they_went_in_however_they_are_cut(
+def test_frames_are_decoded_however_the_bytes_are_split(
     frames: list[tuple[dict[str, object], bytes]], data: st.DataObject
 ) -> None:
     stream = b"".join(pack(header, body) for header, body in frames)
-    unpacker, found = Unpacker(), list[tuple[dict[str, object], bytes]]()
+    unpacker, decoded = Unpacker(), list[tuple[dict[str, object], bytes]]()
     while stream:
         size = data.draw(st.integers(1, len(stream)))
         unpacker.feed(stream[:size])
         stream = stream[size:]
         while frame := unpacker.next():
-            found.append(frame)
-    assert found == frames
+            decoded.append(frame)
+    assert decoded == frames
 
 
 @pytest.mark.parametrize(
@@ -44,7 +44,7 @@ def test_frames_come_out_as_they_went_in_however_they_are_cut(
         b"HTTP/1.1 400 Bad Request\r\n\r\n",
     ],
 )
-def test_what_is_no_frame_is_refused(data: bytes) -> None:
+def test_invalid_frames_are_refused(data: bytes) -> None:
     unpacker = Unpacker()
     unpacker.feed(data)
     with pytest.raises(FrameError):
@@ -55,38 +55,38 @@ def test_what_is_no_frame_is_refused(data: bytes) -> None:
 @given(st.lists(st.binary(min_size=1, max_size=300), max_size=30), st.integers(2, 400))
 def test_captured_output_keeps_both_ends(parts: list[bytes], cap: int) -> None:
     whole = b"".join(part.replace(b"\xff", b"x") for part in parts)
-    capture = Capture("/nonexistent/folder/file", cap)
+    capture = StreamCapture("/nonexistent/folder/file", cap)
     text = b"".join(capture.feed(part.replace(b"\xff", b"x")) for part in parts)
     assert whole.startswith(text)
     assert len(text) == min(len(whole), cap // 2)
     rest = capture.finish()
     if len(whole) <= cap // 2 * 2:
         assert (text + rest).startswith(text)
-    note, told, tail = rest.rpartition(b" ...]\n")
-    assert whole.endswith(tail if told else rest)
-    if told:
-        missing = int(note.split(b" bytes left out")[0].rpartition(b"[... ")[2])
-        assert missing == len(whole) - len(text) - len(tail)
+    note, separator, tail = rest.rpartition(b" ...]\n")
+    assert whole.endswith(tail if separator else rest)
+    if separator:
+        omitted = int(note.split(b" bytes omitted")[0].rpartition(b"[... ")[2])
+        assert omitted == len(whole) - len(text) - len(tail)
 
 
-def test_what_was_cut_is_in_the_file(tmp_path: Path) -> None:
-    capture = Capture(str(tmp_path / "out.txt"), 20)
-    now = b"".join(capture.feed(bytes([65 + i]) * 10) for i in range(5))
+def test_omitted_output_is_in_the_file(tmp_path: Path) -> None:
+    capture = StreamCapture(str(tmp_path / "out.txt"), 20)
+    head = b"".join(capture.feed(bytes([65 + i]) * 10) for i in range(5))
     rest = capture.finish()
-    assert now == b"A" * 10
+    assert head == b"A" * 10
     assert rest == (
-        f"\n[... 30 bytes left out; all 50 bytes are in {tmp_path}/out.txt ...]\n".encode()
+        f"\n[... 30 bytes omitted; all 50 bytes are in {tmp_path}/out.txt ...]\n".encode()
         + b"E" * 10
     )
     assert (tmp_path / "out.txt").read_bytes() == b"".join(bytes([65 + i]) * 10 for i in range(5))
 
 
-def test_short_text_stays_and_long_text_keeps_both_ends(tmp_path: Path) -> None:
+def test_short_text_is_unchanged_and_long_text_keeps_both_ends(tmp_path: Path) -> None:
     path = str(tmp_path / "whole.txt")
     assert shorten("short", 10, path) == "short"
     assert shorten("a" * 5 + "b" * 90 + "c" * 5, 10, path) == (
-        f"aaaaa\n[... 90 characters left out; all of it is in {path} ...]\nccccc"
+        f"aaaaa\n[... 90 characters omitted; the full text is in {path} ...]\nccccc"
     )
     assert (tmp_path / "whole.txt").read_text() == "a" * 5 + "b" * 90 + "c" * 5
-    # A file that is there is another's, and is not touched.
-    assert "could not be kept" in shorten("x" * 100, 10, path)
+    # An existing file is not overwritten.
+    assert "was not saved" in shorten("x" * 100, 10, path)

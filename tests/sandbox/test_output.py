@@ -1,7 +1,8 @@
-"""Output: from every level, in order, as it comes, and no more than is wanted."""
+"""Output: from Python, C code and child processes, in order, immediately, and bounded."""
 
 from __future__ import annotations
 
+import anyio
 import pytest
 
 from ossia.sandbox import Sandbox
@@ -25,9 +26,9 @@ libc.printf(b"seven")
     assert done.stdout == "one\ntwo\nthree\nfour\nfive six\nseven"
 
 
-async def test_output_comes_while_the_cell_runs(shared: Sandbox) -> None:
-    # The cell ends only once its first line was seen out here, and answered.
-    came: list[tuple[str, str]] = []
+async def test_output_arrives_while_the_cell_runs(shared: Sandbox) -> None:
+    # The cell runs until its first line has been received here.
+    received: list[tuple[str, str]] = []
     code = """
 import os, sys, time
 print("first", end="")
@@ -36,33 +37,31 @@ while not os.path.exists("answer"): time.sleep(0.01)
 os.unlink("answer")
 print("second")
 """
-    import anyio
-
     first = anyio.Event()
 
     def on_output(stream: str, text: str) -> None:
-        came.append((stream, text))
+        received.append((stream, text))
         first.set()
 
     async with anyio.create_task_group() as group:
         group.start_soon(lambda: shared.execute(code, timeout_s=1, on_output=on_output))
         with anyio.fail_after(20):
             await first.wait()
-    assert "first" in "".join(text for stream, text in came if stream == "stdout")
-    assert "problem\n" in "".join(text for stream, text in came if stream == "stderr")
+    assert "first" in "".join(text for stream, text in received if stream == "stdout")
+    assert "problem\n" in "".join(text for stream, text in received if stream == "stderr")
 
 
-async def test_a_character_cut_by_a_pipe_is_whole(shared: Sandbox) -> None:
+async def test_a_character_that_a_pipe_splits_is_restored(shared: Sandbox) -> None:
     code = "import os, time\nfor byte in '€'.encode(): os.write(1, bytes([byte])); time.sleep(0.01)"
     assert (await shared.execute(code)).stdout == "€"
 
 
-async def test_bytes_that_are_no_text_are_shown_as_such(shared: Sandbox) -> None:
+async def test_invalid_text_is_shown_with_replacement_characters(shared: Sandbox) -> None:
     assert (await shared.execute(r"import os; os.write(1, b'a\xff\x00b');")).stdout == "a\ufffd\0b"
 
 
 @pytest.mark.parametrize("stream", ["stdout", "stderr"])
-async def test_long_output_keeps_both_ends_and_the_whole_in_a_file(
+async def test_long_output_keeps_both_ends_and_is_saved_in_a_file(
     shared: Sandbox, stream: str
 ) -> None:
     code = f"import sys\nfor i in range(20000): print('line', i, file=sys.{stream})"
@@ -77,23 +76,23 @@ async def test_long_output_keeps_both_ends_and_the_whole_in_a_file(
     assert (await shared.get(file)).decode() == whole
 
 
-async def test_a_giant_result_is_cut_too(shared: Sandbox) -> None:
+async def test_a_huge_result_is_shortened(shared: Sandbox) -> None:
     done = await shared.execute("'x' * 3_000_000")
     assert done.result is not None
     assert len(done.result) < CAP + 200
     (file,) = done.files
-    assert f"all of it is in {file}" in done.result
+    assert f"the full text is in {file}" in done.result
     assert len(await shared.get(file)) == 3_000_002
 
 
-async def test_a_giant_message_and_traceback_are_cut(shared: Sandbox) -> None:
+async def test_a_huge_message_and_traceback_are_shortened(shared: Sandbox) -> None:
     done = await shared.execute("raise ValueError('y' * 3_000_000)")
     assert done.error is not None
     assert len(done.error.message) < CAP
     assert len(done.error.traceback) < 2 * CAP
 
 
-async def test_output_that_finds_no_room_says_so(shared: Sandbox) -> None:
+async def test_output_that_cannot_be_saved_says_so(shared: Sandbox) -> None:
     code = """
 import os
 with open("filler", "wb") as file:
@@ -104,23 +103,23 @@ with open("filler", "wb") as file:
     await shared.execute(code)
     done = await shared.execute("print('z' * 100_000)")
     await shared.execute("os.unlink('filler')")
-    assert "bytes left out" in done.stdout
-    assert "could not be kept" in done.stdout or "the first" in done.stdout
+    assert "bytes omitted" in done.stdout
+    assert "were not saved" in done.stdout or "the first" in done.stdout
 
 
 async def test_an_exception_in_the_callback_stops_the_cell_and_is_raised(shared: Sandbox) -> None:
-    class NotTodayError(Exception):
+    class CallbackError(Exception):
         pass
 
     def refuse(stream: str, text: str) -> None:
-        raise NotTodayError
+        raise CallbackError
 
-    with pytest.raises(NotTodayError):
+    with pytest.raises(CallbackError):
         await shared.execute("print('x')\nwhile True: pass", on_output=refuse)
     assert (await shared.execute("'still here'")).result == "'still here'"
 
 
-async def test_a_thread_left_behind_writes_into_later_cells(shared: Sandbox) -> None:
+async def test_a_background_thread_writes_to_later_cells(shared: Sandbox) -> None:
     code = """
 import threading
 go = threading.Event()

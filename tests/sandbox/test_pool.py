@@ -1,4 +1,4 @@
-"""The pool: warm, bounded, and never the same sandbox twice."""
+"""The pool: warm sandboxes, a limit, and no sandbox that is used twice."""
 
 # pyright: reportPrivateUsage=false
 
@@ -17,17 +17,17 @@ from .conftest import Kind
 
 
 @dataclass
-class Counting:
-    """Makes local sandboxes, and remembers them."""
+class RecordingFactory:
+    """A factory of local sandboxes that records them."""
 
-    made: list[UnsafeLocalSandbox] = field(default_factory=list[UnsafeLocalSandbox])
+    sandboxes: list[UnsafeLocalSandbox] = field(default_factory=list[UnsafeLocalSandbox])
 
     def __call__(self) -> UnsafeLocalSandbox:
-        self.made.append(UnsafeLocalSandbox())
-        return self.made[-1]
+        self.sandboxes.append(UnsafeLocalSandbox())
+        return self.sandboxes[-1]
 
 
-async def test_a_pool_gives_sandboxes_that_work(kind: Kind) -> None:
+async def test_a_pool_yields_working_sandboxes(kind: Kind) -> None:
     async with SandboxPool(make=kind, size=1) as pool, pool.acquire() as sandbox:
         assert (await sandbox.execute("In[-1], len(In)")).result == "('In[-1], len(In)', 2)"
 
@@ -44,7 +44,7 @@ async def test_no_sandbox_is_used_twice() -> None:
         assert len(seen) == 3
 
 
-async def test_no_more_than_the_limit_are_alive() -> None:
+async def test_no_more_sandboxes_than_the_limit_are_alive() -> None:
     most = 0
     async with SandboxPool(make=UnsafeLocalSandbox, size=1, limit=2) as pool:
 
@@ -60,7 +60,7 @@ async def test_no_more_than_the_limit_are_alive() -> None:
     assert 1 <= most <= 2
 
 
-async def test_all_are_gone_when_the_pool_ends(kind: Kind) -> None:
+async def test_all_sandboxes_are_removed_when_the_pool_ends(kind: Kind) -> None:
     pool = SandboxPool(make=kind, size=2)
     async with pool, pool.acquire() as sandbox:
         pass
@@ -70,7 +70,7 @@ async def test_all_are_gone_when_the_pool_ends(kind: Kind) -> None:
 
 
 async def test_cancelled_acquires_lose_no_sandbox() -> None:
-    make = Counting()
+    make = RecordingFactory()
     async with SandboxPool(make=make, size=1, limit=2) as pool:
         for delay in (0.0, 0.001, 0.05, 0.3):
             with anyio.move_on_after(delay):
@@ -79,28 +79,28 @@ async def test_cancelled_acquires_lose_no_sandbox() -> None:
         with anyio.fail_after(30):
             async with pool.acquire() as sandbox:
                 assert (await sandbox.execute("'fine'")).result == "'fine'"
-    assert not any(sandbox._process.started for sandbox in make.made)
+    assert not any(sandbox._process.started for sandbox in make.sandboxes)
 
 
-async def test_a_failure_to_start_reaches_who_waits() -> None:
+async def test_a_failed_start_is_raised_in_the_waiting_task() -> None:
     class Unavailable(UnsafeLocalSandbox):
         async def __aenter__(self) -> Self:
-            raise SandboxUnavailableError("there is none today")
+            raise SandboxUnavailableError("no sandbox today")
 
     async with SandboxPool(make=Unavailable, size=1) as pool:
         for _ in range(2):
-            with pytest.raises(SandboxUnavailableError, match="none today"):
+            with pytest.raises(SandboxUnavailableError, match="no sandbox today"):
                 async with pool.acquire():
                     pass
 
 
-async def test_an_old_one_is_replaced_and_an_idle_stock_let_go() -> None:
-    make = Counting()
+async def test_old_sandboxes_are_replaced_and_idle_ones_are_removed() -> None:
+    make = RecordingFactory()
     aging = SandboxPool(make=make, size=1, max_age_s=0.1)
     async with aging:
         with anyio.fail_after(30):
             async with aging._changed:
-                while len(make.made) < 3:
+                while len(make.sandboxes) < 3:
                     await aging._changed.wait()
     idle = SandboxPool(make=UnsafeLocalSandbox, size=1, max_idle_s=0.2)
     async with idle:
@@ -115,6 +115,6 @@ async def test_an_old_one_is_replaced_and_an_idle_stock_let_go() -> None:
 
 
 @pytest.mark.parametrize("sizes", [(0, 1), (3, 2)])
-def test_sizes_that_leave_no_room_are_refused(sizes: tuple[int, int]) -> None:
+def test_invalid_sizes_are_refused(sizes: tuple[int, int]) -> None:
     with pytest.raises(ValueError, match="size is"):
         SandboxPool(size=sizes[0], limit=sizes[1])

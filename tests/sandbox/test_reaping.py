@@ -1,4 +1,4 @@
-"""Nothing is left: not by closed sandboxes, not by cancelled ones, not by killed owners."""
+"""Cleanup: closed and cancelled sandboxes and killed owners leave nothing behind."""
 
 from __future__ import annotations
 
@@ -28,22 +28,22 @@ from ossia.sandbox import (
     prune_images,
 )
 from ossia.sandbox.cleanup.ownership import (
-    EXPIRES,
-    LABEL,
-    LIFE_S,
-    OWNER,
+    EXPIRES_LABEL,
+    MAX_AGE_S,
+    OWNER_LABEL,
+    SANDBOX_LABEL,
     abandoned_folders,
+    create_owned_folder,
     is_abandoned,
-    labels,
-    own_folder,
+    owner_labels,
 )
 from ossia.sandbox.images import debian
 
 from .conftest import Kind
-from .leftovers import Left, orphans_come_here, owner_of
+from .leftovers import Leftovers, adopt_orphans, owner_of
 
-# A program that holds one sandbox, in which a cell runs.
-HOLDER = """
+# A program with one sandbox in which a cell runs.
+ONE_SANDBOX = """
 import sys, anyio, ossia.sandbox
 async def main():
     kind = getattr(ossia.sandbox, sys.argv[1])
@@ -53,12 +53,12 @@ async def main():
     await sandbox.execute("import time\\nwhile True: time.sleep(1)")
 anyio.run(main)
 """
-# A program that opens sessions without end, each given up when its patience ends.
-OPENER = """
+# A program that opens sandboxes endlessly, and cancels each after a random time.
+MANY_SANDBOXES = """
 import random, sys, anyio, ossia.sandbox
-async def sessions(kind, chance):
+async def open_sandboxes(kind, chance):
     while True:
-        print("begun", flush=True)
+        print("started", flush=True)
         with anyio.move_on_after(chance.choice([0.1, 0.3, 0.6, 1.0, 30.0])):
             async with kind() as sandbox:
                 await sandbox.execute("import time; time.sleep(0.2)")
@@ -66,29 +66,29 @@ async def main():
     chance = random.Random(sys.argv[2])
     async with anyio.create_task_group() as group:
         for _ in range(5):
-            group.start_soon(sessions, getattr(ossia.sandbox, sys.argv[1]), chance)
+            group.start_soon(open_sandboxes, getattr(ossia.sandbox, sys.argv[1]), chance)
 anyio.run(main)
 """
 
 
 @pytest.fixture(autouse=True, scope="module")
-def no_orphans_out_of_sight() -> Generator[None]:
-    with orphans_come_here():
+def adopted_orphans() -> Generator[None]:
+    with adopt_orphans():
         yield
 
 
 @asynccontextmanager
 async def running(program: str, *arguments: str) -> AsyncGenerator[Process]:
-    """Run a program of ours until the block kills it; it has written its first line."""
+    """Run a program until the block kills it; yield after its first line of output."""
     async with await anyio.open_process(
         [sys.executable, "-c", program, *arguments], stderr=None
     ) as process:
-        await lines(process, 1)
+        await read_lines(process, 1)
         yield process
 
 
-async def lines(process: Process, count: int) -> None:
-    """Wait until a program has written so many lines more."""
+async def read_lines(process: Process, count: int) -> None:
+    """Wait until a program has written `count` more lines."""
     assert process.stdout is not None
     with anyio.fail_after(60):
         while count > 0:
@@ -96,18 +96,18 @@ async def lines(process: Process, count: int) -> None:
 
 
 @pytest.mark.docker
-async def test_a_killed_owner_leaves_nothing_once_the_reaper_ran(kind: Kind) -> None:
-    left = Left()
-    async with running(HOLDER, kind.__name__) as owner:
-        left.watch(owner.pid)
-        assert left()
+async def test_prune_removes_everything_of_a_killed_owner(kind: Kind) -> None:
+    leftovers = Leftovers()
+    async with running(ONE_SANDBOX, kind.__name__) as owner:
+        leftovers.watch(owner.pid)
+        assert leftovers.find()
         owner.kill()
     await prune()
-    await left.nothing()
+    await leftovers.wait_until_none()
 
 
 @pytest.mark.docker
-async def test_what_the_living_own_is_not_pruned(kind: Kind) -> None:
+async def test_prune_keeps_what_living_processes_own(kind: Kind) -> None:
     async with kind(network="egress") as sandbox:
         await sandbox.execute("x = 1")
         await prune()
@@ -115,53 +115,56 @@ async def test_what_the_living_own_is_not_pruned(kind: Kind) -> None:
 
 
 @pytest.mark.docker
-async def test_what_the_dead_own_is_removed_at_the_next_start(image: str) -> None:
-    mine = labels()
-    machine, _, _ = mine[OWNER].rpartition("/")
+async def test_the_next_start_removes_containers_of_dead_owners(image: str) -> None:
+    mine = owner_labels()
+    machine, _, _ = mine[OWNER_LABEL].rpartition("/")
     owners = {
-        "dead": {**mine, OWNER: f"{machine}/4194305@1"},
-        "expired": {**mine, EXPIRES: "1"},
+        "dead": {**mine, OWNER_LABEL: f"{machine}/4194305@1"},
+        "expired": {**mine, EXPIRES_LABEL: "1"},
         "living": mine,
-        "elsewhere": {**mine, OWNER: "elsewhere/1@1"},
+        "elsewhere": {**mine, OWNER_LABEL: "elsewhere/1@1"},
     }
     client = docker.from_env()
     api: Any = client.api
-    made = {
-        api.create_container(image, "true", labels=owned)["Id"]: whose
-        for whose, owned in owners.items()
+    containers = {
+        api.create_container(image, "true", labels=labels)["Id"]: owner
+        for owner, labels in owners.items()
     }
     try:
         async with DockerSandbox():
-            found = api.containers(all=True, filters={"label": LABEL})
-        assert {made[c["Id"]] for c in found if c["Id"] in made} == {"living", "elsewhere"}
+            found = api.containers(all=True, filters={"label": SANDBOX_LABEL})
+        assert {containers[c["Id"]] for c in found if c["Id"] in containers} == {
+            "living",
+            "elsewhere",
+        }
     finally:
-        for container in made:
+        for container in containers:
             with suppress(NotFound):
                 api.remove_container(container, force=True)
         client.close()
 
 
-def test_labels_tell_the_living_from_the_dead() -> None:
-    mine = labels()
+def test_labels_show_whether_the_owner_is_dead() -> None:
+    mine = owner_labels()
     assert not is_abandoned(mine)
-    machine, _, process = mine[OWNER].rpartition("/")
+    machine, _, process = mine[OWNER_LABEL].rpartition("/")
     pid, _, start = process.partition("@")
-    assert is_abandoned({**mine, OWNER: f"{machine}/{pid}@{int(start) + 1}"})
-    assert is_abandoned({**mine, OWNER: f"{machine}/4194305@1"})
-    assert is_abandoned({**mine, EXPIRES: "1"})
+    assert is_abandoned({**mine, OWNER_LABEL: f"{machine}/{pid}@{int(start) + 1}"})
+    assert is_abandoned({**mine, OWNER_LABEL: f"{machine}/4194305@1"})
+    assert is_abandoned({**mine, EXPIRES_LABEL: "1"})
     assert is_abandoned({})
-    # Another machine's processes cannot be looked at from here; their day is waited for.
-    assert not is_abandoned({**mine, OWNER: "elsewhere/1@1"})
-    assert not is_abandoned({**mine, OWNER: ""})
+    # The processes of another machine cannot be checked; their containers expire.
+    assert not is_abandoned({**mine, OWNER_LABEL: "elsewhere/1@1"})
+    assert not is_abandoned({**mine, OWNER_LABEL: ""})
     assert pid == str(os.getpid())
 
 
-def test_folders_tell_the_living_from_the_dead(tmp_path: Path) -> None:
-    mine = own_folder("test")
+def test_folder_names_show_whether_the_owner_is_dead(tmp_path: Path) -> None:
+    mine = create_owned_folder("test")
     _, kind, machine, process, _ = mine.name.split("-")
     others = {
-        whose: mine.with_name(f"ossia-{kind}-{owner}-{whose}")
-        for whose, owner in {
+        state: mine.with_name(f"ossia-{kind}-{owner}-{state}")
+        for state, owner in {
             "dead": f"{machine}-4194305@1",
             "elsewhere": f"0123abcd-{process}",
             "expired": f"0123abcd-{process}",
@@ -170,7 +173,7 @@ def test_folders_tell_the_living_from_the_dead(tmp_path: Path) -> None:
     try:
         for folder in others.values():
             folder.mkdir()
-        long_ago = time.time() - LIFE_S - 1
+        long_ago = time.time() - MAX_AGE_S - 1
         os.utime(others["expired"], (long_ago, long_ago))
         assert mine in owner_of(os.getpid()).folders
         found = {mine, *others.values()} & set(abandoned_folders(mine.parent))
@@ -181,7 +184,7 @@ def test_folders_tell_the_living_from_the_dead(tmp_path: Path) -> None:
 
 
 @pytest.mark.docker
-async def test_images_of_other_recipes_are_removed_once_they_are_old(
+async def test_old_images_of_other_recipes_are_removed(
     image: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     name = f"ossia-test-{os.getpid()}"
@@ -194,7 +197,7 @@ async def test_images_of_other_recipes_are_removed_once_they_are_old(
     try:
         for version in ("current", "old"):
             api.tag(image, name, version)
-        assert await prune_images(older_than_s=10 * LIFE_S) == []
+        assert await prune_images(older_than_s=10 * MAX_AGE_S) == []
         assert await prune_images(older_than_s=0) == [str(tmp_path / "sandbox-old"), f"{name}:old"]
         assert (tmp_path / "sandbox-current/usr").is_dir()
         assert not (tmp_path / "sandbox-old").exists()
@@ -210,7 +213,7 @@ def _tags(api: Any, name: str) -> list[str]:
 
 
 @pytest.mark.bubblewrap
-async def test_a_tree_in_which_a_sandbox_runs_is_not_outdated(
+async def test_a_tree_that_a_sandbox_uses_is_not_outdated(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     in_use = Path(await build_tree())
@@ -223,31 +226,33 @@ async def test_a_tree_in_which_a_sandbox_runs_is_not_outdated(
 @pytest.mark.docker
 @pytest.mark.slow
 @pytest.mark.timeout(420)
-async def test_200_sessions_with_cancellations_and_killed_owners_leave_nothing(kind: Kind) -> None:
-    left, threads = Left(), threading.active_count()
+async def test_200_sandboxes_with_cancellations_and_killed_owners_leave_nothing_behind(
+    kind: Kind,
+) -> None:
+    leftovers, threads = Leftovers(), threading.active_count()
     chance = random.Random(20_260_101)
-    await cancelled_sessions(kind, 120, chance)
-    # The other 80 belong to programs that are killed while five of them are under way.
-    for begun in (5, 9, 14, 21, 31):
-        async with running(OPENER, kind.__name__, str(begun)) as owner:
-            left.watch(owner.pid)
-            await lines(owner, begun - 1)
+    await open_and_cancel(kind, 120, chance)
+    # The other 80 belong to programs that are killed while five of them are open.
+    for started in (5, 9, 14, 21, 31):
+        async with running(MANY_SANDBOXES, kind.__name__, str(started)) as owner:
+            leftovers.watch(owner.pid)
+            await read_lines(owner, started - 1)
             owner.kill()
     await prune()
-    # What the daemon is still making for the dead when the reaper looks, it finds the next time.
-    await left.nothing(meanwhile=prune)
-    # Idle worker threads of the event loop are shared, and few.
+    # The daemon may still be creating a container for a dead owner: the next prune removes it.
+    await leftovers.wait_until_none(meanwhile=prune)
+    # The event loop keeps a few idle worker threads.
     assert threading.active_count() <= threads + 8
 
 
-async def cancelled_sessions(kind: Kind, count: int, chance: random.Random) -> None:
-    """Open sessions, six at a time, and give each up when its patience ends."""
-    at_once = anyio.Semaphore(6)
+async def open_and_cancel(kind: Kind, count: int, chance: random.Random) -> None:
+    """Open sandboxes, six at a time, and cancel each after a random time."""
+    slots = anyio.Semaphore(6)
     cancelled: list[bool] = []
 
-    async def session(patience_s: float) -> None:
-        async with at_once:
-            with anyio.move_on_after(patience_s) as scope:
+    async def open_one(time_limit_s: float) -> None:
+        async with slots:
+            with anyio.move_on_after(time_limit_s) as scope:
                 async with kind() as sandbox:
                     await sandbox.put("data", bytes(100_000))
                     await sandbox.execute("import time; print('x' * 100_000)")
@@ -256,25 +261,25 @@ async def cancelled_sessions(kind: Kind, count: int, chance: random.Random) -> N
 
     async with anyio.create_task_group() as group:
         for _ in range(count):
-            group.start_soon(session, chance.choice([0.01, 0.1, 0.3, 0.6, 1.0, 30.0]))
+            group.start_soon(open_one, chance.choice([0.01, 0.1, 0.3, 0.6, 1.0, 30.0]))
     assert len(cancelled) == count
     assert {True, False} == set(cancelled)
 
 
 @pytest.mark.docker
-@pytest.mark.parametrize("ending", [signal.SIGKILL, signal.SIGTERM])
-async def test_a_local_kernel_ends_with_its_owner(ending: signal.Signals) -> None:
-    left = Left()
-    async with running(HOLDER, "UnsafeLocalSandbox") as process:
-        owner = left.watch(process.pid)
-        assert len(left()) == 3, "a folder, a supervisor, a worker"
-        process.send_signal(ending)
+@pytest.mark.parametrize("signal_number", [signal.SIGKILL, signal.SIGTERM])
+async def test_a_local_kernel_ends_with_its_owner(signal_number: signal.Signals) -> None:
+    leftovers = Leftovers()
+    async with running(ONE_SANDBOX, "UnsafeLocalSandbox") as process:
+        owner = leftovers.watch(process.pid)
+        assert len(leftovers.find()) == 3, "a folder, a supervisor, a worker"
+        process.send_signal(signal_number)
     assert owner.folders
     await prune()
-    await left.nothing()
+    await leftovers.wait_until_none()
 
 
-async def test_a_local_sandbox_leaves_no_folder() -> None:
+async def test_a_local_sandbox_removes_its_folder() -> None:
     async with UnsafeLocalSandbox() as sandbox:
         await sandbox.put("file", b"x")
         folder = sandbox.folder

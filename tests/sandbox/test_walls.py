@@ -1,4 +1,4 @@
-"""The walls: what is outside cannot be seen, reached or changed from inside."""
+"""Isolation: code cannot see, reach or change anything outside the sandbox."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ subprocess.run(['bash', '-c', ': </dev/tcp/192.0.2.1/80'], check=True)""",
 }
 
 
-@pytest.mark.parametrize("way", NETWORK)
-async def test_no_way_leads_into_a_network(shared: Sandbox, way: str) -> None:
-    done = await shared.execute(f"import socket\n{NETWORK[way]}", timeout_s=10)
-    assert done.error is not None, f"{way} worked"
+@pytest.mark.parametrize("name", NETWORK)
+async def test_no_network_can_be_reached(shared: Sandbox, name: str) -> None:
+    done = await shared.execute(f"import socket\n{NETWORK[name]}", timeout_s=10)
+    assert done.error is not None, f"{name} worked"
     assert not done.timed_out
 
 
-async def test_there_is_no_interface_but_loopback(shared: Sandbox) -> None:
+async def test_loopback_is_the_only_interface(shared: Sandbox) -> None:
     done = await shared.execute("import socket; [name for _, name in socket.if_nameindex()]")
     assert done.result is not None
     assert {"lo", "tunl0", "sit0", "ip6tnl0", "gre0"} >= set(
@@ -67,7 +67,7 @@ async def test_abstract_sockets_are_not_the_hosts(shared: Sandbox) -> None:
     assert done.error is not None
 
 
-async def test_the_hosts_files_are_not_there(shared: Sandbox, tmp_path: Path) -> None:
+async def test_the_hosts_files_cannot_be_seen(shared: Sandbox, tmp_path: Path) -> None:
     (tmp_path / "secret").write_text("the host's own")
     here = Path(__file__)
     for path in (tmp_path / "secret", here, Path("/var/run/docker.sock"), Path.home() / ".ssh"):
@@ -77,7 +77,9 @@ async def test_the_hosts_files_are_not_there(shared: Sandbox, tmp_path: Path) ->
     assert (await shared.execute(code)).result == "['data']"
 
 
-async def test_nobodys_environment_can_be_read(kind: Kind, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_no_environment_of_another_process_can_be_read(
+    kind: Kind, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("OSSIA_TEST_SECRET", "sesame-4711")
     code = """
 import glob, os
@@ -136,7 +138,7 @@ for path in glob.glob("/proc/[0-9]*/environ") + glob.glob("/proc/[0-9]*/cmdline"
         "check(libc.syscall(175, 0, 0, 0))",
     ],
 )
-async def test_what_needs_rights_is_refused(shared: Sandbox, code: str) -> None:
+async def test_privileged_operations_are_refused(shared: Sandbox, code: str) -> None:
     prelude = """
 import ctypes, os, resource, socket, stat, time
 libc = ctypes.CDLL(None, use_errno=True)
@@ -150,30 +152,30 @@ def write(path, data):
     assert done.error.name in {"OSError", "PermissionError", "FileNotFoundError", "ValueError"}
 
 
-async def test_the_code_has_no_rights_and_cannot_gain_any(shared: Sandbox) -> None:
+async def test_the_code_has_no_privileges_and_cannot_gain_any(shared: Sandbox) -> None:
     text = await shared.execute("print(open('/proc/self/status').read())")
-    said = dict(line.split(":\t", 1) for line in text.stdout.splitlines() if ":\t" in line)
+    status = dict(line.split(":\t", 1) for line in text.stdout.splitlines() if ":\t" in line)
     for capabilities in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"):
-        assert int(said[capabilities], 16) == 0
-    assert said["NoNewPrivs"] == "1"
-    assert said["Seccomp"] == "2"
+        assert int(status[capabilities], 16) == 0
+    assert status["NoNewPrivs"] == "1"
+    assert status["Seccomp"] == "2"
     assert "0" not in (await shared.execute("import os; os.getgroups() + [os.getuid()]")).stdout
 
 
-async def test_no_program_gives_rights(shared: Sandbox) -> None:
+async def test_no_program_grants_privileges(shared: Sandbox) -> None:
     done = await shared.execute("!find / -xdev -perm /6000 -type f 2>/dev/null")
     for path in done.stdout.split():
-        # A program may be marked; the mark has no effect here.
+        # A program may have a setuid bit; it has no effect here.
         ran = await shared.execute(f"!{path} --help >/dev/null 2>&1; id -u")
         assert ran.stdout.strip() == "65532"
 
 
-async def test_only_its_own_processes_can_be_seen(shared: Sandbox) -> None:
+async def test_only_the_sandboxs_own_processes_can_be_seen(shared: Sandbox) -> None:
     done = await shared.execute("import os; len([n for n in os.listdir('/proc') if n.isdigit()])")
     assert int(done.result or "99") < 10
 
 
-async def test_only_bounded_places_can_be_written(shared: Sandbox) -> None:
+async def test_only_folders_with_a_size_limit_can_be_written(shared: Sandbox) -> None:
     code = """
 import os
 found = []
@@ -184,7 +186,7 @@ sorted(found)
 """
     done = await shared.execute(code)
     found = set((done.result or "")[1:-1].replace("'", "").split(", "))
-    # The first two hold message queues and terminals, which have limits of their own.
+    # The first two contain message queues and terminals, which have their own limits.
     assert found - {"/dev/mqueue", "/dev/pts"} == {"/dev/shm", "/mnt/data", "/tmp"}
     filled = await shared.execute("open('/dev/shm/x', 'wb').write(bytes(65 << 20))")
     assert filled.error is not None

@@ -61,7 +61,7 @@ async def test_a_deadline_is_told_and_the_state_is_kept() -> None:
         answer = await tools.call(call("x = 5\nprint('begun', flush=True)\nwhile True: pass"))
         assert answer.failed
         assert answer.message.text.startswith("begun\n")
-        assert "TimeoutError: the cell took longer than 1 s" in answer.message.text
+        assert "TimeoutError: The cell timed out after 1 s" in answer.message.text
         assert (await tools.call(call("x"))).message.text == "5"
 
 

@@ -1,4 +1,4 @@
-"""The inside of the way out: a port on loopback whose connections are passed to a socket file."""
+"""The sandbox's end of the egress proxy: a loopback port that leads to its socket file."""
 
 from __future__ import annotations
 
@@ -10,29 +10,29 @@ _CONNECTIONS = 32
 
 
 def start_relay(port: int, path: str) -> None:
-    """Listen on loopback; HTTP clients know ports, and the proxy is behind a socket file."""
+    """Relay connections from a loopback port, which HTTP clients need, to a socket file."""
     listener = socket.create_server(("127.0.0.1", port), backlog=_CONNECTIONS)
     threading.Thread(target=_accept, args=(listener, path), daemon=True).start()
 
 
 def _accept(listener: socket.socket, path: str) -> None:
-    places = threading.BoundedSemaphore(_CONNECTIONS)
+    slots = threading.BoundedSemaphore(_CONNECTIONS)
     while True:
-        places.acquire()
+        slots.acquire()
         client, _ = listener.accept()
-        threading.Thread(target=_relay, args=(client, path, places), daemon=True).start()
+        threading.Thread(target=_relay, args=(client, path, slots), daemon=True).start()
 
 
-def _relay(client: socket.socket, path: str, places: threading.BoundedSemaphore) -> None:
+def _relay(client: socket.socket, path: str, slots: threading.BoundedSemaphore) -> None:
     try:
         with client, socket.socket(socket.AF_UNIX) as proxy, contextlib.suppress(OSError):
             proxy.connect(path)
-            back = threading.Thread(target=_copy, args=(proxy, client), daemon=True)
-            back.start()
+            reverse = threading.Thread(target=_copy, args=(proxy, client), daemon=True)
+            reverse.start()
             _copy(client, proxy)
-            back.join()
+            reverse.join()
     finally:
-        places.release()
+        slots.release()
 
 
 def _copy(source: socket.socket, target: socket.socket) -> None:

@@ -1,4 +1,4 @@
-"""Cells without IPython: state, the last expression, top-level await, tracebacks."""
+"""A shell that runs cells without IPython."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ import traceback
 from types import CodeType, ModuleType
 from typing import Any
 
-from .shell import Failure, no_input, without_our_frames, words
+from .shell import Failure, exception_text, fail_on_input, without_kernel_frames
 
 _PARSE = ast.PyCF_ONLY_AST | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
 
 
 class PlainShell:
-    """A Shell for an interpreter that has no IPython. It knows no magics and no shell lines."""
+    """A Shell for an interpreter without IPython; it does not support magics and shell lines."""
 
     def __init__(self) -> None:
         main = ModuleType("__main__")
@@ -27,7 +27,7 @@ class PlainShell:
         self._names["__builtins__"] = builtins
         self._number = 0
         self._loop: asyncio.AbstractEventLoop | None = None
-        builtins.input = no_input
+        builtins.input = fail_on_input
 
     def run(self, code: str) -> tuple[str | None, Failure | None]:
         """Run a cell."""
@@ -40,19 +40,19 @@ class PlainShell:
             value = None
             if isinstance(last, ast.Expr) and not code.rstrip().endswith(";"):
                 tree.body.pop()
-                self._run(_compiled(tree, name, "exec"))
-                value = self._run(_compiled(ast.Expression(last.value), name, "eval"))
+                self._run(_compile(tree, name, "exec"))
+                value = self._run(_compile(ast.Expression(last.value), name, "eval"))
             else:
-                self._run(_compiled(tree, name, "exec"))
+                self._run(_compile(tree, name, "exec"))
             if value is None:
                 return None, None
             self._names["_"] = value
             return repr(value), None
-        except BaseException as error:  # noqa: BLE001 - whatever a cell raises is its result
-            return None, Failure(type(error).__name__, words(error), _traceback(error))
+        except BaseException as error:  # noqa: BLE001 - any exception of a cell is its outcome
+            return None, Failure(type(error).__name__, exception_text(error), _traceback(error))
 
     def _run(self, code: CodeType) -> Any:
-        value = eval(code, self._names)  # noqa: S307 - running code is what a sandbox is for
+        value = eval(code, self._names)  # noqa: S307 - running code is the purpose of a sandbox
         if code.co_flags & inspect.CO_COROUTINE:
             if self._loop is None:
                 self._loop = asyncio.new_event_loop()
@@ -60,12 +60,12 @@ class PlainShell:
         return value
 
 
-def _compiled(tree: ast.Module | ast.Expression, name: str, mode: str) -> CodeType:
+def _compile(tree: ast.Module | ast.Expression, name: str, mode: str) -> CodeType:
     code = compile(tree, name, mode, flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True)
     assert isinstance(code, CodeType)
     return code
 
 
 def _traceback(error: BaseException) -> str:
-    frames = without_our_frames(error.__traceback__)
+    frames = without_kernel_frames(error.__traceback__)
     return "".join(traceback.format_exception(type(error), error, frames))

@@ -1,4 +1,4 @@
-"""Cells as IPython runs them: magics, shell lines, top-level await, its tracebacks."""
+"""A shell that runs cells with IPython."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from IPython.core.formatters import DisplayFormatter
 from IPython.core.interactiveshell import InteractiveShell
 from traitlets.config import Config
 
-from .shell import Failure, no_input, without_our_frames, words
+from .shell import Failure, exception_text, fail_on_input, without_kernel_frames
 
 _untyped: Any = InteractiveShell
 
 
 class _ResultHook(DisplayHook):
-    """Keeps what a notebook would show, where IPython would print it."""
+    """A display hook that stores the result instead of printing it."""
 
     text: str | None = None
 
@@ -35,27 +35,27 @@ class _ResultHook(DisplayHook):
 
 
 class _TextFormatter(DisplayFormatter):
-    """Makes the one form that leaves: to ask the others, switched off, takes longer than a cell."""
+    """A formatter for plain text only: skipping the disabled formats takes longer than a cell."""
 
     def format(self, obj: object, include: Any = None, exclude: Any = None) -> Any:
         del include
-        above: Any = super()
-        return above.format(obj, ["text/plain"], exclude)
+        parent: Any = super()
+        return parent.format(obj, ["text/plain"], exclude)
 
 
 class _Interactive(InteractiveShell):
-    """An InteractiveShell that keeps its tracebacks instead of printing them."""
+    """An InteractiveShell that stores tracebacks instead of printing them."""
 
     failure: Failure | None = None
 
     def _showtraceback(self, etype: type, evalue: BaseException | None, stb: Any) -> None:
         text = stb if isinstance(stb, str) else "\n".join(stb)
-        self.failure = Failure(etype.__name__, words(evalue), text)
+        self.failure = Failure(etype.__name__, exception_text(evalue), text)
 
     def _get_exc_info(self, exc_tuple: Any = None) -> Any:
-        above: Any = super()
-        kind, error, frames = above._get_exc_info(exc_tuple)  # noqa: SLF001 - its own
-        return kind, error, without_our_frames(frames)
+        parent: Any = super()
+        kind, error, frames = parent._get_exc_info(exc_tuple)  # noqa: SLF001 - a method of the parent class
+        return kind, error, without_kernel_frames(frames)
 
     def init_display_formatter(self) -> None:
         formatter: Any = _TextFormatter
@@ -63,12 +63,12 @@ class _Interactive(InteractiveShell):
         self.display_formatter = formatter(parent=self)
         configurables.append(self.display_formatter)
 
-    # Straight to the cell's own descriptors: no pseudo-terminal, no thread between.
+    # Shell lines write directly to the cell's descriptors, without a pseudo-terminal.
     system: Any = _untyped.system_raw
 
 
-class NotebookShell:
-    """A Shell over one InteractiveShell."""
+class IPythonShell:
+    """A Shell that runs cells in one InteractiveShell."""
 
     def __init__(self) -> None:
         os.environ.setdefault("IPYTHONDIR", os.path.join(os.environ.get("HOME", "."), ".ipython"))
@@ -78,11 +78,11 @@ class NotebookShell:
         interactive: Any = _Interactive
         interactive.displayhook_class = _ResultHook
         self._shell: Any = interactive.instance(config=config)
-        builtins.input = no_input
+        builtins.input = fail_on_input
         warnings.filterwarnings("ignore", message="To exit: use")
 
     def run(self, code: str) -> tuple[str | None, Failure | None]:
-        """Run a cell as a notebook does."""
+        """Run a cell."""
         shell = self._shell
         shell.failure = None
         shell.displayhook.text = None
@@ -90,5 +90,5 @@ class NotebookShell:
         error = outcome.error_before_exec or outcome.error_in_exec
         failure: Failure | None = shell.failure
         if failure is None and error is not None:
-            failure = Failure(type(error).__name__, words(error), "")
+            failure = Failure(type(error).__name__, exception_text(error), "")
         return shell.displayhook.text, failure

@@ -1,4 +1,4 @@
-"""Matplotlib figures: shown by being saved as numbered PNGs."""
+"""A matplotlib backend that saves figures as numbered PNG files."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _BACKEND = "ossia_figures"
 
 
 class _Backend(MetaPathFinder, Loader):
-    """Makes the backend module when matplotlib asks for it: nothing is imported before."""
+    """An importer of the backend module, so that matplotlib is loaded only if a cell uses it."""
 
     def __init__(self, folder: str) -> None:
         self._folder = folder
@@ -36,7 +36,7 @@ class _Backend(MetaPathFinder, Loader):
 
 
 def install_backend(folder: str) -> None:
-    """Make `plt.show()` save the open figures below `folder`."""
+    """Make `plt.show()` save the open figures in `folder`."""
     sys.meta_path.append(_Backend(folder))
     os.environ["MPLBACKEND"] = f"module://{_BACKEND}"
 
@@ -48,11 +48,11 @@ def save_figures(folder: str) -> None:
         return
     for number in pyplot.get_fignums():
         figure = pyplot.figure(number)
-        figure.savefig(_next_name(folder), bbox_inches="tight")
+        figure.savefig(_next_path(folder), bbox_inches="tight")
         pyplot.close(figure)
 
 
-def _next_name(folder: str) -> str:
+def _next_path(folder: str) -> str:
     number = 1
     while os.path.lexists(path := os.path.join(folder, f"figure-{number}.png")):
         number += 1
