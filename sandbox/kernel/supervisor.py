@@ -15,6 +15,7 @@ from .cell import Cell
 from .files import Upload, open_to_read, walk
 from .frames import MAX_BODY, Header, Unpacker, pack
 from .interpreter import Interpreter
+from .proxy_relay import start_relay
 
 _PR_SET_DUMPABLE = 4
 _PR_SET_CHILD_SUBREAPER = 36
@@ -172,7 +173,5 @@ def main(boot_data: bytes) -> None:
     supervisor = Supervisor(boot_data, reading, writing)
     proxy = json.loads(boot_data)["options"].get("proxy")
     if proxy is not None:
-        from .proxy_relay import start_relay
-
         start_relay(proxy["port"], proxy["socket"])
     supervisor.serve()

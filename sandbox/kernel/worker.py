@@ -13,6 +13,7 @@ import resource
 import signal
 import sys
 from collections.abc import Callable
+from importlib import import_module
 from types import FrameType
 from typing import NoReturn
 
@@ -60,13 +61,13 @@ def main(boot_data: bytes) -> NoReturn:
 
 
 def _open_shell() -> Shell:
+    # Imported here, because IPython is optional and slow to import: SIGINT is ignored by now.
+    shell_class: Callable[[], Shell]
     try:
-        from .ipython_shell import IPythonShell
+        shell_class = import_module(".ipython_shell", __package__).IPythonShell
     except ImportError:
-        from .plain_shell import PlainShell
-
-        return PlainShell()
-    return IPythonShell()
+        shell_class = import_module(".plain_shell", __package__).PlainShell
+    return shell_class()
 
 
 def _run(
