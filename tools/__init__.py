@@ -1,14 +1,14 @@
-"""ossia.tools: what a model may call, and what becomes of its calls.
+"""ossia.tools: what a model can call, and the code that runs its calls.
 
     @tool
     def get_weather(city: str, days: Annotated[int, Field(ge=1, le=7)] = 1) -> Forecast:
         ...
 
-    async with Toolbox([get_weather, PythonTool()]) as tools:
-        result = await tools.call(message)
+    async with Toolbox([get_weather, PythonTool()]) as toolbox:
+        result = await toolbox.call(message)
 
-A function's signature and docstring are all that the model is told. A Toolbox lives as long as one
-run; whatever goes wrong inside a tool, it turns into words that the model can act on.
+The model learns about a function from its signature and docstring. A Toolbox lasts for one run. It
+turns every failure of a tool into a message that the model can act on.
 """
 
 from ..errors import ToolDefinitionError as ToolDefinitionError
@@ -28,7 +28,6 @@ from .browser.search import YouCom as YouCom
 from .cancellation import is_cancelled as is_cancelled
 from .citations import Citation as Citation
 from .citations import link_citations as link_citations
-from .context import RunContext as RunContext
 from .functions import FunctionTool as FunctionTool
 from .functions import Options as Options
 from .functions import tool as tool
@@ -36,6 +35,7 @@ from .protocol import Attachment as Attachment
 from .protocol import CitationSource as CitationSource
 from .protocol import FileStore as FileStore
 from .protocol import OpenTool as OpenTool
+from .protocol import RunContext as RunContext
 from .protocol import Stateful as Stateful
 from .protocol import Tool as Tool
 from .protocol import ToolCall as ToolCall

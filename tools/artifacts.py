@@ -1,4 +1,4 @@
-"""Where results go that are too long for the model to read, or no text at all."""
+"""Storage for tool results that are files, or too long for the model to read."""
 
 from __future__ import annotations
 
@@ -16,21 +16,24 @@ from .protocol import Attachment, FileStore, ToolReturn
 
 log = get_logger("ossia.tools")
 
+DATA_FOLDER = "/mnt/data/"
+"""The folder of the files in a sandbox, as the model was trained to use it."""
+
 _UNSAFE = re.compile(r"[^\w.-]")
 _NAME_CHARS = 100
 
 
 class ArtifactStore:
-    """The files of one run, where the model can reach them if any tool lets it.
+    """The files of one run, stored where the model can open them, if any tool allows that.
 
-    keeper: the tool with a place for files, python say.
-    folder: where they go otherwise; None: a new temporary folder, made when the first file comes.
-        It is not removed with the run: the files are the run's results.
-    max_chars: of a text that the model is to read at once.
+    file_store: the tool that stores files, such as python.
+    folder: where files go otherwise. None: a new temporary folder, created with the first file. It
+        is not removed at the end of the run, because the files are results of the run.
+    max_chars: of a text that the model reads in full.
     """
 
-    def __init__(self, keeper: FileStore | None, folder: Path | None, max_chars: int) -> None:
-        self._keeper = keeper
+    def __init__(self, file_store: FileStore | None, folder: Path | None, max_chars: int) -> None:
+        self._file_store = file_store
         self._folder = folder
         self._max_chars = max_chars
         self._numbers = count(1)
@@ -42,46 +45,46 @@ class ArtifactStore:
         name: of the tool, for the file that has the full text.
         Returns the text for the model, which names the stored files, and the paths of all files.
         """
-        paths = [await self._keep(file) for file in returned.attached]
+        paths = [await self._store_file(file) for file in returned.attachments]
         lines = [
-            f"The file is {path} ({len(file.data):,} bytes)."
-            for file, path in zip(returned.attached, paths, strict=True)
+            f"File saved: {path} ({len(file.data):,} bytes)"
+            for file, path in zip(returned.attachments, paths, strict=True)
         ]
         text = returned.text
         if len(text) > self._max_chars:
-            full = await self._keep(Attachment(f"{name}.txt", text.encode()))
-            paths.append(full)
-            text = self._both_ends(text, full)
+            path = await self._store_file(Attachment(f"{name}.txt", text.encode()))
+            paths.append(path)
+            text = self._shorten(text, path)
         text = "\n".join(part for part in [text, *lines] if part)
         return text, (*returned.files, *paths)
 
     async def read(self, path: str) -> bytes:
-        """A file that some result named, from wherever it lies.
+        """Read a file that a tool result named.
 
-        Raises SandboxError or OSError if it is not there any more.
+        Raises SandboxError or OSError if it no longer exists.
         """
         if path in self._written:
             return await to_thread.run_sync(Path(path).read_bytes)
-        if self._keeper is None:
+        if self._file_store is None:
             raise FileNotFoundError(f"no tool of this run has a file {path!r}")
-        return await self._keeper.fetch(path)
+        return await self._file_store.read_file(path)
 
-    def _both_ends(self, text: str, path: str) -> str:
-        """The text's beginning and its end, and what is missing in between."""
+    def _shorten(self, text: str, path: str) -> str:
+        """Return the beginning and the end of a text, with a note in between."""
         head = self._max_chars * 3 // 4
         tail = self._max_chars - head
-        left_out = len(text) - self._max_chars
+        omitted = len(text) - self._max_chars
         note = (
-            f"[... {left_out:,} of {len(text):,} characters left out; all of it is in {path} ...]"
+            f"[... {omitted:,} of {len(text):,} characters omitted; the full text is in {path} ...]"
         )
         return f"{text[:head]}\n{note}\n{text[-tail:]}"
 
-    async def _keep(self, file: Attachment) -> str:
+    async def _store_file(self, file: Attachment) -> str:
         name = PurePath(_UNSAFE.sub("_", file.name)[-_NAME_CHARS:])
         numbered = f"{name.stem}-{next(self._numbers)}{name.suffix}"
-        if self._keeper is not None:
+        if self._file_store is not None:
             try:
-                return await self._keeper.keep(numbered, file.data)
+                return await self._file_store.write_file(numbered, file.data)
             except SandboxError as error:
                 reason = type(error).__name__
                 log.warning("file_not_stored_in_sandbox", bytes=len(file.data), error=reason)
@@ -99,5 +102,5 @@ class ArtifactStore:
 
 
 def find_file_store(tools: Iterable[object]) -> FileStore | None:
-    """The first open tool that has a place for files."""
-    return next((one for one in tools if isinstance(one, FileStore)), None)
+    """Return the first open tool that stores files."""
+    return next((tool for tool in tools if isinstance(tool, FileStore)), None)

@@ -1,4 +1,4 @@
-"""What an answer points at, and the answer with links in place of its marks."""
+"""Citations in an answer, and the answer with links in their place."""
 
 from __future__ import annotations
 
@@ -9,52 +9,55 @@ from hashlib import sha256
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Citation:
-    """A passage that an answer points at, by a mark such as `【3†L5-L7】`."""
+    """A passage that an answer cites with a mark such as `【3†L5-L7】`."""
 
     span: tuple[int, int]
-    """Where the mark stands in the answer, in characters: the first, and the one after the last."""
+    """Position of the mark in the answer, in characters: start and end (exclusive)."""
     cursor: int
-    """The number of the display that is cited."""
+    """Number of the display that is cited."""
     lines: tuple[int, int]
     """First and last line of the passage."""
     shown: bool
-    """Whether the model was shown all of it. If not, it made the passage up, or remembers it."""
+    """Whether the model was shown the whole passage. If not, it made the citation up or cites from
+    memory."""
     url: str = ""
-    """Of the page; empty for a page of search results, and where there is no such display."""
+    """Of the page; empty for a page of search results, and if there is no such display."""
     title: str = ""
     text: str = ""
-    """The very lines, as they were shown; empty if they were not."""
+    """The cited lines as they were shown; empty if they were not shown."""
 
     @property
     def digest(self) -> str:
-        """SHA-256 of the text, in hexadecimal: to see later whether a page still says the same."""
+        """SHA-256 of the text, in hexadecimal. Use it to check later whether a page has changed."""
         return sha256(self.text.encode()).hexdigest()
 
 
 def link_citations(answer: str, citations: Iterable[Citation]) -> str:
-    """The answer in Markdown: each mark becomes a link to its page, with the page's title.
+    """Return the answer in Markdown, with each mark replaced by a link to its page.
 
-    A mark of something that was never shown, or of no page of its own, is left out.
+    A mark is removed if its passage was never shown, or if it has no URL.
     """
     parts: list[str] = []
     end = 0
-    for one in sorted(citations, key=lambda citation: citation.span):
-        parts.append(answer[end : one.span[0]])
-        end = one.span[1]
-        if one.shown and one.url:
-            before = "" if answer[: one.span[0]][-1:].isspace() else " "
-            parts.append(f"{before}([{_text(one.title or one.url)}]({_target(one.url)}))")
+    for citation in sorted(citations, key=lambda citation: citation.span):
+        start = citation.span[0]
+        parts.append(answer[end:start])
+        end = citation.span[1]
+        if citation.shown and citation.url:
+            space = "" if answer[:start][-1:].isspace() else " "
+            label = _escape_label(citation.title or citation.url)
+            parts.append(f"{space}([{label}]({_escape_url(citation.url)}))")
     return "".join([*parts, answer[end:]])
 
 
-def _text(title: str) -> str:
-    """A title that ends no link's text and opens no HTML."""
-    for sign in "\\[]<>`*_":
-        title = title.replace(sign, f"\\{sign}")
+def _escape_label(title: str) -> str:
+    """Escape what would end a link's label or start HTML."""
+    for character in "\\[]<>`*_":
+        title = title.replace(character, f"\\{character}")
     return " ".join(title.split())
 
 
-def _target(url: str) -> str:
-    """An address that ends no link's target."""
-    escaped = {ord(sign): f"%{ord(sign):02X}" for sign in ' ()<>"\\\n\r\t'}
+def _escape_url(url: str) -> str:
+    """Escape what would end a link's target."""
+    escaped = {ord(character): f"%{ord(character):02X}" for character in ' ()<>"\\\n\r\t'}
     return url.translate(escaped)

@@ -1,15 +1,30 @@
-"""The border between the loop and whatever a model can call."""
+"""The interface between the agent's loop and everything that a model can call."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Generic, Protocol, TypeVar, runtime_checkable
 
 from ..harmony import Message, ToolNamespace
 from .citations import Citation
-from .context import RunContext
+
+Deps = TypeVar("Deps")
+
+
+@dataclass(frozen=True, slots=True)
+class RunContext(Generic[Deps]):
+    """The run that a call belongs to.
+
+    A function tool receives it if its first parameter is annotated with it.
+    """
+
+    deps: Deps
+    """What the caller passed to the run for its tools: a database, a user, a client."""
+    run_id: str = ""
+    step: int = 0
+    """The step of the run, from 1; 0 before the first step."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,15 +38,16 @@ class Attachment:
 
 @dataclass(frozen=True, slots=True)
 class ToolReturn:
-    """What a tool gives back for the model to read; a function may return one, too."""
+    """What a tool gives back. A function tool may return one too."""
 
     text: str
+    """What the model reads."""
     failed: bool = False
-    """The text tells of a failure; for whoever watches the run, the model only reads the text."""
+    """Whether the call failed. For observers of the run: the model only reads the text."""
     files: tuple[str, ...] = ()
-    """Files the text names, as the model would open them."""
-    attached: tuple[Attachment, ...] = ()
-    """Files to be kept; the model is told where they are."""
+    """Files that the text names, with paths that the model can open."""
+    attachments: tuple[Attachment, ...] = ()
+    """Files to store. The model reads where they are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,68 +59,69 @@ class ToolResult:
     failed: bool
     seconds: float
     files: tuple[str, ...] = ()
-    """Files that the call left behind: paths in the sandbox (/mnt/data/...) or on this machine."""
+    """Files that the call created: paths in the sandbox (/mnt/data/...) or on this machine."""
     error: BaseException | None = None
     """The exception that the tool raised, if it raised one: a ToolError or an unexpected one."""
 
 
 class OpenTool(Protocol):
-    """A tool during one run: it may hold state, and answers the run's calls."""
+    """A tool during one run. It may have state."""
 
     async def call(self, call: Message, context: RunContext[Any]) -> ToolReturn:
-        """Do what the call asks.
+        """Run one tool call.
 
-        Raises ToolError or ToolRetry with what the model should read, if it failed; SandboxError
-        if the run cannot go on. Anything else is taken for a mistake in the tool.
+        Raises ToolError or ToolRetry with the text for the model if the call failed, and
+        SandboxError if the run cannot continue. Any other exception is a bug in the tool: the
+        model reads only that the call failed.
         """
         ...
 
 
 @runtime_checkable
 class FileStore(Protocol):
-    """An open tool with a place for files that the model can reach."""
+    """An open tool that stores files where the model can open them."""
 
-    async def keep(self, name: str, data: bytes) -> str:
-        """Store a file; returns its path as the model would open it."""
+    async def write_file(self, name: str, data: bytes) -> str:
+        """Write a file, and return the path under which the model can open it."""
         ...
 
-    async def fetch(self, path: str) -> bytes:
-        """Read a file back. Raises SandboxError if it is not there, or too large."""
+    async def read_file(self, path: str) -> bytes:
+        """Read a file. Raises SandboxError if it does not exist or is too large."""
         ...
 
 
 @runtime_checkable
 class Stateful(Protocol):
-    """An open tool with a state that a run which is taken up again needs."""
+    """An open tool whose state must survive if the run is resumed in another process."""
 
     def changes(self) -> Any:
-        """What has changed since this was last asked, as JSON; None if nothing has."""
+        """Return what has changed since the last call of this method, as JSON; None if nothing."""
         ...
 
     def restore(self, changes: Sequence[Any]) -> None:
-        """Be as the tool was that told of all these changes, in their order."""
+        """Replay the changes, in order, to restore the tool's state."""
         ...
 
 
 @runtime_checkable
 class CitationSource(Protocol):
-    """An open tool that shows pages, and knows what an answer points at in them."""
+    """An open tool that shows pages, and finds the citations of them in an answer."""
 
     def citations(self, answer: str) -> tuple[Citation, ...]:
-        """Every mark in the answer that looks like a citation, in order."""
+        """Return every mark in the answer that looks like a citation, in order."""
         ...
 
 
 @runtime_checkable
 class Tool(Protocol):
-    """Something a model can call: a description without state, which many runs may share.
+    """Something a model can call: a description without state, which many runs can share.
 
-    Subclass it to get the defaults; `namespace` and `open` are what a tool has to say itself.
+    Subclass it to get the defaults. A subclass must define `namespace` and `open`.
     """
 
     @property
     def namespace(self) -> ToolNamespace:
-        """How the model sees it; functions live in the namespace `functions`."""
+        """How the tool is described to the model. Functions are in the namespace `functions`."""
         ...
 
     @property
@@ -114,15 +131,15 @@ class Tool(Protocol):
 
     @property
     def idempotent(self) -> bool:
-        """Whether a call that was interrupted may simply be made again."""
+        """Whether an interrupted call can be repeated safely."""
         return False
 
     def is_available(self, context: RunContext[Any]) -> bool:  # noqa: ARG002 - most tools always are
-        """Whether the model may call it now."""
+        """Return whether the model may call the tool now."""
         return True
 
     def open(self) -> AbstractAsyncContextManager[OpenTool]:
-        """Enter it for one run, and leave it when the run ends."""
+        """Open the tool for one run; it is closed when the run ends."""
         ...
 
 
@@ -133,7 +150,7 @@ class ToolCall:
     message: Message
     """The call, with the recipient corrected if the model misspelled it."""
     name: str
-    """The name to count and log: the recipient, or what the model wrote instead."""
+    """The name to count: the recipient, or what the model wrote instead."""
     recipient: str | None = None
     """The recipient; None if there is no such tool."""
     tool: Tool | None = None

@@ -1,4 +1,4 @@
-"""Whom a call is meant for, also when the model did not write the name as it should."""
+"""Recipients of calls: which tool a call is for, even if the model misspelled its name."""
 
 from __future__ import annotations
 
@@ -10,73 +10,75 @@ from ..harmony import ToolNamespace
 from .protocol import Tool
 
 FUNCTIONS = "functions"
+"""The namespace of function tools."""
 
-# What models put before a name in place of `functions.`, or of nothing.
+# Prefixes that models write instead of `functions.`, or where no prefix belongs.
 _PREFIXES = frozenset({"function", "functions", "tool", "tools"})
 # Content types that a model sometimes writes without the space before them.
-_GLUED = ("json", "code")
-_SHOWN = 20
+_CONTENT_TYPES = ("json", "code")
+_MAX_LISTED = 20
 
 
 def recipients_of(namespace: ToolNamespace) -> tuple[str, ...]:
-    """What a call to it may be addressed to: `python`, or `functions.` and a name."""
+    """Return the recipients of a namespace: `python`, or `functions.` and each function's name."""
     if not namespace.tools:
         return (namespace.name,)
     return tuple(f"{namespace.name}.{tool.name}" for tool in namespace.tools)
 
 
-def by_recipient(tools: Iterable[Tool]) -> dict[str, Tool]:
-    """The tools by what calls are addressed to; raises ToolDefinitionError if two share it."""
-    found: dict[str, Tool] = {}
-    spaces: set[str] = {FUNCTIONS}
-    for one in tools:
-        space = one.namespace
-        if space.name in spaces - {FUNCTIONS}:
-            raise ToolDefinitionError(f"two tools have the namespace {space.name!r}; keep one")
-        spaces.add(space.name)
-        for recipient in recipients_of(space):
-            if recipient in found:
+def index_by_recipient(tools: Iterable[Tool]) -> dict[str, Tool]:
+    """Return the tools by recipient. Raises ToolDefinitionError if two tools share one."""
+    index: dict[str, Tool] = {}
+    names: set[str] = set()
+    for tool in tools:
+        namespace = tool.namespace
+        if namespace.name in names:
+            raise ToolDefinitionError(
+                f"two tools have the namespace {namespace.name!r}; remove one of them"
+            )
+        if namespace.name != FUNCTIONS:
+            names.add(namespace.name)
+        for recipient in recipients_of(namespace):
+            if recipient in index:
                 raise ToolDefinitionError(
-                    f"two tools are called {recipient!r}; name one of them: @tool(name=...)"
+                    f"two tools have the name {recipient!r}; rename one: @tool(name=...)"
                 )
-            found[recipient] = one
-    return found
+            index[recipient] = tool
+    return index
 
 
 def find_recipient(written: str, known: Iterable[str]) -> str | None:
-    """The tool that the model means, or None.
+    """Return the recipient that the model means, or None.
 
-    Beside the exact name: one without `functions.`, with another word for it, or with the content
-    type glued to it (`functions.shelljson`); and `python.exec` for `python`, which has no
+    Accepts the exact name, a name without `functions.` or with another word for it, a name with
+    the content type attached (`functions.shelljson`), and `python.exec` for `python`, which has no
     functions.
     """
     names = frozenset(known)
-    for name in (written, *(written.removesuffix(end) for end in _GLUED if written.endswith(end))):
-        bare = _bare(name)
-        for candidate in (name, f"{FUNCTIONS}.{bare}", bare, bare.partition(".")[0]):
+    spellings = [written]
+    spellings += [written.removesuffix(end) for end in _CONTENT_TYPES if written.endswith(end)]
+    for spelling in spellings:
+        bare = _without_prefixes(spelling)
+        for candidate in (spelling, f"{FUNCTIONS}.{bare}", bare, bare.partition(".")[0]):
             if candidate in names:
                 return candidate
     return None
 
 
-def unknown_tool(written: str, known: Sequence[str]) -> str:
-    """What the model reads after a call to a tool that is not there."""
+def unknown_tool_error(written: str, known: Sequence[str]) -> str:
+    """Return what the model reads after a call to a tool that does not exist."""
+    error = f"there is no tool {written!r}"
     if not known:
-        return f"there is no tool {written!r}, and no other; answer without one"
-    by_tail = {name.rpartition(".")[2].lower(): name for name in known}
-    close = get_close_matches(written.rpartition(".")[2].lower(), by_tail, n=3, cutoff=0.6)
+        return f"{error}, and there are no other tools. Answer without tools."
+    by_last_part = {name.rpartition(".")[2].lower(): name for name in known}
+    last_part = written.rpartition(".")[2].lower()
+    close = get_close_matches(last_part, by_last_part, n=3, cutoff=0.6)
     if close:
-        return (
-            f"there is no tool {written!r}; did you mean {_either(by_tail[one] for one in close)}?"
-        )
-    more = f" and {len(known) - _SHOWN} more" if len(known) > _SHOWN else ""
-    return f"there is no tool {written!r}; there are {', '.join(known[:_SHOWN])}{more}"
+        return f"{error}. Did you mean {' or '.join(by_last_part[part] for part in close)}?"
+    more = f" and {len(known) - _MAX_LISTED} more" if len(known) > _MAX_LISTED else ""
+    return f"{error}. Available tools: {', '.join(known[:_MAX_LISTED])}{more}"
 
 
-def _bare(name: str) -> str:
+def _without_prefixes(name: str) -> str:
     head, dot, rest = name.partition(".")
-    return _bare(rest) if dot and head in _PREFIXES else name
-
-
-def _either(names: Iterable[str]) -> str:
-    return " or ".join(names)
+    return _without_prefixes(rest) if dot and head in _PREFIXES else name

@@ -1,4 +1,4 @@
-"""The tools of one run, and the place where every failure becomes words."""
+"""The tools of one run. Every failure of a tool becomes a result that the model can read."""
 
 from __future__ import annotations
 
@@ -16,35 +16,48 @@ import anyio
 from ..errors import SandboxError, ToolError
 from ..harmony import Message, ToolDescription, ToolNamespace
 from ..sandbox import get_logger
-from .artifacts import ArtifactStore, find_file_store
+from .artifacts import DATA_FOLDER, ArtifactStore, find_file_store
 from .cancellation import is_cancelled
 from .citations import Citation
-from .context import RunContext
 from .functions import as_tool
-from .protocol import CitationSource, OpenTool, Stateful, Tool, ToolCall, ToolResult, ToolReturn
-from .recipients import FUNCTIONS, by_recipient, find_recipient, recipients_of, unknown_tool
+from .protocol import (
+    CitationSource,
+    OpenTool,
+    RunContext,
+    Stateful,
+    Tool,
+    ToolCall,
+    ToolResult,
+    ToolReturn,
+)
+from .recipients import (
+    FUNCTIONS,
+    find_recipient,
+    index_by_recipient,
+    recipients_of,
+    unknown_tool_error,
+)
 
 log = get_logger("ossia.tools")
 
 _CHANNELS = frozenset({"analysis", "commentary"})
-# A name the model made up goes into a header only if it looks like a tool's.
+# A name that the model made up is used in a header or the log only if it looks like a tool's name.
 _NAME = re.compile(r"[A-Za-z_][\w-]{0,63}\.[\w-]{1,64}", re.ASCII)
 
-DATA = "/mnt/data/"
-"""Where files lie that are in a sandbox."""
 MAX_CHARS = 40_000
-"""About 10,000 tokens: what one answer may take of the model's window."""
+"""About 10,000 tokens: the part of the model's window that one tool result may fill."""
 
 
 class Toolbox:
-    """The tools of one run: entered when it begins, left when it ends.
+    """The tools of one run, opened when the run starts and closed when it ends.
 
-    tools: tools, or plain functions, which are taken as `@tool` would take them.
-    deps: of the run, for tools that are offered only to some.
-    folder: for files, if no tool has a place for them; None: a temporary one.
-    max_chars: of an answer; of a longer one, the model reads both ends, and where the whole is.
+    tools: tools, or plain functions, which become tools as with `@tool`.
+    deps: of the run, for tools that are available only in some runs.
+    folder: for files, if no tool stores files. None: a temporary folder.
+    max_chars: of a tool result. Of a longer one, the model reads the beginning and the end, and
+        where the full text is.
 
-    Raises ToolDefinitionError if two tools claim one name, or one cannot be offered.
+    Raises ToolDefinitionError if two tools have the same name, or a function cannot be a tool.
     """
 
     def __init__(
@@ -55,9 +68,9 @@ class Toolbox:
         folder: Path | None = None,
         max_chars: int = MAX_CHARS,
     ) -> None:
-        self.tools: tuple[Tool, ...] = tuple(as_tool(one) for one in tools)
-        """Every tool, offered or not."""
-        self._tools = by_recipient(self.tools)
+        self.tools: tuple[Tool, ...] = tuple(as_tool(tool) for tool in tools)
+        """Every tool, available or not."""
+        self._tools = index_by_recipient(self.tools)
         self._context = RunContext(deps)
         self._folder = folder
         self._max_chars = max_chars
@@ -69,30 +82,30 @@ class Toolbox:
 
     @property
     def functions(self) -> tuple[ToolDescription, ...]:
-        """What the developer message declares."""
+        """The functions that the developer message declares."""
         return tuple(
-            described
-            for space in self._offered()
-            if space.name == FUNCTIONS
-            for described in space.tools
+            function
+            for namespace in self._available()
+            if namespace.name == FUNCTIONS
+            for function in namespace.tools
         )
 
     @property
     def namespaces(self) -> tuple[ToolNamespace, ...]:
-        """What the system message declares: all that are no functions."""
-        return tuple(space for space in self._offered() if space.name != FUNCTIONS)
+        """The namespaces that the system message declares: all tools that are not functions."""
+        return tuple(space for space in self._available() if space.name != FUNCTIONS)
 
     @property
     def recipients(self) -> tuple[str, ...]:
-        """What a call may be addressed to."""
-        return tuple(name for space in self._offered() for name in recipients_of(space))
+        """The names that a call can be addressed to."""
+        return tuple(name for space in self._available() for name in recipients_of(space))
 
     async def __aenter__(self) -> Self:
         if self._artifacts is not None:
-            raise RuntimeError("a Toolbox serves one run: make another for the next")
+            raise RuntimeError("a Toolbox lasts for one run: create another one for the next run")
         async with AsyncExitStack() as stack:
-            for one in self.tools:
-                self._open[id(one)] = await stack.enter_async_context(one.open())
+            for tool in self.tools:
+                self._open[id(tool)] = await stack.enter_async_context(tool.open())
             self._stack = stack.pop_all()
         self._artifacts = ArtifactStore(
             find_file_store(self._open.values()), self._folder, self._max_chars
@@ -126,12 +139,12 @@ class Toolbox:
         call: the model's message, or what `resolve` made of it.
         context: what the tool may know about the run. None: only the toolbox's own deps.
 
-        A failed call has a result like any other: `failed` is true, and `error` is the exception
-        that the tool raised. So is a CancelledError that the tool raised although nobody cancelled
-        this task, and a GeneratorExit.
+        A failed call has a result too: `failed` is true, and `error` is the exception that the
+        tool raised. A CancelledError is a failure of the tool if nobody cancelled this task, and a
+        GeneratorExit always is.
 
-        Raises SandboxError if the run has lost its sandbox. Cancellation, SystemExit and
-        KeyboardInterrupt pass through unchanged.
+        Raises SandboxError if the run has lost its sandbox. Cancellation of this task, SystemExit
+        and KeyboardInterrupt pass through unchanged.
         """
         if self._artifacts is None or not self._entered:
             raise RuntimeError("enter the Toolbox to call its tools: async with Toolbox(...)")
@@ -162,47 +175,45 @@ class Toolbox:
         return ToolResult(_message(f"Error: {reason}", call), failed=True, seconds=0.0)
 
     async def read(self, path: str) -> bytes:
-        """The contents of a file that an answer named, for as long as the run lasts.
+        """Read a file that a tool result named. Works until the run ends.
 
-        Raises SandboxError or OSError if it is not there any more.
+        Raises SandboxError or OSError if the file no longer exists.
         """
-        assert self._artifacts is not None, (
-            "files come from answers, and answers from an open Toolbox"
-        )
+        assert self._artifacts is not None, "files come from tool results: enter the Toolbox first"
         return await self._artifacts.read(path)
 
-    async def put_back(self, files: Mapping[str, bytes]) -> None:
-        """Give the run the files of an earlier process, by their paths.
+    async def restore_files(self, files: Mapping[str, bytes]) -> None:
+        """Write the files of an earlier process, by path, into the sandbox of this run.
 
-        They go into the sandbox; where no tool has a place for files, they are left out.
+        Files are skipped if no tool stores files.
 
-        Raises SandboxError if there is no room for them.
+        Raises SandboxError if they do not fit.
         """
-        keeper = find_file_store(self._open.values())
+        store = find_file_store(self._open.values())
         for path, data in files.items():
-            if keeper is not None and path.startswith(DATA):
-                await keeper.keep(path.removeprefix(DATA), data)
+            if store is not None and path.startswith(DATA_FOLDER):
+                await store.write_file(path.removeprefix(DATA_FOLDER), data)
 
     def citations(self, answer: str) -> tuple[Citation, ...]:
-        """What the model's answer points at in what the tools have shown it."""
-        citing = (one for one in self._open.values() if isinstance(one, CitationSource))
-        found = (citation for one in citing for citation in one.citations(answer))
+        """Return the citations in the model's answer, in order, from all tools that show pages."""
+        sources = (tool for tool in self._open.values() if isinstance(tool, CitationSource))
+        found = (citation for source in sources for citation in source.citations(answer))
         return tuple(sorted(found, key=lambda citation: citation.span))
 
     def changes(self) -> dict[str, Any]:
-        """What has changed in the tools' states since this was last asked, by namespace."""
-        states = ((name, opened.changes()) for name, opened in self._stateful())
+        """Return what has changed in the tools' states since the last call, by namespace."""
+        states = ((name, tool.changes()) for name, tool in self._stateful())
         return {name: changes for name, changes in states if changes is not None}
 
     def restore(self, changes: Mapping[str, Sequence[Any]]) -> None:
-        """Give the tools the states that those of an earlier run had, from all its `changes`."""
-        for name, opened in self._stateful():
-            opened.restore(changes.get(name, ()))
+        """Restore the tools' states from all `changes` of an earlier process, by namespace."""
+        for name, tool in self._stateful():
+            tool.restore(changes.get(name, ()))
 
     async def _run(self, call: ToolCall, context: RunContext[Any]) -> ToolReturn:
         """Run the tool. Raises ToolError if it is unknown, not available, or fails."""
         if call.tool is None:
-            raise ToolError(unknown_tool(call.name, self.recipients))
+            raise ToolError(unknown_tool_error(call.name, self.recipients))
         if not call.tool.is_available(context):
             raise ToolError(f"{call.recipient} is not available now")
         opened = self._open[id(call.tool)]
@@ -212,13 +223,13 @@ class Toolbox:
             return await opened.call(call.message, context)
 
     def _stateful(self) -> Iterator[tuple[str, Stateful]]:
-        for one in self.tools:
-            opened = self._open[id(one)]
+        for tool in self.tools:
+            opened = self._open[id(tool)]
             if isinstance(opened, Stateful):
-                yield one.namespace.name, opened
+                yield tool.namespace.name, opened
 
-    def _offered(self) -> Iterator[ToolNamespace]:
-        return (one.namespace for one in self.tools if one.is_available(self._context))
+    def _available(self) -> Iterator[ToolNamespace]:
+        return (tool.namespace for tool in self.tools if tool.is_available(self._context))
 
 
 def _is_failure(error: BaseException) -> bool:

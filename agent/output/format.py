@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError,
 from ...errors import ToolDefinitionError, ToolError
 from ...harmony import ResponseFormat
 from ...tools import FunctionTool, RunContext
-from ...tools.functions import as_tool, faults, is_async, unwrapped
+from ...tools.functions import as_tool, describe_errors, is_async, unwrap
 from .partial import PartialAnswer, partial_validator
 
 OutputT = TypeVar("OutputT")
@@ -80,9 +80,9 @@ class OutputFormat(Generic[OutputT]):
         if self._is_text:
             return cast("OutputT", answer)
         try:
-            value = self._adapter.validate_json(unwrapped(answer))
+            value = self._adapter.validate_json(unwrap(answer))
         except ValidationError as error:
-            raise RejectedAnswer("\n".join(faults(error, "the answer"))) from error
+            raise RejectedAnswer("\n".join(describe_errors(error, root="the answer"))) from error
         choice = self._choices[0]
         if self._choice_by_model:
             choice, value = self._choice_by_model[type(value)], value.value

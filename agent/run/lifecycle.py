@@ -273,7 +273,7 @@ async def _restore_tools(recorder: RunRecorder) -> None:
     assert journal is not None, "what is restored comes from a journal"
     digests = {path: digest for path, digest in position.files.items() if digest is not None}
     files = {path: await journal.blob(digest) for path, digest in digests.items()}
-    await recorder.toolbox.put_back(files)
+    await recorder.toolbox.restore_files(files)
     recorder.toolbox.restore(position.tool_changes)
 
 

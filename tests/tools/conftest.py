@@ -1,4 +1,4 @@
-"""What the tests of the tools share."""
+"""Fixtures and tables for the tests of the tools."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from ossia.tools import FunctionTool, RunContext, Toolbox, ToolResult, tool
 
 Ask = Callable[..., Awaitable[ToolResult]]
 
-# What a model might send to any of the functions in the tables; most of it fits few of them.
+# Arguments that a model might send to the functions in the tables. Most fit only a few of them.
 ARGUMENTS = r"""
 {}
 {"x": 1}
@@ -66,9 +66,9 @@ ARGUMENTS = r"""
 
 @pytest.fixture
 def ask() -> Ask:
-    """One call to a function, in a run of its own."""
+    """Call a function once, in its own run."""
 
-    async def asked(
+    async def ask_function(
         function: Callable[..., Any], arguments: str = "{}", context: RunContext[Any] | None = None
     ) -> ToolResult:
         async with Toolbox([function]) as tools:
@@ -76,49 +76,49 @@ def ask() -> Ask:
             call = Message("assistant", arguments, channel="commentary", recipient=recipient)
             return await tools.call(call, context)
 
-    return asked
+    return ask_function
 
 
 @dataclass
 class SideBySide:
-    """What ossia and pydantic-ai make of one function."""
+    """The schema and the calls of one function, by ossia and by pydantic-ai."""
 
     schema: Any
     their_schema: Any
     calls: dict[str, str]
-    """What the function was called with, by the arguments the model sent."""
+    """What the function returned, by the arguments that the model sent."""
     their_calls: dict[str, str]
 
 
 @pytest.fixture
 def side_by_side() -> Callable[[Callable[..., Any]], Awaitable[SideBySide]]:
-    async def compared(function: Callable[..., Any]) -> SideBySide:
+    async def compare(function: Callable[..., Any]) -> SideBySide:
         ours, theirs = tool(function), pydantic_ai.Tool[Any](function)
         return SideBySide(
-            plain(dict(ours.namespace.tools[0].parameters or {})),
-            plain(theirs.function_schema.json_schema),
-            {one: called(ours, one) for one in ARGUMENTS},
-            {one: await called_by_pydantic_ai(theirs, one) for one in ARGUMENTS},
+            without_titles(dict(ours.namespace.tools[0].parameters or {})),
+            without_titles(theirs.function_schema.json_schema),
+            {arguments: call_ours(ours, arguments) for arguments in ARGUMENTS},
+            {arguments: await call_theirs(theirs, arguments) for arguments in ARGUMENTS},
         )
 
-    return compared
+    return compare
 
 
-def plain(schema: Any) -> Any:
-    """A schema without titles: pydantic's repeat a name, and no model is shown them."""
+def without_titles(schema: Any) -> Any:
+    """Return a schema without titles: pydantic's repeat a name, and the model never sees them."""
     if isinstance(schema, dict):
         entries = cast("dict[str, Any]", schema).items()
         return {
-            key: plain(value)
+            key: without_titles(value)
             for key, value in entries
             if key != "title" or not isinstance(value, str)
         }
     if isinstance(schema, list):
-        return list(map(plain, cast("list[object]", schema)))
+        return list(map(without_titles, cast("list[object]", schema)))
     return schema
 
 
-def called(made: FunctionTool[..., Any], arguments: str) -> str:
+def call_ours(made: FunctionTool[..., Any], arguments: str) -> str:
     try:
         values = made.arguments.read(arguments, strict=False)
     except ValueError:
@@ -126,7 +126,7 @@ def called(made: FunctionTool[..., Any], arguments: str) -> str:
     return repr(made.signature.bind(made.function, values, RunContext(None))())
 
 
-async def called_by_pydantic_ai(made: pydantic_ai.Tool[Any], arguments: str) -> str:
+async def call_theirs(made: pydantic_ai.Tool[Any], arguments: str) -> str:
     schema: Any = made.function_schema
     try:
         values = schema.validator.validate_json(arguments)

@@ -1,4 +1,4 @@
-"""What can be a tool, and what is said of what cannot."""
+"""What can be a tool, and the errors for what cannot."""
 
 import enum
 import functools
@@ -57,7 +57,7 @@ class Shop:
         return f"{self.name}! {item}"
 
 
-async def test_methods_are_tools_of_their_object(ask: Ask) -> None:
+async def test_a_bound_method_is_a_tool(ask: Ask) -> None:
     shop = Shop("Rossi")
     assert shop.price("pane") == "Rossi: pane"
     assert shop.price.namespace.tools[0].description == "What it costs."
@@ -70,12 +70,12 @@ async def test_methods_are_tools_of_their_object(ask: Ask) -> None:
     assert (await ask(shop.plain, '{"item": "pane"}')).message.text == "Rossi! pane"
 
 
-def test_a_method_without_its_object_is_refused() -> None:
+def test_an_unbound_method_is_rejected() -> None:
     with pytest.raises(ToolDefinitionError, match=r"price is a method without its object"):
         Toolbox([Shop.price])
 
 
-def test_a_tool_may_be_offered_anew_with_other_options() -> None:
+def test_a_tool_can_be_made_again_with_other_options() -> None:
     again = tool(Shop("Rossi").price, name="cost", timeout_s=1)
     assert (again.name, again("pane")) == ("cost", "Rossi: pane")
 
@@ -93,14 +93,14 @@ class AsyncGreeter:
         return f"Ciao, {name}"
 
 
-async def test_objects_that_can_be_called_are_tools(ask: Ask) -> None:
+async def test_callable_objects_are_tools(ask: Ask) -> None:
     for greeter, description in ((Greeter(), "Greets people."), (AsyncGreeter(), "Greet slowly.")):
         made = tool(greeter, name="greet")
         assert made.namespace.tools[0].description == description
         assert (await ask(made, '{"name": "Ada"}')).message.text == "Ciao, Ada"
 
 
-async def test_what_a_partial_has_filled_in_is_no_affair_of_the_model(ask: Ask) -> None:
+async def test_the_model_does_not_see_the_keywords_of_a_partial(ask: Ask) -> None:
     def search(query: str, key: str, limit: int = 10) -> str:
         """Search."""
         return f"{query} {key} {limit}"
@@ -112,7 +112,7 @@ async def test_what_a_partial_has_filled_in_is_no_affair_of_the_model(ask: Ask) 
     assert (await ask(made, '{"query": "q", "key": "mine"}')).failed
 
 
-async def test_a_wrapped_function_is_seen_through(ask: Ask) -> None:
+async def test_the_signature_behind_a_decorator_is_used(ask: Ask) -> None:
     def logged(function: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(function)
         def wrapper(*args: Any, **kwargs: Any) -> Any:
@@ -130,14 +130,14 @@ async def test_a_wrapped_function_is_seen_through(ask: Ask) -> None:
     assert (await ask(double, '{"n": 2}')).message.text == "4"
 
 
-async def test_annotations_for_type_checkers_alone_do_no_harm(ask: Ask) -> None:
+async def test_annotations_for_type_checkers_only_are_ignored(ask: Ask) -> None:
     def count(context: "RunContext[Database]", n: "int") -> "Database":
         return n + 1
 
     assert (await ask(count, '{"n": 2}')).message.text == "3"
 
 
-async def test_annotations_may_name_what_the_function_closes_over(ask: Ask) -> None:
+async def test_annotations_can_use_names_of_the_closure(ask: Ask) -> None:
     class Small(enum.Enum):
         ONE = 1
         TWO = 2
@@ -161,7 +161,7 @@ async def arun(context: RunContext[None]) -> bool:
     return False
 
 
-def misplaced(n: int, context: RunContext[None]) -> None: ...
+def context_second(n: int, context: RunContext[None]) -> None: ...
 
 
 def unknown(n: int) -> None: ...
@@ -171,29 +171,35 @@ unknown.__annotations__["n"] = "Nowhere"
 
 
 @pytest.mark.parametrize(
-    ("definition", "said"),
+    ("definition", "message"),
     [
-        (lambda: tool(rows), "rows yields, and a model reads one answer; return a list"),
-        (lambda: tool(arows), "arows yields"),
-        (lambda: tool(misplaced), "'context' is annotated RunContext, which only the first"),
-        (lambda: tool(unknown), "the annotation of 'n' names 'Nowhere'"),
-        (lambda: tool(lambda: 1), r"'<lambda>' is no name for a tool.*@tool\(name=\.\.\.\)"),
-        (lambda: tool(rows, name="a b"), "'a b' is no name"),
-        (lambda: tool(classmethod(lambda cls: 1)), "@classmethod goes above @tool"),  # type: ignore[call-overload]
+        (lambda: tool(rows), "rows is a generator, but a call has one result; return a list"),
+        (lambda: tool(arows), "arows is a generator"),
+        (
+            lambda: tool(context_second),
+            "'context' is annotated RunContext, which is only allowed f",
+        ),
+        (lambda: tool(unknown), "the annotation of 'n' uses 'Nowhere'"),
+        (
+            lambda: tool(lambda: 1),
+            r"'<lambda>' is not a valid name.*@tool\(name=\.\.\.\)",
+        ),
+        (lambda: tool(rows, name="a b"), "'a b' is not a valid name"),
+        (lambda: tool(classmethod(lambda cls: 1)), "write @classmethod above @tool"),  # type: ignore[call-overload]
         (lambda: Toolbox([3]), "3 is neither a tool nor a function"),  # type: ignore[list-item]
-        (lambda: Toolbox([PythonTool]), r"give a tool: PythonTool\(\)"),
+        (lambda: Toolbox([PythonTool]), r"pass a tool: PythonTool\(\)"),
         (lambda: Toolbox([PythonTool(), PythonTool()]), "two tools have the namespace 'python'"),
-        (lambda: tool(misplaced, timeout_s=0), "timeout_s is 0"),
-        (lambda: tool(misplaced, retries=-1), "retries is -1"),
-        (lambda: tool(misplaced, enabled=arun), "`enabled` is async"),  # type: ignore[arg-type]
-        (lambda: Toolbox([misplaced]), "first parameter"),
+        (lambda: tool(context_second, timeout_s=0), "timeout_s is 0"),
+        (lambda: tool(context_second, retries=-1), "retries is -1"),
+        (lambda: tool(context_second, enabled=arun), "`enabled` is async"),  # type: ignore[arg-type]
+        (lambda: Toolbox([context_second]), "first parameter"),
         (lambda: PythonTool(3), "opens a sandbox for each run"),  # type: ignore[arg-type]
     ],
 )
-def test_what_cannot_be_a_tool_is_refused_with_the_way_out(
-    definition: Callable[[], object], said: str
+def test_what_cannot_be_a_tool_is_rejected_with_a_fix(
+    definition: Callable[[], object], message: str
 ) -> None:
-    with pytest.raises(ToolDefinitionError, match=said):
+    with pytest.raises(ToolDefinitionError, match=message):
         definition()
 
 
@@ -246,24 +252,24 @@ SPHINX = """Book a room.
 
 
 @pytest.mark.parametrize("doc", [GOOGLE, NUMPY, SPHINX], ids=["google", "numpy", "sphinx"])
-def test_docstrings_of_three_styles_say_the_same(doc: str) -> None:
+def test_three_docstring_styles_give_the_same_description(doc: str) -> None:
     def book(city: str, *guests: str, nights: int = 1) -> int:
         return 0
 
     book.__doc__ = doc
-    described = tool(book).namespace.tools[0]
-    assert described.description == (
+    declaration = tool(book).namespace.tools[0]
+    assert declaration.description == (
         "Book a room.\n\nThe first free one is taken.\n\nReturns: The room's number."
     )
-    parameters: Any = described.parameters
-    assert {name: one["description"] for name, one in parameters["properties"].items()} == {
+    parameters: Any = declaration.parameters
+    assert {name: schema["description"] for name, schema in parameters["properties"].items()} == {
         "city": "Where,\nby name.",
         "guests": "Who comes.",
         "nights": "How long.",
     }
 
 
-def test_a_docstring_may_describe_parameters_alone_or_two_at_once() -> None:
+def test_a_docstring_can_describe_only_parameters_and_two_at_once() -> None:
     def f(x: float, y: float) -> None:
         """
         Parameters
@@ -274,11 +280,11 @@ def test_a_docstring_may_describe_parameters_alone_or_two_at_once() -> None:
 
     made: FunctionTool[..., Any] = tool(f)
     assert made.namespace.tools[0].description == ""
-    described = made.arguments.schema["properties"]
-    assert [described[name]["description"] for name in "xy"] == ["Both.", "Both."]
+    properties = made.arguments.schema["properties"]
+    assert [properties[name]["description"] for name in "xy"] == ["Both.", "Both."]
 
 
-def test_a_field_says_it_better_than_the_docstring() -> None:
+def test_the_description_of_a_field_wins_over_the_docstring() -> None:
     def f(x: Annotated[int, Field(description="The field.")]) -> None:
         """Do it.
 

@@ -1,5 +1,9 @@
-"""The python tool, on the kernel that every sandbox runs."""
+"""The python tool, with the kernel that every sandbox runs."""
 
+import importlib
+import json
+import subprocess
+import sys
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -10,6 +14,7 @@ from ossia.errors import SandboxPathError
 from ossia.harmony import Message
 from ossia.sandbox import SandboxPool, UnsafeLocalSandbox
 from ossia.tools import PythonTool, Toolbox
+from ossia.tools.python import python_description, read_source
 
 PYTHON = PythonTool(UnsafeLocalSandbox)
 
@@ -25,21 +30,21 @@ def call(code: str, recipient: str = "python") -> Message:
         ("6 * 7", "42"),
         ("print('a'); 'b'", "a\n'b'"),
         ("import sys; print('out'); print('err', file=sys.stderr); 1", "out\nerr\n1"),
-        ("x = 1", "The code ran. It printed nothing, and its last line is no expression with a v"),
-        ("", "The code ran. It printed nothing"),
+        ("x = 1", "The code ran without output."),
+        ("", "The code ran without output."),
         ('{"code": "print(6 * 7)"}', "42"),
         ("```python\nprint(6 * 7)\n```", "42"),
     ],
 )
-async def test_the_model_reads_what_a_notebook_shows(code: str, text: str) -> None:
+async def test_the_model_reads_what_a_notebook_would_show(code: str, text: str) -> None:
     async with Toolbox([PYTHON]) as tools:
-        answer = await tools.call(call(code))
-    assert answer.message.text.startswith(text)
-    assert (answer.message.name, answer.message.channel) == ("python", "analysis")
-    assert not answer.failed
+        result = await tools.call(call(code))
+    assert result.message.text.startswith(text)
+    assert (result.message.name, result.message.channel) == ("python", "analysis")
+    assert not result.failed
 
 
-async def test_the_notebook_keeps_its_state_through_the_run_and_no_longer() -> None:
+async def test_the_notebook_keeps_its_state_until_the_run_ends() -> None:
     async with Toolbox([PYTHON]) as tools:
         await tools.call(call("x = 20"))
         assert (await tools.call(call("x + 1"))).message.text == "21"
@@ -47,49 +52,49 @@ async def test_the_notebook_keeps_its_state_through_the_run_and_no_longer() -> N
         assert "NameError" in (await tools.call(call("x"))).message.text
 
 
-async def test_an_error_is_shown_with_its_traceback() -> None:
+async def test_an_exception_is_shown_with_its_traceback() -> None:
     async with Toolbox([PYTHON]) as tools:
-        answer = await tools.call(call("print('before')\n1 / 0"))
-    assert answer.failed
-    assert answer.message.text.startswith("before\n")
-    assert "Traceback" in answer.message.text
-    assert answer.message.text.endswith("ZeroDivisionError: division by zero")
+        result = await tools.call(call("print('before')\n1 / 0"))
+    assert result.failed
+    assert result.message.text.startswith("before\n")
+    assert "Traceback" in result.message.text
+    assert result.message.text.endswith("ZeroDivisionError: division by zero")
 
 
-async def test_a_deadline_is_told_and_the_state_is_kept() -> None:
+async def test_a_timeout_is_reported_and_the_state_is_kept() -> None:
     async with Toolbox([replace(PYTHON, timeout_s=1)]) as tools:
-        answer = await tools.call(call("x = 5\nprint('begun', flush=True)\nwhile True: pass"))
-        assert answer.failed
-        assert answer.message.text.startswith("begun\n")
-        assert "TimeoutError: The cell timed out after 1 s" in answer.message.text
+        result = await tools.call(call("x = 5\nprint('started', flush=True)\nwhile True: pass"))
+        assert result.failed
+        assert result.message.text.startswith("started\n")
+        assert "TimeoutError: the cell took longer than 1 s" in result.message.text
         assert (await tools.call(call("x"))).message.text == "5"
 
 
-async def test_a_dead_interpreter_is_told_and_the_next_call_works() -> None:
+async def test_a_dead_interpreter_is_reported_and_the_next_call_works() -> None:
     async with Toolbox([PYTHON]) as tools:
-        answer = await tools.call(call("import os; os._exit(3)"))
-        assert answer.failed
-        assert "variables" in answer.message.text
+        result = await tools.call(call("import os; os._exit(3)"))
+        assert result.failed
+        assert "variables" in result.message.text
         assert (await tools.call(call("1 + 1"))).message.text == "2"
 
 
-async def test_new_files_are_named() -> None:
+async def test_the_result_names_new_files() -> None:
     async with Toolbox([PYTHON]) as tools:
-        answer = await tools.call(call("open('plot.csv', 'w').write('a')"))
-    assert answer.message.text == "1\nFiles written: /mnt/data/plot.csv"
-    assert answer.files == ("/mnt/data/plot.csv",)
+        result = await tools.call(call("open('plot.csv', 'w').write('a')"))
+    assert result.message.text == "1\nFiles written: /mnt/data/plot.csv"
+    assert result.files == ("/mnt/data/plot.csv",)
 
 
-async def test_what_functions_return_as_files_python_can_read() -> None:
+async def test_python_can_read_files_that_functions_return() -> None:
     def table() -> bytes:
         return b"a,b\n1,2\n"
 
     async with Toolbox([table, PYTHON]) as tools:
-        told = await tools.call(
+        result = await tools.call(
             Message("assistant", "{}", channel="commentary", recipient="functions.table")
         )
-        assert told.message.text == "The file is /mnt/data/table-1.bin (8 bytes)."
-        assert told.files == ("/mnt/data/table-1.bin",)
+        assert result.message.text == "File saved: /mnt/data/table-1.bin (8 bytes)"
+        assert result.files == ("/mnt/data/table-1.bin",)
         assert (
             await tools.call(call("open('table-1.bin').read()"))
         ).message.text == r"'a,b\n1,2\n'"
@@ -100,7 +105,7 @@ class FullSandbox(UnsafeLocalSandbox):
         raise SandboxPathError(f"cannot write {path}: no space left on device")
 
 
-async def test_a_file_the_sandbox_has_no_room_for_is_kept_outside(
+async def test_a_file_that_does_not_fit_into_the_sandbox_is_stored_outside(
     monkeypatch: pytest.MonkeyPatch, tmp_path: str
 ) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
@@ -109,31 +114,31 @@ async def test_a_file_the_sandbox_has_no_room_for_is_kept_outside(
         return b"a,b\n1,2\n"
 
     async with Toolbox([table, PythonTool(FullSandbox)]) as tools:
-        told = await tools.call(
+        result = await tools.call(
             Message("assistant", "{}", channel="commentary", recipient="functions.table")
         )
-    assert told.files[0].startswith(str(tmp_path))
-    assert not told.failed
+    assert result.files[0].startswith(str(tmp_path))
+    assert not result.failed
 
 
-async def test_the_deadline_the_model_is_told_of_is_the_true_one() -> None:
+async def test_the_description_has_the_actual_timeout() -> None:
     assert "time out after 9.0 seconds" in str(PythonTool(timeout_s=9).namespace.description)
 
 
-async def test_a_sandbox_of_the_users_own_is_his_to_keep() -> None:
+async def test_a_sandbox_can_outlive_the_run() -> None:
     async with UnsafeLocalSandbox() as sandbox:
 
         @asynccontextmanager
-        async def held() -> AsyncGenerator[UnsafeLocalSandbox]:
+        async def open_existing() -> AsyncGenerator[UnsafeLocalSandbox]:
             yield sandbox
 
         for code in ("x = 3", "x + 1"):
-            async with Toolbox([PythonTool(held)]) as tools:
+            async with Toolbox([PythonTool(open_existing)]) as tools:
                 message = (await tools.call(call(code))).message
         assert message.text == "4"
 
 
-async def test_each_run_takes_a_fresh_sandbox_from_a_pool() -> None:
+async def test_each_run_gets_a_fresh_sandbox_from_a_pool() -> None:
     async with SandboxPool(make=UnsafeLocalSandbox, size=1) as pool:
         for _ in range(2):
             async with Toolbox([PythonTool(pool.acquire)]) as tools:
@@ -142,7 +147,71 @@ async def test_each_run_takes_a_fresh_sandbox_from_a_pool() -> None:
 
 
 @pytest.mark.parametrize("recipient", ["python", "functions.python", "python.exec", "pythoncode"])
-async def test_calls_find_python_under_its_other_names(recipient: str) -> None:
+async def test_a_call_to_python_under_another_name_is_run(recipient: str) -> None:
     async with Toolbox([PYTHON]) as tools:
         message = (await tools.call(call("1 + 1", recipient))).message
     assert (message.name, message.text) == ("python", "2")
+
+
+CODE = "x = {'a': 1}\nprint(x['a'])"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        CODE,
+        f"```python\n{CODE}\n```",
+        f"```\n{CODE}\n```\n",
+        f"\n```py\n{CODE}```",
+        json.dumps({"code": CODE}),
+        json.dumps({"script": CODE}, indent=2),
+        json.dumps({"code": f"```python\n{CODE}\n```"}),
+        f"```json\n{json.dumps({'code': CODE})}\n```",
+        json.dumps(json.dumps({"code": CODE})),
+    ],
+)
+def test_the_code_of_a_call_is_found(text: str) -> None:
+    assert read_source(text) == CODE
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "",
+        "{}",
+        "{'code': 'x'}",
+        '{"a": 1}',
+        '{"code": 1}',
+        '{"code": "x", "y": z}',
+        '{"n": 1, **{}}',
+        '"a string"',
+        '"""a\ndocstring"""\nx = 1',
+        "s = '''\n```python\nx\n```\n'''",
+        "```python\na = 1\n```\nand then\n```python\nb = 2\n```",
+        "    indented = 1",
+        "[1, 2]",
+    ],
+)
+def test_other_text_is_run_as_it_is(code: str) -> None:
+    assert read_source(code) == code
+
+
+def test_the_description_is_word_for_word_that_of_the_reference() -> None:
+    SystemContent = importlib.import_module("openai_harmony").SystemContent  # noqa: N806 - it ships no types
+    tools = SystemContent.new().with_python_tool().tools
+    assert tools is not None
+    assert tools["python"].description == python_description()
+
+
+def test_another_timeout_changes_only_the_number() -> None:
+    description = python_description(9)
+    assert description.replace("9.0 seconds", "120.0 seconds") == python_description()
+
+
+def test_importing_the_tools_loads_no_heavy_library() -> None:
+    code = (
+        "import sys, ossia.tools\n"
+        "print(*sorted({'docker', 'httpx', 'playwright'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == ""

@@ -1,4 +1,4 @@
-"""Whom a call is meant for, in all the ways that models write it."""
+"""Recipients of calls, in all the ways that models write them."""
 
 import pytest
 
@@ -24,7 +24,7 @@ def call(recipient: str | None, channel: str | None = "commentary") -> Message:
 
 
 @pytest.mark.parametrize(
-    ("written", "meant"),
+    ("written", "recipient"),
     [
         ("functions.get_weather", "functions.get_weather"),
         ("get_weather", "functions.get_weather"),
@@ -36,54 +36,55 @@ def call(recipient: str | None, channel: str | None = "commentary") -> Message:
         ("shellcode", "functions.shell"),
     ],
 )
-async def test_a_call_finds_its_tool(written: str, meant: str) -> None:
+async def test_a_misspelled_recipient_is_resolved(written: str, recipient: str) -> None:
     async with Toolbox([get_weather, shell, python_version]) as tools:
-        answer = await tools.call(call(written))
-    assert (answer.message.name, answer.failed) == (meant, False)
+        result = await tools.call(call(written))
+    assert (result.message.name, result.failed) == (recipient, False)
 
 
 @pytest.mark.parametrize("channel", ["commentary", "analysis"])
-async def test_the_answer_is_in_the_channel_of_its_call(channel: str) -> None:
+async def test_the_result_is_in_the_channel_of_its_call(channel: str) -> None:
     async with Toolbox([shell]) as tools:
         assert (await tools.call(call("functions.shell", channel))).message.channel == channel
 
 
 @pytest.mark.parametrize("channel", ["final", None, "comment"])
-async def test_a_call_in_a_wrong_channel_is_answered_in_the_right_one(channel: str | None) -> None:
+async def test_a_call_in_a_wrong_channel_gets_its_result_in_the_right_one(
+    channel: str | None,
+) -> None:
     async with Toolbox([shell]) as tools:
         message = (await tools.call(call("functions.shell", channel))).message
     assert (message.channel, message.text) == ("commentary", "ls")
 
 
 @pytest.mark.parametrize(
-    ("written", "said"),
+    ("written", "error"),
     [
-        (
-            "functions.get_wether",
-            "there is no tool 'functions.get_wether'; did you mean functions.get_weather?",
-        ),
-        ("Shell", "there is no tool 'Shell'; did you mean functions.shell?"),
-        ("tool.Bash", "there is no tool 'tool.Bash'; there are functions.get_weather, functions."),
-        ("container.exec", "there is no tool 'container.exec'; there are functions.get_weather, f"),
-        ("browser.search", "there is no tool 'browser.search'; there are functions.get_weather, f"),
-        ("", "there is no tool ''; there are functions.get_weather, functions.shell"),
-        (None, "there is no tool ''; there are functions.get_weather, functions.shell"),
+        ("functions.get_wether", "'. Did you mean functions.get_weather?"),
+        ("Shell", "'. Did you mean functions.shell?"),
+        ("tool.Bash", "'. Available tools: functions.get_weather, functions.shell"),
+        ("container.exec", "'. Available tools: functions.get_weather, functions.shell"),
+        ("browser.search", "'. Available tools: functions.get_weather, functions.shell"),
+        ("", "'. Available tools: functions.get_weather, functions.shell"),
+        (None, "'. Available tools: functions.get_weather, functions.shell"),
     ],
 )
-async def test_a_call_to_nobody_is_told_who_is_there(written: str | None, said: str) -> None:
+async def test_a_call_to_an_unknown_tool_lists_the_tools(written: str | None, error: str) -> None:
     async with Toolbox([get_weather, shell]) as tools:
-        answer = await tools.call(call(written))
-    assert answer.failed
-    assert answer.message.text.startswith(f"Error: {said}")
+        result = await tools.call(call(written))
+    assert result.failed
+    assert result.message.text == f"Error: there is no tool '{written or ''}{error}"
 
 
-async def test_without_any_tool_the_model_is_told_to_answer() -> None:
+async def test_without_tools_the_model_is_told_to_answer_without_them() -> None:
     async with Toolbox([]) as tools:
         message = (await tools.call(call("python"))).message
-    assert message.text == "Error: there is no tool 'python', and no other; answer without one"
+    assert message.text == (
+        "Error: there is no tool 'python', and there are no other tools. Answer without tools."
+    )
 
 
-async def test_of_many_tools_some_are_named() -> None:
+async def test_only_some_of_many_tools_are_listed() -> None:
     many = [tool(shell, name=f"tool_{number}") for number in range(100)]
     async with Toolbox(many) as tools:
         message = (await tools.call(call("browser.search"))).message
@@ -94,7 +95,7 @@ async def test_of_many_tools_some_are_named() -> None:
     "written",
     ["functions.none", "no such", "<|start|>", "user", "system:x.y", "a\nb", "ü.ü", "x" * 5000, ""],
 )
-async def test_the_answer_to_a_made_up_name_can_be_rendered(written: str) -> None:
+async def test_the_result_of_a_call_to_a_made_up_name_can_be_rendered(written: str) -> None:
     async with Toolbox([shell]) as tools:
         message = (await tools.call(call(written))).message
     assert render([message])

@@ -1,4 +1,4 @@
-"""Tools in a process that goes on where another one was killed."""
+"""Tools in a process that resumes the run of another process."""
 
 from __future__ import annotations
 
@@ -22,40 +22,35 @@ def pay() -> str:
     return "paid"
 
 
-async def test_python_goes_on_with_its_files_and_says_that_variables_are_gone() -> None:
+async def test_python_has_its_files_again_and_says_that_variables_are_lost() -> None:
     async with Toolbox([PythonTool(UnsafeLocalSandbox)]) as first:
-        ask = python("x = 1; import os; os.makedirs('sub'); open('sub/a.txt', 'w').write('hi')")
-        answer = await first.call(ask)
+        message = python("x = 1; import os; os.makedirs('sub'); open('sub/a.txt', 'w').write('hi')")
+        result = await first.call(message)
         changes = first.changes()
         assert first.changes() == {}
-        files = {path: await first.read(path) for path in answer.files}
+        files = {path: await first.read(path) for path in result.files}
     async with Toolbox([PythonTool(UnsafeLocalSandbox)]) as second:
-        await second.put_back(files)
+        await second.restore_files(files)
         second.restore({name: [change] for name, change in changes.items()})
-        told = (
+        text = (
             (await second.call(python("print(open('sub/a.txt').read(), 'x' in dir())"))).message
         ).text
         again = (await second.call(python("print('quiet')"))).message.text
-    assert "variables and imports are gone" in told
-    assert told.endswith("hi False")
+    assert "Python was restarted. Variables and imports are lost" in text
+    assert text.endswith("hi False")
     assert again == "quiet"
 
 
-async def test_a_tool_says_whether_its_calls_may_be_made_again() -> None:
+async def test_a_tool_says_whether_its_calls_can_be_repeated() -> None:
     async with Toolbox([look, pay, PythonTool(UnsafeLocalSandbox)]) as toolbox:
-        asks = [
-            Message("assistant", "{}", recipient=f"functions.{name}") for name in ("look", "pay")
-        ]
-        assert [toolbox.resolve(ask).idempotent for ask in [*asks, python("1")]] == [
-            True,
-            False,
-            False,
-        ]
+        names = ["functions.look", "functions.pay", "python"]
+        calls = [toolbox.resolve(Message("assistant", "{}", recipient=name)) for name in names]
+        assert [call.idempotent for call in calls] == [True, False, False]
         assert toolbox.changes() == {}
 
 
-async def test_files_are_left_out_where_no_tool_has_a_place_for_them() -> None:
+async def test_files_are_skipped_if_no_tool_stores_files() -> None:
     async with Toolbox([look]) as toolbox:
-        await toolbox.put_back({"/mnt/data/a": b"x"})
-        asked = Message("assistant", "{}", recipient="functions.look")
-        assert (await toolbox.call(asked)).message.text == "seen"
+        await toolbox.restore_files({"/mnt/data/a": b"x"})
+        message = Message("assistant", "{}", recipient="functions.look")
+        assert (await toolbox.call(message)).message.text == "seen"

@@ -1,4 +1,4 @@
-"""What a function returned, as the model reads it."""
+"""Return values of functions, as the model reads them."""
 
 import enum
 import os
@@ -34,15 +34,15 @@ class Color(enum.Enum):
     RED = "red"
 
 
-DONE = "Done; there is nothing to return."
+NO_VALUE = "Done. Nothing was returned."
 
 
 @pytest.mark.parametrize(
     ("value", "text"),
     [
         ("as it is <|end|> ü\n", "as it is <|end|> ü\n"),
-        ("", DONE),
-        (None, DONE),
+        ("", NO_VALUE),
+        (None, NO_VALUE),
         (True, "true"),
         (3, "3"),
         (0.5, "0.5"),
@@ -64,47 +64,47 @@ DONE = "Done; there is nothing to return."
     ],
 )
 async def test_a_value_becomes_text(ask: Ask, value: Any, text: str) -> None:
-    answer = await ask(lambda_named(value))
-    assert (answer.message.text, answer.failed) == (text, False)
+    result = await ask(returning(value))
+    assert (result.message.text, result.failed) == (text, False)
 
 
-def lambda_named(value: Any) -> Callable[[], Any]:
+def returning(value: Any) -> Callable[[], Any]:
     def give() -> Any:
         return value
 
     return give
 
 
-async def test_what_has_no_text_of_its_own_is_a_mistake_of_the_function(ask: Ask) -> None:
-    answer = await ask(lambda_named(object()))
-    assert answer.failed
-    assert "0x" not in answer.message.text
+async def test_an_object_without_text_is_a_failure_of_the_function(ask: Ask) -> None:
+    result = await ask(returning(object()))
+    assert result.failed
+    assert "0x" not in result.message.text
 
 
 def call(recipient: str) -> Message:
     return Message("assistant", "{}", channel="commentary", recipient=recipient)
 
 
-async def test_bytes_go_to_a_file_that_the_model_is_told_of(tmp_path: Path) -> None:
+async def test_bytes_are_stored_in_a_file_that_the_result_names(tmp_path: Path) -> None:
     def plot() -> bytes:
         return b"\x89PNG\r\n\x1a\n" + bytes(1000)
 
     async with Toolbox([plot], folder=tmp_path) as tools:
-        answers = [await tools.call(call("functions.plot")) for _ in range(2)]
+        results = [await tools.call(call("functions.plot")) for _ in range(2)]
     first, second = (str(tmp_path / name) for name in ("plot-1.png", "plot-2.png"))
-    assert answers[0].message.text == f"The file is {first} (1,008 bytes)."
-    assert [answer.files for answer in answers] == [(first,), (second,)]
+    assert results[0].message.text == f"File saved: {first} (1,008 bytes)"
+    assert [result.files for result in results] == [(first,), (second,)]
     assert (tmp_path / "plot-1.png").read_bytes() == plot()
 
 
-async def test_a_function_may_name_its_files(tmp_path: Path) -> None:
+async def test_a_function_can_name_its_files(tmp_path: Path) -> None:
     def report() -> ToolReturn:
-        return ToolReturn("Two rows.", attached=(Attachment("report.csv", b"a\nb\n"),))
+        return ToolReturn("Two rows.", attachments=(Attachment("report.csv", b"a\nb\n"),))
 
     async with Toolbox([report], folder=tmp_path) as tools:
-        answer = await tools.call(call("functions.report"))
+        result = await tools.call(call("functions.report"))
     path = tmp_path / "report-1.csv"
-    assert answer.message.text == f"Two rows.\nThe file is {path} (4 bytes)."
+    assert result.message.text == f"Two rows.\nFile saved: {path} (4 bytes)"
     assert path.read_text() == "a\nb\n"
 
 
@@ -113,7 +113,7 @@ async def test_a_function_may_name_its_files(tmp_path: Path) -> None:
 )
 async def test_a_file_stays_in_its_folder_whatever_its_name(tmp_path: Path, name: str) -> None:
     def leak() -> ToolReturn:
-        return ToolReturn("", attached=(Attachment(name, b"x"),))
+        return ToolReturn("", attachments=(Attachment(name, b"x"),))
 
     folder = tmp_path / "deep" / "results"
     async with Toolbox([leak], folder=folder) as tools:
@@ -122,23 +122,23 @@ async def test_a_file_stays_in_its_folder_whatever_its_name(tmp_path: Path, name
     assert [file.parent for file in files] == [folder]
 
 
-async def test_of_a_long_text_the_model_reads_both_ends(tmp_path: Path) -> None:
+async def test_the_model_reads_the_beginning_and_the_end_of_a_long_text(tmp_path: Path) -> None:
     def numbers() -> str:
         return "\n".join(map(str, range(10_000)))
 
     async with Toolbox([numbers], folder=tmp_path, max_chars=400) as tools:
-        answer = await tools.call(call("functions.numbers"))
+        result = await tools.call(call("functions.numbers"))
     path = tmp_path / "numbers-1.txt"
-    text = answer.message.text
+    text = result.message.text
     assert text.startswith("0\n1\n2\n")
     assert text.endswith("\n9998\n9999")
-    assert f"[... 48,489 of 48,889 characters left out; all of it is in {path} ...]" in text
+    assert f"[... 48,489 of 48,889 characters omitted; the full text is in {path} ...]" in text
     assert len(text) < 600
     assert path.read_text() == numbers()
-    assert answer.files == (str(path),)
+    assert result.files == (str(path),)
 
 
-async def test_without_a_folder_files_go_to_a_new_one(
+async def test_without_a_folder_files_are_stored_in_a_new_one(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
@@ -147,7 +147,7 @@ async def test_without_a_folder_files_go_to_a_new_one(
         return b"%PDF-1.7"
 
     async with Toolbox([plot]) as tools:
-        answer = await tools.call(call("functions.plot"))
-    (file,) = map(Path, answer.files)
+        result = await tools.call(call("functions.plot"))
+    (file,) = map(Path, result.files)
     assert file.is_relative_to(tmp_path)
     assert await to_thread.run_sync(file.read_bytes) == b"%PDF-1.7"

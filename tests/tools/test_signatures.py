@@ -1,4 +1,4 @@
-"""Signatures of plain types, and what becomes of them beside what pydantic-ai makes of them."""
+"""Signatures with plain types, compared with pydantic-ai."""
 
 import collections
 import datetime as dt
@@ -25,10 +25,10 @@ Tree = TypeAliasType("Tree", "dict[str, Tree] | list[Tree] | str | int | None")
 
 
 class Session:
-    """Something that no JSON can carry."""
+    """A type without a JSON form."""
 
 
-# What the annotations below may name.
+# The names that the annotations below can use.
 NAMES: dict[str, Any] = {
     **vars(collections),
     **vars(typing),
@@ -120,24 +120,24 @@ x: Counter[str]
 """.strip().splitlines()
 
 UNLIKE = {
-    "*xs: int": "as in Python, there may be none; there, the model must send an empty list",
+    "*xs: int": "as in Python, it can be empty; in pydantic-ai, the model must send an empty list",
     "a: int, *xs: int, c: str": "the same",
-    "x: int = ...": "it is required, as in pydantic; there, the function gets an Ellipsis",
+    "x: int = ...": "it is required, as in pydantic; in pydantic-ai, the function gets an Ellipsis",
 }
 
-REFUSED = ["x: Callable[[int], int]", "x: type", "x: Session", "x: list[Session] | None = None"]
+REJECTED = ["x: Callable[[int], int]", "x: type", "x: Session", "x: list[Session] | None = None"]
 
 
 def function(signature: str) -> Callable[..., dict[str, Any]]:
-    """A function of that signature; it returns its arguments."""
-    made: dict[str, Any] = {}
-    exec(f"def f({signature}):\n    return dict(locals())", NAMES, made)
-    written: Callable[..., dict[str, Any]] = made["f"]
-    return written
+    """Make a function with this signature; it returns its arguments."""
+    names: dict[str, Any] = {}
+    exec(f"def f({signature}):\n    return dict(locals())", NAMES, names)
+    made: Callable[..., dict[str, Any]] = names["f"]
+    return made
 
 
 @pytest.mark.parametrize("signature", ALIKE)
-async def test_it_is_what_pydantic_ai_makes_of_it(
+async def test_schema_and_calls_are_the_same_as_in_pydantic_ai(
     signature: str, side_by_side: Callable[..., Awaitable[Any]]
 ) -> None:
     both = await side_by_side(function(signature))
@@ -146,23 +146,25 @@ async def test_it_is_what_pydantic_ai_makes_of_it(
 
 
 @pytest.mark.parametrize(("signature", "reason"), UNLIKE.items())
-async def test_it_differs_for_a_reason(
+async def test_a_difference_to_pydantic_ai_has_a_reason(
     signature: str, reason: str, side_by_side: Callable[..., Awaitable[Any]]
 ) -> None:
     both = await side_by_side(function(signature))
-    assert (both.schema, both.calls) != (both.their_schema, both.their_calls), f"no more: {reason}"
+    assert (both.schema, both.calls) != (both.their_schema, both.their_calls), (
+        f"no longer a difference: {reason}"
+    )
 
 
-@pytest.mark.parametrize("signature", REFUSED)
-def test_what_json_cannot_carry_is_refused(signature: str) -> None:
-    written = function(signature)
+@pytest.mark.parametrize("signature", REJECTED)
+def test_a_type_without_a_json_form_is_rejected(signature: str) -> None:
+    rejected = function(signature)
     with pytest.raises(Exception, match=r"[Ss]chema"):
-        pydantic_ai.Tool(written)
+        pydantic_ai.Tool(rejected)
     with pytest.raises(ToolDefinitionError, match="'x'"):
-        tool(written)
+        tool(rejected)
 
 
-def test_a_default_without_json_is_passed_on_as_it_is() -> None:
+def test_a_default_without_a_json_form_is_passed_on() -> None:
     nothing = object()
 
     def f(x: int = nothing) -> bool:  # type: ignore[assignment]

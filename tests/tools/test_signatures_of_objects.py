@@ -1,4 +1,4 @@
-"""Signatures of enums, models, dataclasses and the like, beside what pydantic-ai makes of them."""
+"""Signatures with enums, models, dataclasses and the like, compared with pydantic-ai."""
 
 import enum
 from collections.abc import Awaitable, Callable
@@ -31,7 +31,7 @@ class Size(enum.StrEnum):
 
 
 class Address(BaseModel):
-    """Where somebody lives."""
+    """A postal address."""
 
     street: str = Field(description="With the number.")
     code: int | None = None
@@ -116,8 +116,8 @@ x: Pair
 x: Annotated[Address, Field(description="The one.")]
 """.strip().splitlines()
 
-NAME = "the model sees the parameter's name, and an unknown argument beside it is refused"
-REFUSED = "a misspelt key in it is refused, as any unknown argument is; there, it is dropped"
+NAME = "the model sees the parameter's name, and an unknown argument next to it is rejected"
+REJECTED = "an unknown key in it is rejected, like any unknown argument; pydantic-ai drops it"
 UNLIKE = {
     "x: Address": NAME,
     "x: Renamed": NAME,
@@ -126,22 +126,22 @@ UNLIKE = {
     "x: Box[int]": NAME,
     "x: Point": NAME,
     "x: Options": NAME,
-    "x: Address = Address(street='a')": NAME + "; there, the default is lost, too",
-    "x: Point, y: int = 0": REFUSED,
-    "x: Mixed, y: int = 0": REFUSED,
+    "x: Address = Address(street='a')": NAME + "; pydantic-ai also loses the default",
+    "x: Point, y: int = 0": REJECTED,
+    "x: Mixed, y: int = 0": REJECTED,
 }
 
 
 def function(signature: str) -> Callable[..., dict[str, Any]]:
-    """A function of that signature; it returns its arguments."""
-    made: dict[str, Any] = {}
-    exec(f"def f({signature}):\n    return dict(locals())", globals(), made)
-    written: Callable[..., dict[str, Any]] = made["f"]
-    return written
+    """Make a function with this signature; it returns its arguments."""
+    names: dict[str, Any] = {}
+    exec(f"def f({signature}):\n    return dict(locals())", globals(), names)
+    made: Callable[..., dict[str, Any]] = names["f"]
+    return made
 
 
 @pytest.mark.parametrize("signature", ALIKE)
-async def test_it_is_what_pydantic_ai_makes_of_it(
+async def test_schema_and_calls_are_the_same_as_in_pydantic_ai(
     signature: str, side_by_side: Callable[..., Awaitable[Any]]
 ) -> None:
     both = await side_by_side(function(signature))
@@ -150,21 +150,23 @@ async def test_it_is_what_pydantic_ai_makes_of_it(
 
 
 @pytest.mark.parametrize(("signature", "reason"), UNLIKE.items())
-async def test_it_differs_for_a_reason(
+async def test_a_difference_to_pydantic_ai_has_a_reason(
     signature: str, reason: str, side_by_side: Callable[..., Awaitable[Any]]
 ) -> None:
     both = await side_by_side(function(signature))
-    assert (both.schema, both.calls) != (both.their_schema, both.their_calls), f"no more: {reason}"
+    assert (both.schema, both.calls) != (both.their_schema, both.their_calls), (
+        f"no longer a difference: {reason}"
+    )
 
 
-def test_an_array_is_a_parameter_like_any_other_and_refused_by_pydantic_ai_alone() -> None:
-    written = function("x: Ints")
+def test_a_parameter_can_be_an_array_which_pydantic_ai_rejects() -> None:
+    ints = function("x: Ints")
     with pytest.raises(pydantic_ai.UserError):
-        pydantic_ai.Tool(written)
-    assert tool(written).arguments.read('{"x": [1, 2]}', strict=False) == {"x": Ints([1, 2])}
+        pydantic_ai.Tool(ints)
+    assert tool(ints).arguments.read('{"x": [1, 2]}', strict=False) == {"x": Ints([1, 2])}
 
 
-def test_an_object_alone_is_described_at_its_parameter() -> None:
+def test_the_schema_of_a_single_object_is_at_its_parameter() -> None:
     assert tool(function("x: Point")).arguments.schema == {
         "$defs": {
             "Point": {

@@ -63,10 +63,10 @@ class FullStoreTool(Tool, FileStore):
     async def call(self, call: Message, context: RunContext[Any]) -> ToolReturn:
         return ToolReturn("stored")
 
-    async def keep(self, name: str, data: bytes) -> str:
+    async def write_file(self, name: str, data: bytes) -> str:
         raise SandboxPathError(f"no space left for {name}: {data!r}")
 
-    async def fetch(self, path: str) -> bytes:
+    async def read_file(self, path: str) -> bytes:
         raise SandboxPathError(path)
 
 

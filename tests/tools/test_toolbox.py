@@ -1,4 +1,4 @@
-"""The tools of one run, from entering to leaving."""
+"""Toolbox: the tools of one run, from opening to closing."""
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
@@ -37,7 +37,7 @@ def add(a: int, b: int = 1) -> int:
 
 
 class Diary:
-    """A tool that writes down when it is entered, called and left."""
+    """An open tool that records its calls."""
 
     def __init__(self, name: str, events: list[str], error: Exception | None) -> None:
         self.name = name
@@ -45,10 +45,10 @@ class Diary:
         self.error = error
 
     async def call(self, call: Message, context: RunContext[Any]) -> ToolReturn:
-        self.events.append(f"{self.name} reads {call.text} from {call.recipient}")
+        self.events.append(f"{self.name} gets {call.text} from {call.recipient}")
         if self.error is not None:
             raise self.error
-        return ToolReturn(f"{self.name} has it")
+        return ToolReturn("recorded")
 
 
 class DiaryTool(Tool):
@@ -72,21 +72,21 @@ class DiaryTool(Tool):
     async def open(self) -> AsyncGenerator[OpenTool]:
         if self.open_error:
             raise self.open_error(self.name)
-        self.events.append(f"{self.name} enters")
+        self.events.append(f"{self.name} opens")
         try:
             yield Diary(self.name, self.events, self.call_error)
         finally:
-            self.events.append(f"{self.name} leaves")
+            self.events.append(f"{self.name} closes")
 
 
-async def test_a_call_becomes_the_tools_message() -> None:
+async def test_the_result_of_a_call_has_the_tools_message() -> None:
     async with Toolbox([add]) as tools:
-        answer = await tools.call(call("functions.add", '{"a": 2, "b": 3}'))
-    assert answer.message == Message(
+        result = await tools.call(call("functions.add", '{"a": 2, "b": 3}'))
+    assert result.message == Message(
         "tool", "5", name="functions.add", channel="commentary", recipient="assistant"
     )
-    assert (answer.failed, answer.files) == (False, ())
-    assert answer.seconds >= 0
+    assert (result.failed, result.files) == (False, ())
+    assert result.seconds >= 0
 
 
 async def test_a_call_is_resolved_once_and_then_run() -> None:
@@ -133,7 +133,7 @@ async def test_the_result_has_the_exception_that_the_tool_raised(error: Exceptio
         assert (await tools.call(call("functions.add", '{"a": 2}'))).error is None
 
 
-def test_functions_and_namespaces_are_declared_apart() -> None:
+def test_functions_and_namespaces_are_declared_separately() -> None:
     tools = Toolbox([add, DiaryTool("diary", [])])
     assert tools.functions == (
         ToolDescription(
@@ -154,7 +154,7 @@ def test_functions_and_namespaces_are_declared_apart() -> None:
     assert tools.recipients == ("functions.add", "diary")
 
 
-async def test_tools_are_entered_and_left_once_a_run() -> None:
+async def test_tools_are_opened_and_closed_once_per_run() -> None:
     events: list[str] = []
     both = [DiaryTool("one", events), DiaryTool("two", events)]
     async with Toolbox(both) as tools:
@@ -162,40 +162,40 @@ async def test_tools_are_entered_and_left_once_a_run() -> None:
             message = (await tools.call(call("one", text, "analysis"))).message
             assert (message.name, message.channel) == ("one", "analysis")
     assert events == [
-        "one enters",
-        "two enters",
-        "one reads a from one",
-        "one reads b from one",
-        "two leaves",
-        "one leaves",
+        "one opens",
+        "two opens",
+        "one gets a from one",
+        "one gets b from one",
+        "two closes",
+        "one closes",
     ]
 
 
-async def test_tools_are_left_when_the_run_fails() -> None:
+async def test_tools_are_closed_when_the_run_fails() -> None:
     events: list[str] = []
     with pytest.raises(ZeroDivisionError):
         async with Toolbox([DiaryTool("one", events)]):
             raise ZeroDivisionError
-    assert events == ["one enters", "one leaves"]
+    assert events == ["one opens", "one closes"]
 
 
-async def test_tools_are_left_when_a_later_one_cannot_be_entered() -> None:
+async def test_tools_are_closed_if_a_later_one_cannot_be_opened() -> None:
     events: list[str] = []
     box = Toolbox([DiaryTool("one", events), DiaryTool("two", events, ConnectionError)])
     with pytest.raises(ConnectionError, match="two"):
         await box.__aenter__()
-    assert events == ["one enters", "one leaves"]
+    assert events == ["one opens", "one closes"]
 
 
-async def test_a_tool_serves_many_runs_at_once() -> None:
+async def test_many_runs_can_share_a_tool() -> None:
     events: list[str] = []
     diary = DiaryTool("one", events)
     async with Toolbox([diary]), Toolbox([diary]):
         pass
-    assert events == ["one enters", "one enters", "one leaves", "one leaves"]
+    assert events == ["one opens", "one opens", "one closes", "one closes"]
 
 
-async def test_a_toolbox_answers_only_while_it_is_entered() -> None:
+async def test_a_toolbox_runs_calls_only_while_it_is_open() -> None:
     box = Toolbox([add])
     with pytest.raises(RuntimeError, match="enter the Toolbox"):
         await box.call(call("functions.add"))
@@ -203,18 +203,18 @@ async def test_a_toolbox_answers_only_while_it_is_entered() -> None:
         pass
     with pytest.raises(RuntimeError, match="enter the Toolbox"):
         await box.call(call("functions.add"))
-    with pytest.raises(RuntimeError, match="serves one run"):
+    with pytest.raises(RuntimeError, match="lasts for one run"):
         await box.__aenter__()
 
 
-def test_two_tools_of_one_name_are_refused() -> None:
-    with pytest.raises(ToolDefinitionError, match=r"two tools are called 'functions\.add'"):
+def test_two_tools_with_one_name_are_rejected() -> None:
+    with pytest.raises(ToolDefinitionError, match=r"two tools have the name 'functions\.add'"):
         Toolbox([add, tool(lambda: 1, name="add")])
     with pytest.raises(ToolDefinitionError, match="two tools have the namespace 'diary'"):
         Toolbox([DiaryTool("diary", []), DiaryTool("diary", [])])
 
 
-async def test_a_lost_sandbox_ends_the_run() -> None:
+async def test_a_dead_sandbox_ends_the_run() -> None:
     def run() -> None:
         raise SandboxDiedError("gone")
 
@@ -224,15 +224,15 @@ async def test_a_lost_sandbox_ends_the_run() -> None:
 
 
 async def test_calls_run_side_by_side() -> None:
-    here, there = anyio.Event(), anyio.Event()
+    pinged, ponged = anyio.Event(), anyio.Event()
 
     async def ping() -> None:
-        here.set()
-        await there.wait()
+        pinged.set()
+        await ponged.wait()
 
     async def pong() -> None:
-        there.set()
-        await here.wait()
+        ponged.set()
+        await pinged.wait()
 
     with anyio.fail_after(10):
         async with Toolbox([ping, pong]) as tools, anyio.create_task_group() as group:
@@ -242,12 +242,12 @@ async def test_calls_run_side_by_side() -> None:
 
 async def test_sequential_calls_wait_for_each_other() -> None:
     running: list[str] = []
-    most = 0
+    max_running = 0
 
     async def work(name: str) -> None:
-        nonlocal most
+        nonlocal max_running
         running.append(name)
-        most = max(most, len(running))
+        max_running = max(max_running, len(running))
         for _ in range(5):
             await anyio.lowlevel.checkpoint()
         running.remove(name)
@@ -256,17 +256,17 @@ async def test_sequential_calls_wait_for_each_other() -> None:
     async with Toolbox([one, two]) as tools, anyio.create_task_group() as group:
         for name in ("one", "two", "one"):
             group.start_soon(tools.call, call(f"functions.{name}", f'{{"name": "{name}"}}'))
-    assert (most, running) == (1, [])
+    assert (max_running, running) == (1, [])
 
 
-async def test_a_dynamic_tool_is_offered_only_while_it_may_be() -> None:
+async def test_a_tool_is_declared_and_runs_only_while_it_is_enabled() -> None:
     @tool(enabled=lambda context: context.deps["admin"] and context.step < 3)
     def drop(table: str) -> str:
         return f"dropped {table}"
 
     assert Toolbox([add, drop], deps={"admin": False}).recipients == ("functions.add",)
     async with Toolbox([add, drop], deps={"admin": True}) as tools:
-        assert [one.name for one in tools.functions] == ["add", "drop"]
+        assert [function.name for function in tools.functions] == ["add", "drop"]
         arguments = '{"table": "users"}'
         done = await tools.call(call("functions.drop", arguments))
         late = await tools.call(
@@ -279,18 +279,18 @@ async def test_a_dynamic_tool_is_offered_only_while_it_may_be() -> None:
     )
 
 
-async def test_a_hidden_tool_is_not_named_to_the_model() -> None:
+async def test_errors_do_not_name_a_tool_that_is_not_available() -> None:
     hidden = tool(add, name="secret_add", enabled=lambda _: False)
     async with Toolbox([add, hidden]) as tools:
         message = (await tools.call(call("functions.secret_ad"))).message
     assert "secret_add" not in message.text
 
 
-async def test_a_long_failure_is_cut_like_any_other_text() -> None:
+async def test_the_text_of_a_long_error_is_shortened() -> None:
     def fetch() -> None:
         raise ToolError("x" * 10_000)
 
     async with Toolbox([fetch], max_chars=100) as tools:
-        answer = await tools.call(call("functions.fetch"))
-    assert len(answer.message.text) < 300
-    assert answer.failed
+        result = await tools.call(call("functions.fetch"))
+    assert len(result.message.text) < 300
+    assert result.failed

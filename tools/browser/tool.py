@@ -12,9 +12,8 @@ from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError
 from ...errors import ToolError
 from ...harmony import Message, ToolNamespace
 from ..citations import Citation
-from ..context import RunContext
-from ..functions import arguments_json, invalid_arguments
-from ..protocol import OpenTool, Tool, ToolReturn
+from ..functions import extract_arguments, invalid_arguments_error
+from ..protocol import OpenTool, RunContext, Tool, ToolReturn
 from .citations import find_citations
 from .declaration import browser_namespace
 from .fetch import Chromium
@@ -93,9 +92,9 @@ class Browser(OpenTool):
         recipient = call.recipient or ""
         function = recipient.rpartition(".")[2]
         try:
-            arguments = _ARGUMENTS[function].model_validate_json(arguments_json(call.text))
+            arguments = _ARGUMENTS[function].model_validate_json(extract_arguments(call.text))
         except ValidationError as error:
-            raise ToolError(invalid_arguments(recipient, error)) from error
+            raise ToolError(invalid_arguments_error(recipient, error)) from error
         act = getattr(self._browsing, function)
         try:
             return ToolReturn(await act(**arguments.model_dump(exclude={"source"})))

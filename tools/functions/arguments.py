@@ -1,4 +1,4 @@
-"""What models write where arguments belong, and what they are told when it does not fit."""
+"""The arguments of a call as models write them, and error messages for invalid ones."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from contextlib import suppress
 
 from pydantic import ValidationError
 
-# A fence with another inside is prose with several blocks: nobody can tell which is meant.
+# A fence that contains another fence is prose with several code blocks: none of them is the one.
 _FENCE = re.compile(
     r"\s*```[\w+-]*[ \t]*\n((?:(?!^[ \t]*```).)*?)\n?[ \t]*```\s*", re.DOTALL | re.MULTILINE
 )
-_SHOWN_ERRORS = 8
-_SHOWN_INPUT = 60
+_MAX_ERRORS = 8
+_MAX_INPUT_CHARS = 60
 
 
-def unwrapped(text: str) -> str:
-    """The text inside a Markdown fence or a JSON string, if that is all there is; else the text."""
+def unwrap(text: str) -> str:
+    """Return the text inside a Markdown fence or a JSON string, if `text` is only that."""
     fenced = _FENCE.fullmatch(text)
     if fenced:
         return fenced[1]
@@ -27,34 +27,35 @@ def unwrapped(text: str) -> str:
     return text
 
 
-def arguments_json(text: str) -> str:
-    """The JSON of a call's arguments, out of its wrapping; nothing is no arguments."""
-    body = unwrapped(text).strip()
+def extract_arguments(text: str) -> str:
+    """Return the JSON of a call's arguments, without what is around it; `{}` if there are none."""
+    body = unwrap(text).strip()
     return "{}" if body in {"", "null"} else body
 
 
-def invalid_arguments(recipient: str, error: ValidationError) -> str:
-    """Why a call's arguments do not fit, for the model that has to mend it."""
-    return "\n".join([f"invalid arguments for {recipient}:", *faults(error, "the arguments")])
+def invalid_arguments_error(recipient: str, error: ValidationError) -> str:
+    """Return what the model reads after a call with invalid arguments."""
+    lines = describe_errors(error, root="the arguments")
+    return "\n".join([f"invalid arguments for {recipient}:", *lines])
 
 
-def faults(error: ValidationError, whole: str) -> list[str]:
-    """Pydantic's locations and messages, a short line each.
+def describe_errors(error: ValidationError, *, root: str) -> list[str]:
+    """Return one short line for each of pydantic's errors, with its location.
 
-    whole: what is at fault where no part of it is.
+    root: the name for the whole value, if an error is not about a part of it.
     """
-    problems = error.errors(include_url=False, include_context=False)
+    errors = error.errors(include_url=False, include_context=False)
     lines: list[str] = []
-    for problem in problems[:_SHOWN_ERRORS]:
-        where = ".".join(str(part) for part in problem["loc"]) or whole
-        given = problem["input"]
-        shown = "" if isinstance(given, dict | list) else f" (given: {_short(given)})"
-        lines.append(f"- {where}: {problem['msg']}{shown}")
-    if len(problems) > _SHOWN_ERRORS:
-        lines.append(f"- and {len(problems) - _SHOWN_ERRORS} more")
+    for details in errors[:_MAX_ERRORS]:
+        location = ".".join(str(part) for part in details["loc"]) or root
+        value = details["input"]
+        given = "" if isinstance(value, dict | list) else f" (given: {_shorten(value)})"
+        lines.append(f"- {location}: {details['msg']}{given}")
+    if len(errors) > _MAX_ERRORS:
+        lines.append(f"- and {len(errors) - _MAX_ERRORS} more")
     return lines
 
 
-def _short(value: object) -> str:
+def _shorten(value: object) -> str:
     text = json.dumps(value, ensure_ascii=False, default=repr)
-    return text if len(text) <= _SHOWN_INPUT else text[: _SHOWN_INPUT - 1] + "…"
+    return text if len(text) <= _MAX_INPUT_CHARS else text[: _MAX_INPUT_CHARS - 1] + "…"

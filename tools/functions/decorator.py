@@ -1,19 +1,31 @@
-"""`@tool`: a function becomes something a model can call."""
+"""`@tool`: make a function a tool that a model can call."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
 from types import MethodType
-from typing import Any, ParamSpec, TypeVar, Unpack, cast, overload
+from typing import Any, ParamSpec, TypedDict, TypeVar, Unpack, cast, overload
 
 from ...errors import ToolDefinitionError
 from ..protocol import Tool
-from .function_tool import FunctionTool
-from .options import Options, ToolOptions
+from .function_tool import Enabled, FunctionTool, Options
 
 P = ParamSpec("P")
 R = TypeVar("R")
+
+
+class ToolOptions(TypedDict, total=False):
+    """The keywords of `@tool`: the fields of Options."""
+
+    name: str
+    description: str
+    timeout_s: float | None
+    retries: int
+    strict: bool
+    sequential: bool
+    idempotent: bool
+    enabled: Enabled | None
 
 
 @overload
@@ -25,21 +37,22 @@ def tool(**options: Unpack[ToolOptions]) -> Callable[[Callable[P, R]], FunctionT
 
 
 def tool(function: Callable[..., Any] | None = None, /, **options: Unpack[ToolOptions]) -> Any:
-    """Make a function a tool: bare (`@tool`) or with options (`@tool(timeout_s=10)`).
+    """Make a function a tool: `@tool`, or with options, `@tool(timeout_s=10)`.
 
-    Plain and async functions, methods, partials and callable objects may be tools. Everything the
-    model is told comes from the function itself:
+    Plain and async functions, methods, partials and callable objects can be tools. The model learns
+    everything from the function itself:
 
-    - Its name, and the docstring (Google, NumPy or Sphinx style) with the parameters' descriptions.
-      `Annotated[int, Field(description=..., ge=1)]` says it at the parameter, and wins.
-    - Annotations: whatever pydantic validates, so also enums, `Literal`, unions, models,
-      dataclasses, TypedDict. A parameter with a default need not be given. Arguments are validated,
-      and the function sees values of the annotated types; a wrong call never reaches it.
-    - A first parameter annotated `RunContext[...]` receives the run's context; the model does not
-      see it. Nor does it see what `functools.partial` has filled in.
+    - Its name and its docstring (Google, NumPy or Sphinx style), which also describes the
+      parameters. A description in `Annotated[int, Field(description=..., ge=1)]` wins.
+    - Annotations: all types that pydantic validates, including enums, `Literal`, unions, models,
+      dataclasses and TypedDict. A parameter with a default is optional. Arguments are validated and
+      converted to the annotated types; a call with invalid arguments never reaches the function.
+    - A first parameter annotated `RunContext[...]` receives the run's context. The model does not
+      see it, nor the keywords that `functools.partial` sets.
 
-    What it returns is what the model reads: a str as it is, models and plain data as JSON, None as
-    a note that it succeeded. Bytes and very long results go to a file that the model is told of.
+    The model reads what the function returns: a str as it is, models and plain data as JSON, None
+    as a note that the call succeeded. Bytes and very long texts are stored in a file, and the model
+    reads its path.
 
     To report a failure to the model, raise `ToolRetry("...")` if another call may work, or
     `ToolError("...")` if none will. After any other exception the model reads only that the call
@@ -47,38 +60,38 @@ def tool(function: Callable[..., Any] | None = None, /, **options: Unpack[ToolOp
     both can contain arguments and keys. The exception itself, with its traceback, is
     `ToolResult.error`.
 
-    An async function is cancelled after `timeout_s`. A plain one runs in a thread, which nobody can
-    stop: it goes on alone, and its result is lost.
+    An async function is cancelled after `timeout_s`. A plain one runs in a thread, which cannot be
+    stopped: it continues in the background, and its result is lost.
 
     options: the fields of Options: `name`, `description`, `timeout_s`, `retries`, `strict`,
         `sequential`, `idempotent`, `enabled`.
-    Returns a FunctionTool, which is called like the function itself: test it without a model.
+    Returns a FunctionTool. Call it like the function itself, to test it without a model.
 
-    Raises ToolDefinitionError if the function cannot be offered to a model.
+    Raises ToolDefinitionError if the function cannot be a tool.
     """
-    chosen = Options(**options)
+    all_options = Options(**options)
     if function is not None:
-        return FunctionTool[..., Any].of(function, chosen)
-    return partial(FunctionTool[..., Any].of, options=chosen)
+        return FunctionTool[..., Any].from_function(function, all_options)
+    return partial(FunctionTool[..., Any].from_function, options=all_options)
 
 
-def as_tool(one: Tool | Callable[..., Any]) -> Tool:
-    """A tool as it is, a plain function as `@tool` would have it.
+def as_tool(value: Tool | Callable[..., Any]) -> Tool:
+    """Return a tool as it is, and a plain function as the tool that `@tool` makes of it.
 
     Raises ToolDefinitionError if it is neither.
     """
     # Since Python 3.13 a classmethod of a FunctionTool is no longer bound by it.
-    inner: object = one.__func__ if isinstance(one, MethodType) else one
-    if isinstance(one, MethodType) and isinstance(inner, FunctionTool):
-        return cast("FunctionTool[..., Any]", inner).__get__(one.__self__, None)
-    if isinstance(one, FunctionTool):
-        function = cast("FunctionTool[..., Any]", one)
+    inner: object = value.__func__ if isinstance(value, MethodType) else value
+    if isinstance(value, MethodType) and isinstance(inner, FunctionTool):
+        return cast("FunctionTool[..., Any]", inner).__get__(value.__self__, None)
+    if isinstance(value, FunctionTool):
+        function = cast("FunctionTool[..., Any]", value)
         if function.signature.is_method:
             raise ToolDefinitionError(
-                f"{function.name} is a method without its object; give the bound one, "
+                f"{function.name} is a method without its object; pass the bound method, "
                 f"object.{function.name}"
             )
         return function
-    if isinstance(one, type) and Tool in one.__mro__:
-        raise ToolDefinitionError(f"{one.__name__} is a class; give a tool: {one.__name__}()")
-    return one if isinstance(one, Tool) else tool(one)
+    if isinstance(value, type) and Tool in value.__mro__:
+        raise ToolDefinitionError(f"{value.__name__} is a class; pass a tool: {value.__name__}()")
+    return value if isinstance(value, Tool) else tool(value)

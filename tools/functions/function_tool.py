@@ -1,4 +1,4 @@
-"""The user's functions as tools."""
+"""Tools that are made of the user's functions."""
 
 from __future__ import annotations
 
@@ -10,19 +10,17 @@ from dataclasses import dataclass, replace
 from types import MethodType
 from typing import Any, Concatenate, Generic, ParamSpec, TypeVar, cast, overload
 
-from anyio import move_on_after, to_thread
+from anyio import move_on_after
 from pydantic import ValidationError
 
 from ...errors import ToolDefinitionError, ToolError, ToolRetry
 from ...harmony import Message, ToolDescription, ToolNamespace
-from ..context import RunContext
-from ..protocol import OpenTool, Tool, ToolReturn
+from ..protocol import OpenTool, RunContext, Tool, ToolReturn
 from ..recipients import FUNCTIONS
-from .arguments import arguments_json, invalid_arguments
-from .callables import definition, docstring_of, is_async, name_of
-from .docstring import read_docstring
-from .options import Options
-from .results import as_result
+from .arguments import extract_arguments, invalid_arguments_error
+from .callables import definition_of, is_async, name_of, read_docstring
+from .results import to_tool_return
+from .run_function import run_function
 from .schema import Arguments
 from .signature import Signature, read_signature
 
@@ -30,12 +28,50 @@ P = ParamSpec("P")
 Q = ParamSpec("Q")
 R = TypeVar("R")
 
+Enabled = Callable[[RunContext[Any]], bool]
+
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,63}")
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """The options of a function tool."""
+
+    name: str = ""
+    """The name that the model sees; empty: the name of the function."""
+    description: str = ""
+    """The description that the model reads; empty: the docstring's."""
+    timeout_s: float | None = 120.0
+    """Seconds that one call may take; None: no limit."""
+    retries: int = 3
+    """How often in a row the model may try again after invalid arguments or a ToolRetry."""
+    strict: bool = False
+    """Whether values must have exactly the JSON types of the schema: no "3" for 3, no 1 for
+    true."""
+    sequential: bool = False
+    """Whether its calls wait for the other sequential calls of the run."""
+    idempotent: bool = False
+    """Whether a call can be repeated if the process was killed before its result was recorded.
+    If not, a resumed run tells the model that the call was interrupted."""
+    enabled: Enabled | None = None
+    """Decides, given the run's context, whether the tool is available; None: always."""
+
+    def __post_init__(self) -> None:
+        if self.timeout_s is not None and self.timeout_s <= 0:
+            raise ToolDefinitionError(
+                f"timeout_s is {self.timeout_s}; use a positive number of seconds, or None"
+            )
+        if self.retries < 0:
+            raise ToolDefinitionError(f"retries is {self.retries}; use 0 for no retries")
+        if self.enabled is not None and is_async(self.enabled):
+            raise ToolDefinitionError(
+                "`enabled` is async, but the prompt is built without waiting; use a plain function"
+            )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FunctionTool(Tool, Generic[P, R]):
-    """A function that a model can call; made by `@tool`. Calling it calls the function."""
+    """A function that a model can call, made by `@tool`. Calling it calls the function."""
 
     function: Callable[P, R]
     options: Options
@@ -44,22 +80,22 @@ class FunctionTool(Tool, Generic[P, R]):
     _namespace: ToolNamespace
 
     @classmethod
-    def of(cls, function: Callable[P, R], options: Options) -> FunctionTool[P, R]:
-        """Read everything that a model must know of the function, once.
+    def from_function(cls, function: Callable[P, R], options: Options) -> FunctionTool[P, R]:
+        """Read what the model must know about the function.
 
-        Raises ToolDefinitionError if it cannot be offered to a model.
+        Raises ToolDefinitionError if the function cannot be a tool.
         """
         if isinstance(function, FunctionTool):
-            return cls.of(cast("Callable[P, R]", function.function), options)
+            return cls.from_function(cast("Callable[P, R]", function.function), options)
         name = options.name or name_of(function)
         _check(function, name)
-        doc = read_docstring(docstring_of(function))
+        docstring = read_docstring(function)
         signature = read_signature(function)
-        arguments = Arguments(name, signature.parameters, doc.parameters)
-        described = options.description or doc.description
-        declared = ToolDescription(name, described, arguments.schema)
-        space = ToolNamespace(FUNCTIONS, None, (declared,))
-        return cls(function, options, signature, arguments, space)
+        arguments = Arguments(name, signature.parameters, docstring.parameters)
+        description = options.description or docstring.description
+        declaration = ToolDescription(name, description, arguments.schema)
+        namespace = ToolNamespace(FUNCTIONS, None, (declaration,))
+        return cls(function, options, signature, arguments, namespace)
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:  # noqa: D102 - the function's own
         return self.function(*args, **kwargs)
@@ -86,12 +122,12 @@ class FunctionTool(Tool, Generic[P, R]):
 
     @property
     def name(self) -> str:
-        """What stands after `functions.` in a call."""
+        """The name after `functions.` in a call."""
         return self._namespace.tools[0].name
 
     @property
     def namespace(self) -> ToolNamespace:
-        """The function alone in the namespace `functions`."""
+        """The namespace `functions` with this function only."""
         return self._namespace
 
     @property
@@ -101,16 +137,16 @@ class FunctionTool(Tool, Generic[P, R]):
 
     @property
     def idempotent(self) -> bool:
-        """Whether a call that was interrupted may simply be made again."""
+        """Whether an interrupted call can be repeated safely."""
         return self.options.idempotent
 
     def is_available(self, context: RunContext[Any]) -> bool:
-        """Whether the model may call it now."""
+        """Return whether the model may call the tool now."""
         return self.options.enabled is None or self.options.enabled(context)
 
     @asynccontextmanager
     async def open(self) -> AsyncGenerator[OpenTool]:
-        """Count one run's failures; a function has nothing else to hold."""
+        """Start counting the failed attempts of one run."""
         yield OpenFunction(self)
 
 
@@ -120,87 +156,48 @@ class OpenFunction:
 
     tool: FunctionTool[..., Any]
     failures: int = 0
-    """How often in a row the model was told to try again."""
+    """How many calls in a row have failed with a ToolRetry."""
 
     async def call(self, call: Message, context: RunContext[Any]) -> ToolReturn:
-        """Validate the arguments, run the function, and put what it returned into words."""
+        """Validate the arguments, run the function, and convert its value to text."""
         try:
-            result = as_result(await self._value(call, context), self.tool.name)
+            returned = to_tool_return(await self._run(call, context), self.tool.name)
         except ToolRetry as retry:
             self.failures += 1
             left = self.tool.options.retries + 1 - self.failures
             if left > 0:
-                tries = "1 try" if left == 1 else f"{left} tries"
-                raise ToolRetry(f"{retry}\nTry again; {tries} left.") from retry
-            raise ToolError(f"{retry}\nThat was the last try. Go on without this tool.") from retry
+                attempts = "1 attempt" if left == 1 else f"{left} attempts"
+                raise ToolRetry(f"{retry}\nTry again. {attempts} left.") from retry
+            raise ToolError(f"{retry}\nNo attempts left. Continue without this tool.") from retry
         self.failures = 0
-        return result
+        return returned
 
-    async def _value(self, call: Message, context: RunContext[Any]) -> Any:
+    async def _run(self, call: Message, context: RunContext[Any]) -> Any:
         tool = self.tool
         try:
-            text = arguments_json(call.text)
-            values = tool.arguments.read(text, strict=tool.options.strict)
+            json = extract_arguments(call.text)
+            values = tool.arguments.read(json, strict=tool.options.strict)
         except ValidationError as error:
-            raise ToolRetry(invalid_arguments(call.recipient or tool.name, error)) from error
-        ready = tool.signature.bind(tool.function, values, context)
+            raise ToolRetry(invalid_arguments_error(call.recipient or tool.name, error)) from error
+        bound = tool.signature.bind(tool.function, values, context)
         timeout_s = tool.options.timeout_s
         with move_on_after(timeout_s):
-            return await _run(ready, waits=is_async(tool.function))
-        raise ToolError(f"{call.recipient} did not answer within {timeout_s:g} seconds")
-
-
-async def _run(ready: Callable[[], Any], *, waits: bool) -> Any:
-    """Await a coroutine function here, run a plain one in a thread.
-
-    A task group inside the function wraps what its tasks raise; one ToolError alone is taken out.
-    """
-    try:
-        value = ready() if waits else await _run_in_thread(ready)
-        return await value if inspect.isawaitable(value) else value
-    except ExceptionGroup as group:
-        found, rest = group.split(ToolError)
-        if found is None or rest is not None:
-            raise
-        raise _first(found) from group
-
-
-async def _run_in_thread(ready: Callable[[], Any]) -> Any:
-    """Run a plain function in a thread, which goes on alone if the call is cancelled.
-
-    A GeneratorExit is raised here and not by the thread's future: asyncio would throw it into the
-    outermost coroutine of the task, which closes all the others, up to the whole run.
-    """
-
-    def run() -> tuple[Any, GeneratorExit | None]:
-        try:
-            return ready(), None
-        except GeneratorExit as error:
-            return None, error
-
-    value, error = await to_thread.run_sync(run, abandon_on_cancel=True)
-    if error is not None:
-        raise error
-    return value
-
-
-def _first(group: ExceptionGroup[ToolError]) -> ToolError:
-    error: ToolError | ExceptionGroup[ToolError] = group
-    while isinstance(error, ExceptionGroup):
-        error = error.exceptions[0]
-    return error
+            return await run_function(bound, in_thread=not is_async(tool.function))
+        raise ToolError(f"{call.recipient} timed out after {timeout_s:g} seconds")
 
 
 def _check(function: Callable[..., Any], name: str) -> None:
     if not callable(function):
         raise ToolDefinitionError(
-            f"{function!r} is neither a tool nor a function; @classmethod goes above @tool"
+            f"{function!r} is neither a tool nor a function; write @classmethod above @tool"
         )
     if not _NAME.fullmatch(name):
         raise ToolDefinitionError(
-            f"{name!r} is no name for a tool: a letter, then letters, digits, _ and -, 64 at most; "
-            "give one by @tool(name=...)"
+            f"{name!r} is not a valid name for a tool: use a letter or _, then letters, digits, _ "
+            "and -, at most 64 characters: @tool(name=...)"
         )
-    inner = definition(function)
+    inner = definition_of(function)
     if inspect.isgeneratorfunction(inner) or inspect.isasyncgenfunction(inner):
-        raise ToolDefinitionError(f"{name} yields, and a model reads one answer; return a list")
+        raise ToolDefinitionError(
+            f"{name} is a generator, but a call has one result; return a list instead"
+        )

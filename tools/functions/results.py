@@ -1,4 +1,4 @@
-"""What a function returned, in words for the model."""
+"""The return value of a function as text for the model."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from pydantic_core import to_json
 
 from ..protocol import Attachment, ToolReturn
 
-EMPTY = "Done; there is nothing to return."
+NO_VALUE = "Done. Nothing was returned."
 
-# The first bytes of what tools return most; the model opens a file by its ending.
-_ENDINGS = {
+# The first bytes of the most common file types. The model opens a file by its extension.
+_EXTENSIONS = {
     b"\x89PNG\r\n": ".png",
     b"\xff\xd8\xff": ".jpg",
     b"GIF8": ".gif",
@@ -21,34 +21,34 @@ _ENDINGS = {
 }
 
 
-def as_result(value: Any, name: str) -> ToolReturn:
-    """Put a value into words: a str as it is, nothing as a note, bytes as a file, the rest as JSON.
+def to_tool_return(value: Any, name: str) -> ToolReturn:
+    """Convert a value: a str stays as it is, None is a note, bytes are a file, the rest is JSON.
 
     name: of the tool, for the file.
 
-    Raises PydanticSerializationError if the value is no data: it has neither a form in JSON nor
-    a text of its own.
+    Raises PydanticSerializationError if the value has neither a form in JSON nor a text of its own.
     """
     if isinstance(value, ToolReturn):
         return value
     if value is None:
-        return ToolReturn(EMPTY)
+        return ToolReturn(NO_VALUE)
     if isinstance(value, str):
-        return ToolReturn(str(value) or EMPTY)
+        return ToolReturn(str(value) or NO_VALUE)
     if isinstance(value, bytes | bytearray | memoryview):
         data = bytes(cast("bytes", value))
-        return ToolReturn("", attached=(Attachment(name + _ending(data), data),))
-    text = to_json(value, fallback=_own_text, bytes_mode="base64", inf_nan_mode="constants")
+        return ToolReturn("", attachments=(Attachment(name + _extension(data), data),))
+    text = to_json(value, fallback=_to_text, bytes_mode="base64", inf_nan_mode="constants")
     return ToolReturn(text.decode())
 
 
-def _ending(data: bytes) -> str:
-    return next((ending for magic, ending in _ENDINGS.items() if data.startswith(magic)), ".bin")
+def _extension(data: bytes) -> str:
+    matches = (extension for magic, extension in _EXTENSIONS.items() if data.startswith(magic))
+    return next(matches, ".bin")
 
 
-def _own_text(value: object) -> str:
-    """What the object's class has to say of it; the default, a memory address, says nothing."""
+def _to_text(value: object) -> str:
+    """Return the text of an object; the default text, a memory address, means nothing."""
     kind = type(value)
     if kind.__str__ is object.__str__ and kind.__repr__ is object.__repr__:
-        raise TypeError(f"a {kind.__qualname__} has no form a model could read")
+        raise TypeError(f"a {kind.__qualname__} has no text that a model can read")
     return str(value)

@@ -1,4 +1,4 @@
-"""A function's parameters as JSON Schema, and JSON as their values."""
+"""The JSON Schema of a function's parameters, and the validation of a call's arguments."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from pydantic_core import SchemaError
 
 from ...errors import ToolDefinitionError
 
-# A hint is a value here, which no type checker follows.
+# Annotations are built at run time here, which type checkers do not support.
 _annotated: Any = Annotated
 
-# What pydantic raises at an annotation it cannot work with.
+# What pydantic raises for an annotation that it does not support.
 _FAILURES = (PydanticUserError, SchemaError, NameError, TypeError)
 
 
 class _Schema(GenerateJsonSchema):
-    """Leave out titles that repeat a name, and be silent about a default that has no JSON."""
+    """A schema without titles that repeat a name, and without warnings about defaults."""
 
     ignored_warning_kinds = {"skipped-choice", "non-serializable-default"}  # noqa: RUF012
 
@@ -32,12 +32,13 @@ class _Schema(GenerateJsonSchema):
 
 
 class Arguments:
-    """The arguments of one function, on their way in.
+    """The schema and the validation of one function's arguments.
 
     function: its name, for errors.
-    descriptions: of the parameters by name, for those whose annotation has none.
+    descriptions: of the parameters, by name. A description in an annotation wins.
 
-    Raises ToolDefinitionError, with the function and the parameter, if JSON cannot carry it.
+    Raises ToolDefinitionError, with the function and the parameter, for a type that JSON does not
+    support.
     """
 
     def __init__(
@@ -45,40 +46,40 @@ class Arguments:
     ) -> None:
         self._parameters = tuple(parameters)
         try:
-            self.model = _model(function, parameters, descriptions)
+            self.model = _build_model(function, parameters, descriptions)
             schema = self.model.model_json_schema(schema_generator=_Schema)
         except _FAILURES as error:
-            raise _undescribable(function, parameters, error) from error
+            raise _schema_error(function, parameters, error) from error
         schema.pop("title", None)
         self.schema = schema
-        """JSON Schema, of type object."""
+        """JSON Schema of type object."""
 
     def read(self, text: str, *, strict: bool) -> dict[str, Any]:
-        """Validate a call's JSON; returns values by parameter, without those left to default.
+        """Validate the JSON of a call, and return the values by parameter, without defaults.
 
         Raises pydantic's ValidationError if the JSON does not fit the schema.
         """
         return self.values(self.model.model_validate_json(text, strict=strict or None))
 
     def values(self, values: BaseModel) -> dict[str, Any]:
-        """Values by parameter, of arguments that were validated as `model`."""
-        read: dict[str, Any] = {}
+        """Return the values by parameter, from an instance of `model`."""
+        arguments: dict[str, Any] = {}
         for index, parameter in enumerate(self._parameters):
-            field, default = _field(index), parameter.default
+            field, default = _field_name(index), parameter.default
             if parameter.kind is Parameter.VAR_KEYWORD:
-                read[parameter.name] = values.model_extra
-            elif field in values.model_fields_set or _is_pydantic(default):
-                read[parameter.name] = getattr(values, field)
-        return read
+                arguments[parameter.name] = values.model_extra
+            elif field in values.model_fields_set or _is_made_by_pydantic(default):
+                arguments[parameter.name] = getattr(values, field)
+        return arguments
 
 
-def _model(
+def _build_model(
     name: str, parameters: Sequence[Parameter], descriptions: Mapping[str, str]
 ) -> type[BaseModel]:
-    """A model with one field a parameter.
+    """Build a pydantic model with one field per parameter.
 
-    The fields have neutral names, and the parameters' names as aliases: a parameter may be called
-    `json` or `_id`, a model's field may not.
+    The fields have neutral names, with the parameters' names as aliases: a parameter can have the
+    name `json` or `_id`, but a field of a model cannot.
     """
     fields: dict[str, Any] = {}
     config = ConfigDict(extra="forbid")
@@ -88,13 +89,13 @@ def _model(
             config = ConfigDict(extra="allow")
             extras = {"__pydantic_extra__": GenericAlias(dict, (str, parameter.annotation))}
         else:
-            fields[_field(index)] = _field_of(parameter, descriptions.get(parameter.name))
+            fields[_field_name(index)] = _build_field(parameter, descriptions.get(parameter.name))
     namespace = {"model_config": config, "__annotations__": extras, "__module__": __name__}
     return create_model(name, __base__=type("Arguments", (BaseModel,), namespace), **fields)
 
 
-def _field_of(parameter: Parameter, description: str | None) -> tuple[Any, Any]:
-    """What create_model takes: an annotation, and a default or a field without one."""
+def _build_field(parameter: Parameter, description: str | None) -> tuple[Any, Any]:
+    """Return an annotation and a default, as `create_model` takes them."""
     annotation: Any = parameter.annotation
     default: Any = parameter.default
     if parameter.kind is Parameter.VAR_POSITIONAL:
@@ -108,26 +109,26 @@ def _field_of(parameter: Parameter, description: str | None) -> tuple[Any, Any]:
     return _annotated[annotation, field], Field() if default is Parameter.empty else default
 
 
-def _field(index: int) -> str:
+def _field_name(index: int) -> str:
     return f"argument_{index}"
 
 
-def _is_pydantic(default: Any) -> bool:
-    """Whether a default is pydantic's to make; of Python's own, it would make a copy."""
+def _is_made_by_pydantic(default: Any) -> bool:
+    """Return whether pydantic makes the default. It would copy a default of Python's."""
     return default is Parameter.empty or isinstance(default, FieldInfo)
 
 
-def _undescribable(
+def _schema_error(
     function: str, parameters: Sequence[Parameter], error: Exception
 ) -> ToolDefinitionError:
-    """Name the parameter that pydantic stumbled over, and the way out."""
+    """Return an error that names the parameter that pydantic does not support, and the fix."""
     reason = str(error).partition("\n")[0]
     for parameter in parameters:
         try:
             TypeAdapter[Any](parameter.annotation).json_schema(schema_generator=_Schema)
         except _FAILURES:
             return ToolDefinitionError(
-                f"{function}: JSON cannot carry {parameter.name!r} ({reason}); what a model cannot "
-                "know comes in by RunContext.deps, or is filled in by functools.partial"
+                f"{function}: the type of {parameter.name!r} has no JSON form ({reason}); pass "
+                "what the model cannot know in RunContext.deps, or set it with functools.partial"
             )
-    return ToolDefinitionError(f"{function}: no JSON Schema for its parameters ({reason})")
+    return ToolDefinitionError(f"{function}: its parameters have no JSON Schema ({reason})")

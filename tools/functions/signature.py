@@ -1,4 +1,4 @@
-"""A function's signature: what the model fills in, and what Python does."""
+"""A function's signature: the parameters that the model sets, and those that it does not see."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from types import SimpleNamespace
 from typing import Any, get_origin, get_type_hints
 
 from ...errors import ToolDefinitionError
-from ..context import RunContext
-from .callables import definition, filled_in, name_of
+from ..protocol import RunContext
+from .callables import definition_of, name_of, partial_keywords
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,18 +20,21 @@ class Signature:
     """The parameters of a function that a model can call."""
 
     python: inspect.Signature
-    """All of them, but for a method's `self`."""
+    """All parameters, except `self` of a method."""
     parameters: tuple[Parameter, ...]
-    """Those the model fills in; annotations are types, not strings."""
+    """The parameters that the model sets. Annotations are types, not strings."""
     context: str | None
-    """The parameter that takes the run's context."""
+    """Name of the parameter that receives the RunContext."""
     is_method: bool
-    """Whether `self` or `cls` comes first, and waits to be bound."""
+    """Whether the first parameter is `self` or `cls` and is not bound yet."""
 
     def bind(
         self, function: Callable[..., Any], values: Mapping[str, Any], context: RunContext[Any]
     ) -> Callable[[], Any]:
-        """The call, ready to be made; what is not among the values has Python's own default."""
+        """Return the call as a function without parameters.
+
+        values: arguments by parameter. Missing ones get the defaults of the function.
+        """
         bound = self.python.bind_partial()
         bound.arguments.update(values)
         if self.context is not None:
@@ -43,24 +46,25 @@ class Signature:
 def read_signature(function: Callable[..., Any]) -> Signature:
     """Read a function's signature.
 
-    What a partial has filled in is filled in: the model neither sees nor changes it.
+    The model neither sees nor sets the keywords of a partial.
 
-    Raises ToolDefinitionError if an annotation names nothing, or RunContext is out of place.
+    Raises ToolDefinitionError if an annotation uses an unknown name, or if RunContext is not the
+    first parameter.
     """
     python = inspect.signature(function)
     first = next(iter(python.parameters.values()), None)
     is_method = first is not None and first.name in {"self", "cls"} and not _annotated(first)
     if is_method:
         python = python.replace(parameters=list(python.parameters.values())[1:])
-    filled = filled_in(function)
-    names = _names(function)
+    preset = partial_keywords(function)
+    names = _known_names(function)
     parameters: list[Parameter] = []
     context: str | None = None
     for index, parameter in enumerate(python.parameters.values()):
-        if parameter.name in filled:
+        if parameter.name in preset:
             continue
         if not _is_context(parameter.annotation):
-            parameter = _resolved(parameter, names, name_of(function))  # noqa: PLW2901
+            parameter = _resolve_annotation(parameter, names, name_of(function))  # noqa: PLW2901
         if not _is_context(parameter.annotation):
             parameters.append(parameter)
         elif index == 0:
@@ -68,25 +72,25 @@ def read_signature(function: Callable[..., Any]) -> Signature:
         else:
             raise ToolDefinitionError(
                 f"{name_of(function)}: {parameter.name!r} is annotated RunContext, "
-                "which only the first parameter may be; move it there"
+                "which is only allowed for the first parameter; move it there"
             )
     return Signature(python, tuple(parameters), context, is_method)
 
 
-def _names(function: Callable[..., Any]) -> dict[str, Any]:
-    """What annotations may name: the module's names, and those the function closes over."""
-    inner = definition(function)
+def _known_names(function: Callable[..., Any]) -> dict[str, Any]:
+    """Return the names that annotations can use: those of the module and of the closure."""
+    inner = definition_of(function)
     inner = getattr(inner, "__func__", inner)
     if not inspect.isfunction(inner):
         return {}
     return {**inner.__globals__, **inspect.getclosurevars(inner).nonlocals}
 
 
-def _resolved(parameter: Parameter, names: dict[str, Any], function: str) -> Parameter:
-    """The parameter with its annotation evaluated; one without any takes what comes.
+def _resolve_annotation(parameter: Parameter, names: dict[str, Any], function: str) -> Parameter:
+    """Return the parameter with its annotation evaluated; without an annotation, it is Any.
 
-    Each parameter for itself: a return annotation, or the type inside `RunContext[...]`, may be
-    imported for type checkers alone.
+    Each annotation is evaluated on its own: a return annotation, or the type inside
+    `RunContext[...]`, may be imported for type checkers only.
     """
     if not _annotated(parameter):
         return parameter.replace(annotation=Any)
@@ -95,8 +99,8 @@ def _resolved(parameter: Parameter, names: dict[str, Any], function: str) -> Par
         hints = get_type_hints(holder, globalns=names, include_extras=True)
     except NameError as error:
         raise ToolDefinitionError(
-            f"{function}: the annotation of {parameter.name!r} names {error.name!r}, which its "
-            "module does not know when it runs; define or import it at the module's top level"
+            f"{function}: the annotation of {parameter.name!r} uses {error.name!r}, which is not "
+            "defined at run time; define or import it at the top level of the module"
         ) from error
     return parameter.replace(annotation=hints[parameter.name])
 
