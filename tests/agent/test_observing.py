@@ -74,7 +74,9 @@ async def test_no_error_tells_of_reasoning(turns: list[Any], options: dict[str, 
     assert CANARY not in repr(run)
 
 
-async def test_what_is_logged_says_which_run_and_step_it_belongs_to() -> None:
+async def test_what_is_logged_says_which_run_and_step_it_belongs_to(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     import structlog
 
     def look() -> str:
@@ -85,10 +87,12 @@ async def test_what_is_logged_says_which_run_and_step_it_belongs_to() -> None:
     call = "<|channel|>commentary to=functions.look <|constrain|>json<|message|>{}<|call|>"
     agent = Agent(ScriptedEngine([call, final("Done.")]), tools=[look])
     context: Any = structlog.contextvars.merge_contextvars
-    with capture_logs(processors=[context]) as logs:
+    with capture_logs(processors=[context]) as logs, caplog.at_level("INFO", "ossia.tools"):
         result = await agent.run("Look.")
-    looked = [entry for entry in logs if entry["event"] in {"looked", "tool_answered"}]
+    looked = [entry for entry in logs if entry["event"] == "looked"]
+    looked += [vars(entry) for entry in caplog.records if entry.name == "ossia.tools"]
     assert len(looked) == 2
+    assert looked[1]["event"] == "tool_call_finished"
     assert {(entry["run_id"], entry["step"]) for entry in looked} == {(result.run_id, 1)}
     finished = [entry for entry in logs if entry["event"] == "run_finished"]
     assert [(entry["run_id"], entry["steps"]) for entry in finished] == [(result.run_id, 2)]

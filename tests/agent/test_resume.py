@@ -216,7 +216,7 @@ async def test_files_and_python_go_on(tmp_path: Path) -> None:
     second = Agent(ScriptedEngine([read, ANSWER]), tools=[python], journal=journal)
     result = await second.resume(await last_run(journal))
     answers = [message.text for message in result.messages if message.name == "python"]
-    assert "variables and imports are gone" in answers[1]
+    assert "Variables and imports are lost" in answers[1]
     assert answers[1].endswith("hi")
     assert [(file.path, file.data) for file in result.files] == [("/mnt/data/a.txt", b"hi")]
 
