@@ -132,4 +132,4 @@ async def _check_sandbox(sandbox: AbstractAsyncContextManager[Sandbox]) -> str:
 
 
 async def _check_browser() -> str:
-    return Chromium().find()
+    return Chromium().find_executable()

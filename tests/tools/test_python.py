@@ -66,7 +66,7 @@ async def test_a_timeout_is_reported_and_the_state_is_kept() -> None:
         result = await tools.call(call("x = 5\nprint('started', flush=True)\nwhile True: pass"))
         assert result.failed
         assert result.message.text.startswith("started\n")
-        assert "TimeoutError: the cell took longer than 1 s" in result.message.text
+        assert "TimeoutError: The cell timed out after 1 s" in result.message.text
         assert (await tools.call(call("x"))).message.text == "5"
 
 

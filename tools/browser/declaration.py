@@ -1,4 +1,4 @@
-"""How the browser is declared to gpt-oss: the words it was trained with."""
+"""The browser's declaration: the exact text that gpt-oss was trained with."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 from ...harmony import ToolDescription, ToolNamespace
 
-_BROWSER = (
+_DESCRIPTION = (
     "Tool for browsing.\n"
     "The `cursor` appears in brackets before each browsing display: `[{cursor}]`.\n"
     "Cite information from the tool using the following format:\n"
@@ -67,10 +67,10 @@ _FIND = ToolDescription(
 
 
 def browser_namespace(*, search: bool = True) -> ToolNamespace:
-    """The browser tool, word for word as the model saw it in training.
+    """Return the browser's namespace, word for word as in the model's training.
 
-    search: whether there is anything to search with; without it the model is not offered it.
+    search: whether to declare the search function.
     Source: `SystemContent.with_browser_tool` of openai-harmony 0.0.8.
     """
     tools = (_SEARCH, _OPEN, _FIND) if search else (_OPEN, _FIND)
-    return ToolNamespace("browser", _BROWSER, tools)
+    return ToolNamespace("browser", _DESCRIPTION, tools)

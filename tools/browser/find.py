@@ -1,4 +1,4 @@
-"""`browser.find`: where a text stands in a page."""
+"""The function `browser.find`: a text search in a page."""
 
 from __future__ import annotations
 
@@ -6,33 +6,33 @@ import re
 from urllib.parse import quote
 
 from .text import Page
-from .view import wrap
+from .view import wrap_lines
 
 MAX_MATCHES = 50
 SNIPPET_LINES = 4
-"""Lines shown of each match; the next is sought below them."""
+"""Lines shown of each match. The search continues below them."""
 
-_LINK = re.compile(r"【\d+†([^†】]+)(?:†[^†】]+)?】")
+_LINK_MARK = re.compile(r"【\d+†([^†】]+)(?:†[^†】]+)?】")
 
 
-def find(page: Page, pattern: str) -> Page:
-    """A page of matches; opening its link `i` leads to the i-th.
+def find_in_page(page: Page, pattern: str) -> Page:
+    """Return a page of matches. Opening its link `i` leads to match `i`.
 
-    The text is compared as it reads: without upper case, without link marks.
+    The search ignores case and link marks.
     """
     wanted = pattern.lower()
-    lines = _LINK.sub(r"\1", "\n".join(wrap(page.text))).split("\n")
+    lines = _LINK_MARK.sub(r"\1", "\n".join(wrap_lines(page.text))).split("\n")
     matches: list[int] = []
     snippets: list[str] = []
-    at = 0
-    while at < len(lines) and len(matches) < MAX_MATCHES:
-        if wanted not in lines[at].lower():
-            at += 1
+    line = 0
+    while line < len(lines) and len(matches) < MAX_MATCHES:
+        if wanted not in lines[line].lower():
+            line += 1
             continue
-        snippet = "\n".join(lines[at : at + SNIPPET_LINES])
-        snippets.append(f"# 【{len(matches)}†match at L{at}】\n{snippet}")
-        matches.append(at)
-        at += SNIPPET_LINES
+        snippet = "\n".join(lines[line : line + SNIPPET_LINES])
+        snippets.append(f"# 【{len(matches)}†match at L{line}】\n{snippet}")
+        matches.append(line)
+        line += SNIPPET_LINES
     return Page(
         url=f"{page.url}/find?pattern={quote(wanted)}",
         title=f"Find results for text: `{wanted}` in `{page.title}`",

@@ -1,4 +1,4 @@
-"""What the model was shown in one run, in order."""
+"""The pages that the model was shown in one run, in order."""
 
 from __future__ import annotations
 
@@ -13,45 +13,45 @@ from .text import Page
 
 
 @dataclass(frozen=True, slots=True)
-class Display:
-    """One look at a page."""
+class DisplayedPage:
+    """One display of a page."""
 
     page: Page
-    shown: range
-    """The numbers of the lines that were shown."""
+    lines: range
+    """Numbers of the lines that were shown."""
 
 
 class History:
-    """Displays by cursor: each is one more entry, also of a page that was shown before.
+    """Displays by cursor. Every display is a new entry, even of a page that was shown before.
 
-    An entry never changes, so that a citation of it stays true; the reference looks a page up by
-    its address instead, and a second search there changes what the first one's cursor shows.
+    Entries never change, so citations stay valid. The reference browser looks pages up by URL
+    instead, and there a second search replaces the page under the first search's cursor.
     """
 
-    def __init__(self, displays: Iterable[Display] = ()) -> None:
-        self._displays: list[Display] = []
-        self._first: dict[Page, int] = {}
-        """The cursor by which a page was first shown."""
+    def __init__(self, displays: Iterable[DisplayedPage] = ()) -> None:
+        self._displays: list[DisplayedPage] = []
+        self._first_cursors: dict[Page, int] = {}
+        """The cursor of each page's first display."""
         for display in displays:
             self.add(display)
 
     @property
-    def displays(self) -> tuple[Display, ...]:
-        """Everything that was shown; the index is the cursor."""
+    def displays(self) -> tuple[DisplayedPage, ...]:
+        """All displays; the index is the cursor."""
         return tuple(self._displays)
 
     @property
     def next_cursor(self) -> int:
-        """The cursor of the display that comes next."""
+        """The cursor of the next display."""
         return len(self._displays)
 
-    def add(self, display: Display) -> None:
-        """Put a display on top."""
-        self._first.setdefault(display.page, len(self._displays))
+    def add(self, display: DisplayedPage) -> None:
+        """Append a display."""
+        self._first_cursors.setdefault(display.page, len(self._displays))
         self._displays.append(display)
 
-    def at(self, cursor: int = -1) -> Page:
-        """The page under a cursor; -1 is the one on top.
+    def page_at(self, cursor: int = -1) -> Page:
+        """Return the page at a cursor; -1 is the last one.
 
         Raises ToolError if there is none.
         """
@@ -64,25 +64,29 @@ class History:
             )
         return self._displays[cursor].page
 
-    def known(self, url: str) -> Page | None:
-        """The page last opened at an address, so that going back to it needs no fetch."""
-        pages = (one.page for one in reversed(self._displays) if one.page.url == url)
+    def find_page(self, url: str) -> Page | None:
+        """Return the last page shown from a URL, so that going back needs no fetch."""
+        pages = (display.page for display in reversed(self._displays) if display.page.url == url)
         return next(pages, None)
 
-    def since(self, cursor: int) -> list[Any]:
-        """The displays from a cursor on, as JSON data; a page shown before by its cursor."""
-        saved: list[_Saved] = []
-        for number, one in enumerate(self._displays[cursor:], cursor):
-            first = self._first[one.page]
-            saved.append((one.page if first == number else first, one.shown.start, one.shown.stop))
-        return list(_SAVED.dump_python(saved, mode="json"))
+    def export_since(self, cursor: int) -> list[Any]:
+        """Return the displays from a cursor on as JSON data.
 
-    def extend(self, saved: Any) -> None:
-        """Put displays on top that `since` gave."""
-        for page, start, stop in _SAVED.validate_python(saved):
+        A page that was shown before is saved as the cursor of its first display.
+        """
+        saved: list[_SavedDisplay] = []
+        for number, display in enumerate(self._displays[cursor:], cursor):
+            page, lines = display.page, display.lines
+            first = self._first_cursors[page]
+            saved.append((page if first == number else first, lines.start, lines.stop))
+        return list(_SAVED_DISPLAYS.dump_python(saved, mode="json"))
+
+    def restore(self, saved: Any) -> None:
+        """Append displays that `export_since` returned."""
+        for page, start, stop in _SAVED_DISPLAYS.validate_python(saved):
             shown = self._displays[page].page if isinstance(page, int) else page
-            self.add(Display(shown, range(start, stop)))
+            self.add(DisplayedPage(shown, range(start, stop)))
 
 
-_Saved = tuple[Page | int, int, int]
-_SAVED = TypeAdapter(list[_Saved])
+_SavedDisplay = tuple[Page | int, int, int]
+_SAVED_DISPLAYS = TypeAdapter(list[_SavedDisplay])

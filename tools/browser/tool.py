@@ -16,132 +16,129 @@ from ..functions import extract_arguments, invalid_arguments_error
 from ..protocol import OpenTool, RunContext, Tool, ToolReturn
 from .citations import find_citations
 from .declaration import browser_namespace
-from .fetch import Chromium
+from .fetch import Chromium, HttpFetcher, PageFetcher, RobotsTxt
+from .network import NetworkPolicy
 from .search import SearchBackend
 from .searched_web import SearchedWeb
-from .session import Browsing, Web
+from .session import BrowserSession, PageSource
 
 
 @dataclass(frozen=True, kw_only=True)
 class BrowserTool(Tool):
-    """A text browser: search, open, find. Each run has pages of its own.
+    """A text browser with three functions: search, open and find. Each run has its own pages.
 
-    Only the public internet can be reached, whatever a page, a redirect or a name server says.
+    It connects only to the public internet, regardless of what a page, a redirect or a name server
+    says.
     """
 
     search: SearchBackend | None = None
-    """What finds pages: `SearXNG(url)`, `DuckDuckGo()`, `LocalSearch(folder)`, `Exa()`, `Brave()`,
-    `YouCom()`, `Tavily()`, or your own. None: the model can open addresses, and is not offered
-    any search."""
+    """The search backend: `SearXNG(url)`, `DuckDuckGo()`, `LocalSearch(folder)`, `Exa()`,
+    `Brave()`, `YouCom()`, `Tavily()`, or your own. None: the model cannot search, only open
+    URLs."""
     fetch: Literal["auto", "http", "chromium"] = "auto"
-    """How pages come: `auto` takes plain HTTP first, and Chromium for those that JavaScript builds;
-    `http` and `chromium` take the one alone."""
+    """How to load pages: `http` uses plain HTTP, `chromium` runs their scripts in Chromium. `auto`
+    tries HTTP first, and Chromium if a page needs JavaScript."""
     chromium: Chromium | None = None
-    """An open `Chromium` whose process many runs share; None: each run that needs one starts its
-    own."""
+    """An open `Chromium` that several runs share. None: each run that needs one starts its own."""
     allow_hosts: Sequence[str] = ()
-    """Hosts that may be private: `intranet.example`, `127.0.0.1:8765`, `.corp.example`."""
+    """Hosts that may have private addresses: `intranet.example`, `127.0.0.1:8765`,
+    `.corp.example`."""
     only_hosts: Sequence[str] = ()
-    """If there are any, no other host is opened; `.example.org` stands for all below it."""
+    """If not empty, no other hosts can be opened. `.example.org` matches every subdomain."""
     deny_hosts: Sequence[str] = ()
-    """Hosts that are never opened."""
+    """Hosts that cannot be opened."""
     robots: bool = False
-    """Whether the sites' robots.txt is honoured."""
+    """Whether to respect robots.txt."""
     fetch_s: float = 30.0
-    """Seconds that a page may take over HTTP."""
+    """Timeout in seconds for a page over plain HTTP."""
 
     @property
     def namespace(self) -> ToolNamespace:
-        """The trained description."""
+        """The trained declaration."""
         return browser_namespace(search=self.search is not None)
 
     @asynccontextmanager
     async def open(self) -> AsyncGenerator[OpenTool]:
-        """Begin without any page.
+        """Open a browser without pages for one run.
 
-        Raises BrowserUnavailableError if pages are to come by Chromium, and there is none.
+        Raises BrowserUnavailableError if `fetch` is `chromium` and Chromium is not installed.
         """
-        from .fetch import (
-            Http,  # heavy, and of no use to a tool that no run opens
-            Pages,
-            Robots,
-        )
-        from .network import NetworkPolicy
-
         hosts = (self.allow_hosts, self.only_hosts, self.deny_hosts)
-        http = Http(NetworkPolicy(*map(tuple, hosts)), self.fetch_s)
+        http = HttpFetcher(NetworkPolicy(*map(tuple, hosts)), self.fetch_s)
         async with AsyncExitStack() as stack:
             chromium = self.chromium
             if chromium is None:
                 chromium = await stack.enter_async_context(Chromium())
             if self.fetch == "chromium":
-                chromium.find()
-            pages = Pages(http, chromium, self.fetch, Robots() if self.robots else None)
-            yield Browser(SearchedWeb(pages, self.search))
+                chromium.find_executable()
+            robots = RobotsTxt() if self.robots else None
+            fetcher = PageFetcher(http, chromium, self.fetch, robots)
+            yield OpenBrowser(SearchedWeb(fetcher, self.search))
 
 
-class Browser(OpenTool):
+class OpenBrowser(OpenTool):
     """The browser during one run."""
 
-    def __init__(self, web: Web) -> None:
-        self._browsing = Browsing(web)
-        self._told = 0
+    def __init__(self, pages: PageSource) -> None:
+        self._session = BrowserSession(pages)
+        self._reported = 0
+        """The first cursor that `changes` has not returned yet."""
 
     async def call(self, call: Message, context: RunContext[Any]) -> ToolReturn:  # noqa: ARG002
-        """Do what the call asks, and show what there is to see."""
+        """Execute a tool call and return its display."""
         recipient = call.recipient or ""
-        function = recipient.rpartition(".")[2]
+        function_name = recipient.rpartition(".")[2]
         try:
-            arguments = _ARGUMENTS[function].model_validate_json(extract_arguments(call.text))
+            arguments = _ARGUMENTS[function_name].model_validate_json(extract_arguments(call.text))
         except ValidationError as error:
             raise ToolError(invalid_arguments_error(recipient, error)) from error
-        act = getattr(self._browsing, function)
+        function = getattr(self._session, function_name)
         try:
-            return ToolReturn(await act(**arguments.model_dump(exclude={"source"})))
+            return ToolReturn(await function(**arguments.model_dump(exclude={"source"})))
         except ToolError as error:
-            # Told as it is, without a word before it: so the model knows it from its training.
+            # Without "Error: ", as in the model's training.
             return ToolReturn(str(error), failed=True)
 
     def citations(self, answer: str) -> tuple[Citation, ...]:
-        """What the answer points at in the pages that were shown."""
-        return find_citations(answer, self._browsing.history.displays)
+        """Return the answer's citations of displayed pages."""
+        return find_citations(answer, self._session.history.displays)
 
     def changes(self) -> list[Any] | None:
-        """What was shown since this was last asked."""
-        history = self._browsing.history
-        shown = history.since(self._told)
-        self._told = history.next_cursor
-        return shown or None
+        """Return the displays since the last call, or None if there are none."""
+        history = self._session.history
+        displays = history.export_since(self._reported)
+        self._reported = history.next_cursor
+        return displays or None
 
     def restore(self, changes: Sequence[Any]) -> None:
-        """Go on with the pages of an earlier run."""
-        for shown in changes:
-            self._browsing.history.extend(shown)
-        self._told = self._browsing.history.next_cursor
+        """Restore the displays of an interrupted run."""
+        for displays in changes:
+            self._session.history.restore(displays)
+        self._reported = self._session.history.next_cursor
 
 
 class _Arguments(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     source: str | None = None
-    """Where to search or open, if there were several places; there is the web alone."""
+    """Declared in training, and ignored: the web is the only source."""
 
     @model_validator(mode="before")
     @classmethod
-    def _without_nulls(cls, given: Any) -> Any:
-        """What is null was not given: models write it for what they leave open."""
-        if not isinstance(given, dict):
-            return given
-        entries = cast("dict[str, Any]", given).items()
+    def _drop_nulls(cls, arguments: Any) -> Any:
+        """Drop arguments that are null: models write it for the default."""
+        if not isinstance(arguments, dict):
+            return arguments
+        entries = cast("dict[str, Any]", arguments).items()
         return {name: value for name, value in entries if value is not None}
 
 
-class _Search(_Arguments):
+class _SearchArguments(_Arguments):
     query: str
     topn: int = Field(10, validation_alias=AliasChoices("topn", "top_n"))
 
 
-class _Open(_Arguments):
+class _OpenArguments(_Arguments):
     id: int | str = -1
     cursor: int = -1
     loc: int = -1
@@ -149,9 +146,13 @@ class _Open(_Arguments):
     view_source: bool = False
 
 
-class _Find(_Arguments):
+class _FindArguments(_Arguments):
     pattern: str
     cursor: int = -1
 
 
-_ARGUMENTS: dict[str, type[_Arguments]] = {"search": _Search, "open": _Open, "find": _Find}
+_ARGUMENTS: dict[str, type[_Arguments]] = {
+    "search": _SearchArguments,
+    "open": _OpenArguments,
+    "find": _FindArguments,
+}

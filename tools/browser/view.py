@@ -1,6 +1,6 @@
-"""The window of a page that the model is shown, in the form it knows from its training.
+"""The part of a page that the model is shown, in the format it was trained with.
 
-Source: the reference browser of gpt-oss 0.0.9; the tests hold the two side by side.
+Source: the reference browser of gpt-oss 0.0.9. The tests compare the two.
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ from .text import Page
 WIDTH = 80
 """Columns of a line, without its number."""
 VIEW_TOKENS = 1024
-"""What one view holds, in tokens, line numbers included; the last line is shown whole."""
+"""Token limit of one view, line numbers included. The last line is always shown whole."""
 
-_URL_CHARS = 1024
-# With a line break in its address, a page could write a heading of its own.
-_FORGERY = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029【】]")
+_MAX_URL_CHARS = 1024
+# With a line break in its URL, a page could forge a heading.
+_UNSAFE_IN_HEADING = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029【】]")
 _WRAPPER = textwrap.TextWrapper(WIDTH, replace_whitespace=False, drop_whitespace=False)
 
 
 @lru_cache(maxsize=64)
-def wrap(text: str) -> tuple[str, ...]:
-    """The lines of a page, none longer than WIDTH."""
+def wrap_lines(text: str) -> tuple[str, ...]:
+    """Return the lines of a page, each at most WIDTH columns long."""
     lines: list[str] = []
     for line in text.split("\n"):
         if len(line) <= WIDTH and "\t" not in line:
@@ -40,57 +40,57 @@ def wrap(text: str) -> tuple[str, ...]:
 
 
 class View(NamedTuple):
-    """What the model reads of a page at once."""
+    """The part of a page that one display shows."""
 
     text: str
     lines: range
-    """The numbers of the lines in it."""
+    """Numbers of the lines in it."""
 
 
-def view(page: Page, cursor: int, *, loc: int = 0, num_lines: int = -1) -> View:
-    """A page's lines from `loc` on, numbered, under its title.
+def render_view(page: Page, cursor: int, *, loc: int = 0, num_lines: int = -1) -> View:
+    """Return a page's lines from `loc` on, with line numbers, under its title.
 
-    cursor: the display's number among those that were shown.
-    num_lines: how many; none or less: as many as VIEW_TOKENS hold.
+    cursor: the number of this display.
+    num_lines: number of lines; 0 or less: as many as fit into VIEW_TOKENS.
 
     Raises ToolError if the page ends before `loc`.
     """
-    lines = wrap(page.text)
+    lines = wrap_lines(page.text)
     last = len(lines) - 1
     if loc > last:
         raise ToolError(
             f"Invalid location parameter: `{loc}`. Cannot exceed page maximum of {last}."
         )
-    count = num_lines if num_lines > 0 else lines_that_fit(lines, loc)
+    count = num_lines if num_lines > 0 else count_lines_that_fit(lines, loc)
     shown = lines[loc : loc + count]
-    url = _cut(_FORGERY.sub(" ", unquote(page.url)))
-    title = _FORGERY.sub(" ", page.title)
+    url = _shorten_url(_UNSAFE_IN_HEADING.sub(" ", unquote(page.url)))
+    title = _UNSAFE_IN_HEADING.sub(" ", page.title)
     title = f"{title} ({url})" if url else title
     head = f"[{cursor}] {title}\n**viewing lines [{loc} - {loc + len(shown) - 1}] of {last}**\n\n"
-    return View(head + "\n".join(_numbered(shown, loc)), range(loc, loc + len(shown)))
+    return View(head + "\n".join(_number_lines(shown, loc)), range(loc, loc + len(shown)))
 
 
-def lines_that_fit(lines: Sequence[str], loc: int, tokens: int = VIEW_TOKENS) -> int:
-    """How many lines from `loc` on begin within so many tokens.
+def count_lines_that_fit(lines: Sequence[str], loc: int, tokens: int = VIEW_TOKENS) -> int:
+    """Return how many lines from `loc` on start within the given number of tokens.
 
-    A line number never merges with the line break before it, so the lines may be encoded one by
-    one, and only those that are shown. As in the reference, the end is found by the length of each
-    token's own text, in which a part of a character counts as one.
+    A line number never merges with the line break before it, so lines are encoded one by one, and
+    only those that are shown. As in the reference browser, the end is located by the lengths of the
+    tokens' own texts, where each token with a part of a character counts as one character.
     """
-    text, chars, left = "", 0, tokens
-    for line in _numbered(lines[loc:], loc):
+    text, chars, tokens_left = "", 0, tokens
+    for line in _number_lines(lines[loc:], loc):
         text += f"{line}\n"
-        for token in encode(f"{line}\n")[:left]:
+        for token in encode(f"{line}\n")[:tokens_left]:
             chars += len(decode([token]))
-            left -= 1
-        if not left and len(text) > chars:
+            tokens_left -= 1
+        if not tokens_left and len(text) > chars:
             return text.count("\n", 0, chars) + 1
     return len(lines) - loc
 
 
-def _numbered(lines: Sequence[str], first: int) -> list[str]:
+def _number_lines(lines: Sequence[str], first: int) -> list[str]:
     return [f"L{number}: {line}" for number, line in enumerate(lines, first)]
 
 
-def _cut(url: str) -> str:
-    return url if len(url) <= _URL_CHARS else url[: _URL_CHARS - 3] + "..."
+def _shorten_url(url: str) -> str:
+    return url if len(url) <= _MAX_URL_CHARS else url[: _MAX_URL_CHARS - 3] + "..."

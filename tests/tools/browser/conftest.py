@@ -1,4 +1,4 @@
-"""The browsers that the tests share: the reference's, and a Chromium."""
+"""Shared fixtures: the reference browser, and an open Chromium."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ RANKS_URL = "https://openaipublic.blob.core.windows.net/encodings/o200k_base.tik
 
 @pytest.fixture(scope="session")
 def reference_browser(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """The module of the reference's browser tool, from its wheel; it has no types.
+    """Return the module of the reference's browser tool, from its wheel. It has no types.
 
-    The wheel asks for Python 3.12, and its modules run on 3.11.
+    The wheel requires Python 3.12, but its modules run on 3.11.
     """
     folder = pytestconfig.cache.mkdir("reference-browser") if pytestconfig.cache else None
     wheel = Path(folder or tmp_path_factory.mktemp("wheel")) / WHEEL
     if not wheel.exists():
         command = [sys.executable, "-m", "pip", "download", "gpt-oss==0.0.9", "--no-deps"]
         command += ["--python-version=3.12", "--only-binary=:all:", f"--dest={wheel.parent}"]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        if done.returncode:
-            pytest.skip(f"the reference's wheel cannot be fetched: {done.stderr.strip()[-200:]}")
-    # tiktoken looks for its download under the hash of the address.
+        process = subprocess.run(command, capture_output=True, text=True, check=False)
+        if process.returncode:
+            pytest.skip(f"cannot download the reference's wheel: {process.stderr.strip()[-200:]}")
+    # tiktoken caches a download under the hash of its URL.
     ranks = write_ranks(tmp_path_factory.mktemp("ranks"))
     name = hashlib.sha1(RANKS_URL.encode(), usedforsecurity=False).hexdigest()
     shutil.copy(ranks, ranks.parent / name)
@@ -49,6 +49,6 @@ def reference_browser(pytestconfig: pytest.Config, tmp_path_factory: pytest.Temp
 
 @pytest.fixture(scope="session")
 async def chromium() -> AsyncGenerator[Chromium]:
-    async with Chromium(load_s=4) as opened:
-        await opened.start()  # before a test looks which processes there are
-        yield opened
+    async with Chromium(load_s=4) as chromium:
+        await chromium.start()  # before any test lists the running processes
+        yield chromium

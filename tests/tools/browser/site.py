@@ -1,4 +1,4 @@
-"""A web server for tests: real connections, and exactly the bytes that a test wants to be sent."""
+"""A web server for tests: it accepts real connections and sends exactly the given bytes."""
 
 from __future__ import annotations
 
@@ -15,84 +15,84 @@ from anyio.streams.tls import TLSListener
 Response = bytes | str | Callable[[ByteStream], Awaitable[None]]
 HTML = "text/html; charset=utf-8"
 CONNECTED = ""
-"""Stands among the paths for a connection that has not asked for any."""
+"""Recorded in place of a path for a connection that has sent no request."""
 
 
-def head(kind: str = HTML, status: str = "200 OK", **headers: str) -> bytes:
-    lines = [f"HTTP/1.1 {status}", f"Content-Type: {kind}", "Connection: close"]
+def head(media_type: str = HTML, status: str = "200 OK", **headers: str) -> bytes:
+    lines = [f"HTTP/1.1 {status}", f"Content-Type: {media_type}", "Connection: close"]
     lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
     return ("\r\n".join(lines) + "\r\n\r\n").encode()
 
 
 @dataclass
 class Site:
-    """What a server has, and who came for it."""
+    """A server's responses, and the requests that it has received."""
 
-    answers: Mapping[str, Response]
-    """By path: HTML, all the bytes of an answer, or a function that sends them."""
+    responses: Mapping[str, Response]
+    """By path: HTML, all bytes of a response, or a function that sends them."""
     port: int = 0
     root: str = ""
-    came: list[str] = field(default_factory=list[str])
-    """The paths that were asked for, and `CONNECTED` for each connection that asked nothing."""
-    heads: list[bytes] = field(default_factory=list[bytes])
+    visited: list[str] = field(default_factory=list[str])
+    """The requested paths, and `CONNECTED` for each connection without a request."""
+    request_heads: list[bytes] = field(default_factory=list[bytes])
     """The requests, without their bodies."""
 
-    _awaited: list[tuple[int, anyio.Event]] = field(default_factory=list[tuple[int, anyio.Event]])
+    _waiters: list[tuple[int, anyio.Event]] = field(default_factory=list[tuple[int, anyio.Event]])
 
-    async def seen(self, count: int) -> None:
-        """Wait until so many paths were asked for, each counted once."""
-        self._awaited.append((count, anyio.Event()))
-        self._tell()
-        await self._awaited[-1][1].wait()
+    async def wait_for_paths(self, count: int) -> None:
+        """Wait until this many different paths have been requested."""
+        self._waiters.append((count, anyio.Event()))
+        self._notify()
+        await self._waiters[-1][1].wait()
 
-    def _tell(self) -> None:
-        for count, event in self._awaited:
-            if len(set(self.came) - {CONNECTED}) >= count:
+    def _notify(self) -> None:
+        for count, event in self._waiters:
+            if len(set(self.visited) - {CONNECTED}) >= count:
                 event.set()
 
     async def serve(self, client: ByteStream) -> None:
         async with client:
             with suppress(anyio.BrokenResourceError, anyio.EndOfStream, ssl.SSLError):
-                self.came.append(CONNECTED)
+                self.visited.append(CONNECTED)
                 request = await client.receive()
-                self.heads.append(request)
+                self.request_heads.append(request)
                 path = request.split(b" ")[1].decode()
-                if CONNECTED in self.came:
-                    self.came.remove(CONNECTED)
-                self.came.append(path)
-                self._tell()
-                answer = self.answers.get(path, head(status="404 Not Found"))
-                if callable(answer):
-                    await answer(client)
+                if CONNECTED in self.visited:
+                    self.visited.remove(CONNECTED)
+                self.visited.append(path)
+                self._notify()
+                response = self.responses.get(path, head(status="404 Not Found"))
+                if callable(response):
+                    await response(client)
+                elif isinstance(response, str):
+                    await client.send(head() + response.encode())
                 else:
-                    await client.send(
-                        head() + answer.encode() if isinstance(answer, str) else answer
-                    )
+                    await client.send(response)
 
 
 @asynccontextmanager
 async def open_site(
-    answers: Mapping[str, Response],
+    responses: Mapping[str, Response],
     *,
     tls: ssl.SSLContext | None = None,
-    everywhere: bool = False,
+    all_interfaces: bool = False,
 ) -> AsyncGenerator[Site]:
-    """Serve for as long as the block lasts, on loopback or at every address of this machine."""
-    site = Site(answers)
+    """Serve during the block, on loopback or on all interfaces of this machine."""
+    site = Site(responses)
     failure: Exception | None = None
-    if everywhere:
-        listening = socket.create_server(("::", 0), family=socket.AF_INET6, dualstack_ipv6=True)
+    if all_interfaces:
+        server = socket.create_server(("::", 0), family=socket.AF_INET6, dualstack_ipv6=True)
     else:
-        listening = socket.create_server(("127.0.0.1", 0))
-    site.port = listening.getsockname()[1]
-    listener = await SocketListener.from_socket(listening)
+        server = socket.create_server(("127.0.0.1", 0))
+    site.port = server.getsockname()[1]
+    listener = await SocketListener.from_socket(server)
     site.root = f"{'https' if tls else 'http'}://127.0.0.1:{site.port}"
     served = TLSListener(listener, tls, standard_compatible=False) if tls else listener
     async with served, anyio.create_task_group() as group:
         group.start_soon(served.serve, site.serve)
         try:
             yield site
-        except Exception as error:  # noqa: BLE001 - raised below, where no group wraps it
+        except Exception as error:  # noqa: BLE001 - raised below, outside of the task group
             failure = error
         group.cancel_scope.cancel()
     if failure is not None:

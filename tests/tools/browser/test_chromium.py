@@ -1,4 +1,4 @@
-"""Pages through a real Chromium, from servers that mean well and from those that do not."""
+"""Pages in a real Chromium, from friendly and from hostile servers."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from anyio.abc import ByteStream
 from ossia.errors import BrowserUnavailableError, ToolError
 from ossia.harmony import Message
 from ossia.tools import BrowserTool, Chromium, Toolbox
-from ossia.tools.browser.fetch.http import Http
-from ossia.tools.browser.fetch.pages import Fetch, Pages
+from ossia.tools.browser.fetch.http import HttpFetcher
+from ossia.tools.browser.fetch.page_fetcher import FetchMethod, PageFetcher
 from ossia.tools.browser.network import proxy
 from ossia.tools.browser.network.network_policy import NetworkPolicy
 from ossia.tools.browser.text.page import Page
@@ -24,7 +24,7 @@ from tests.tools.browser.site import Site, head, open_site
 
 pytestmark = [pytest.mark.chromium, pytest.mark.timeout(180)]
 
-BUILT = """<title>Shop</title><div id=root></div><script>
+SCRIPTED = """<title>Shop</title><div id=root></div><script>
 document.getElementById("root").innerHTML = "<h1>Price</h1><p>It is <a href=x>42</a>.</p>";
 </script>"""
 COMPONENTS = """<title>C</title><my-card>Slotted <b slot=x>Eve</b></my-card><script>
@@ -35,52 +35,51 @@ define("my-word", "here");
 define("my-card", "<h1>Card <slot name=x></slot></h1><p>In it: <slot></slot><my-word></my-word>");
 </script>"""
 STATIC = "<title>S</title><p>" + "All of it is here. " * 30 + "<script>1</script>"
-LOOKS = """<title>L</title><style>
+DECORATED = """<title>L</title><style>
 @font-face { font-family: f; src: url(/font.woff) } body { font-family: f }
 p { background: url(/background.png) }</style>
 <p>text</p><img src=/image.png><video src=/film.mp4 autoplay></video><audio src=/song.mp3 autoplay>
 </audio><script>new Image().src = "/beacon.png"; fetch("/data.json")</script>"""
 
 
-def pages(chromium: Chromium, by: Fetch = "auto") -> Pages:
-    return Pages(Http(NetworkPolicy(allow_hosts=("127.0.0.1",))), chromium, by)
+def fetcher(chromium: Chromium, method: FetchMethod = "auto") -> PageFetcher:
+    return PageFetcher(HttpFetcher(NetworkPolicy(allow_hosts=("127.0.0.1",))), chromium, method)
 
 
-async def shown(page: str, chromium: Chromium, by: Fetch = "chromium") -> Page:
-    async with open_site({"/": page}) as site:
-        return await pages(chromium, by).fetch(site.root)
+async def fetch(html: str, chromium: Chromium, method: FetchMethod = "chromium") -> Page:
+    async with open_site({"/": html}) as site:
+        return await fetcher(chromium, method).fetch(site.root)
 
 
-async def test_a_page_that_scripts_build_is_read_as_built(chromium: Chromium) -> None:
-    page = await shown(BUILT, chromium, "auto")
+async def test_a_page_is_read_after_its_scripts_have_run(chromium: Chromium) -> None:
+    page = await fetch(SCRIPTED, chromium, "auto")
     assert (page.title, page.text) == ("Shop", "# Price\n\nIt is 【0†42】.")
 
 
-async def test_components_are_laid_open(chromium: Chromium) -> None:
-    """Shadow trees, in one another too, and what is put into their slots."""
-    assert (await shown(COMPONENTS, chromium, "auto")).text == "# Card Eve\n\nIn it: Slotted here"
+async def test_web_components_are_read(chromium: Chromium) -> None:
+    """Nested shadow trees, and the nodes in their slots."""
+    assert (await fetch(COMPONENTS, chromium, "auto")).text == "# Card Eve\n\nIn it: Slotted here"
     declared = "<template shadowrootmode=open><p>Declared <slot></slot>.</template>text"
-    assert "Declared text." in (await shown(f"<my-x>{declared}</my-x>", chromium)).text
+    assert "Declared text." in (await fetch(f"<my-x>{declared}</my-x>", chromium)).text
 
 
-async def test_without_scripts_it_is_empty(chromium: Chromium) -> None:
-    assert (await shown(BUILT, chromium, "http")).text == ""
+async def test_without_scripts_the_page_is_empty(chromium: Chromium) -> None:
+    assert (await fetch(SCRIPTED, chromium, "http")).text == ""
 
 
-async def test_a_page_that_says_enough_needs_no_browser() -> None:
-    page = await shown(STATIC, Chromium("/no/such/browser"), "auto")
+async def test_a_page_with_enough_text_needs_no_browser() -> None:
+    page = await fetch(STATIC, Chromium("/no/such/browser"), "auto")
     assert page.text.startswith("All of it is here.")
 
 
-async def test_without_a_browser_the_model_is_told_what_is_missing() -> None:
-    page = await shown(BUILT, Chromium("/no/such/browser"), "auto")
+async def test_without_a_browser_the_page_says_what_is_missing() -> None:
+    page = await fetch(SCRIPTED, Chromium("/no/such/browser"), "auto")
     assert page.text == (
-        "[This page is built by its scripts, and they were not run: no browser is here to run "
-        "them.]"
+        "[This page needs JavaScript, which was not run: no browser is installed.]"
     )
 
 
-async def test_without_a_browser_a_tool_that_needs_one_says_so(
+async def test_a_tool_that_needs_a_browser_raises_without_one(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("PATH", "/nowhere")
@@ -93,7 +92,7 @@ async def test_without_a_browser_a_tool_that_needs_one_says_so(
 
 
 @pytest.mark.parametrize(
-    ("page", "said"),
+    ("html", "text"),
     [
         ("<p>before<script>while (true);</script><p>after", "before"),
         ("<p>text<script>while (true) alert(1)</script>", "text"),
@@ -110,36 +109,36 @@ async def test_without_a_browser_a_tool_that_needs_one_says_so(
         ),
     ],
 )
-async def test_a_page_that_does_not_let_go_is_read_as_it_stands(
-    page: str, said: str, chromium: Chromium
+async def test_a_page_whose_scripts_never_end_is_read_as_it_is(
+    html: str, text: str, chromium: Chromium
 ) -> None:
-    assert said in (await shown(page, chromium)).text
+    assert text in (await fetch(html, chromium)).text
 
 
-async def test_a_page_whose_scripts_crash_it_harms_no_other(chromium: Chromium) -> None:
+async def test_a_page_that_crashes_does_not_affect_other_pages(chromium: Chromium) -> None:
     hog = "<p>x<script>let a = []; while (true) a.push(new Array(1e7).fill(1.5))</script>"
-    with pytest.raises(ToolError, match="its scripts crash the browser"):
-        await shown(hog, chromium)
-    assert (await shown(hog, chromium, "auto")).text == (
-        "x\n\n[This page is built by its scripts, and they were not run: its scripts crash the "
+    with pytest.raises(ToolError, match="the page's scripts crashed the browser"):
+        await fetch(hog, chromium)
+    assert (await fetch(hog, chromium, "auto")).text == (
+        "x\n\n[This page needs JavaScript, which was not run: the page's scripts crashed the "
         "browser.]"
     )
-    assert (await shown("<p>well", chromium)).text == "well"
+    assert (await fetch("<p>well", chromium)).text == "well"
 
 
-async def test_what_makes_the_looks_of_a_page_is_not_loaded(chromium: Chromium) -> None:
-    async with open_site({"/": LOOKS, "/data.json": "{}"}) as site:
-        await pages(chromium, "chromium").fetch(site.root)
-    assert set(site.came) - {"/favicon.ico"} == {"/", "/data.json"}
+async def test_images_fonts_and_media_are_not_loaded(chromium: Chromium) -> None:
+    async with open_site({"/": DECORATED, "/data.json": "{}"}) as site:
+        await fetcher(chromium, "chromium").fetch(site.root)
+    assert set(site.visited) - {"/favicon.ico"} == {"/", "/data.json"}
 
 
-async def test_no_page_knows_what_another_has_stored(chromium: Chromium) -> None:
+async def test_pages_do_not_share_cookies(chromium: Chromium) -> None:
     page = (
         "<body><script>document.write('was: ' + document.cookie); document.cookie = 'a=1'</script>"
     )
     async with open_site({"/": page}) as site:
         for _ in range(2):
-            assert (await pages(chromium, "chromium").fetch(site.root)).text == "was:"
+            assert (await fetcher(chromium, "chromium").fetch(site.root)).text == "was:"
 
 
 async def drip(client: ByteStream) -> None:
@@ -157,16 +156,16 @@ async def silent(client: ByteStream) -> None:
     await anyio.sleep_forever()
 
 
-async def packed(client: ByteStream) -> None:
+async def zip_file(client: ByteStream) -> None:
     await client.send(head("application/zip", Content_Disposition="attachment") + b"PK")
 
 
-ODD: dict[str, Any] = {
+UNUSUAL: dict[str, Any] = {
     "/drip": drip,
     "/endless": endless,
     "/silent": silent,
-    "/packed": packed,
-    "/round": head(status="302 Found", Location="/round"),
+    "/zip": zip_file,
+    "/loop": head(status="302 Found", Location="/loop"),
     "/refresh": "<meta http-equiv=refresh content='0; url=/goal'>",
     "/script": "<script>location.replace('/goal')</script>",
     "/goal": "<p>the goal",
@@ -175,13 +174,13 @@ ODD: dict[str, Any] = {
 
 
 @pytest.fixture(scope="module")
-async def odd() -> AsyncGenerator[Site]:
-    async with open_site(ODD) as site:
+async def unusual_site() -> AsyncGenerator[Site]:
+    async with open_site(UNUSUAL) as site:
         yield site
 
 
 @pytest.mark.parametrize(
-    ("path", "said"),
+    ("path", "text"),
     [
         ("/drip", "the beginning"),
         ("/refresh", "the goal"),
@@ -189,32 +188,34 @@ async def odd() -> AsyncGenerator[Site]:
         ("/text", "plain <b>"),
     ],
 )
-async def test_odd_ways_to_a_page(path: str, said: str, odd: Site, chromium: Chromium) -> None:
-    assert said in (await pages(chromium, "chromium").fetch(odd.root + path)).text
+async def test_unusual_responses_are_read(
+    path: str, text: str, unusual_site: Site, chromium: Chromium
+) -> None:
+    assert text in (await fetcher(chromium, "chromium").fetch(unusual_site.root + path)).text
 
 
 @pytest.mark.parametrize(
-    ("path", "said"),
+    ("path", "reason"),
     [
-        ("/round", "ERR_TOO_MANY_REDIRECTS"),
-        ("/silent", "it took longer than 4 seconds"),
-        ("/nothing", "the server answered 404|ERR_HTTP_RESPONSE_CODE_FAILURE"),
-        ("/packed", "it is application/zip, and no text"),
+        ("/loop", "ERR_TOO_MANY_REDIRECTS"),
+        ("/silent", "timed out after 4 seconds"),
+        ("/nothing", "the server returned HTTP status 404|ERR_HTTP_RESPONSE_CODE_FAILURE"),
+        ("/zip", "unsupported content type: application/zip"),
     ],
 )
-async def test_what_cannot_be_read_is_told(
-    path: str, said: str, odd: Site, chromium: Chromium
+async def test_unreadable_responses_raise_with_the_reason(
+    path: str, reason: str, unusual_site: Site, chromium: Chromium
 ) -> None:
-    with pytest.raises(ToolError, match=said) as told:
-        await pages(chromium, "chromium").fetch(odd.root + path)
-    assert str(told.value).startswith(f"Error fetching URL `{odd.root}{path}`: ")
+    with pytest.raises(ToolError, match=reason) as raised:
+        await fetcher(chromium, "chromium").fetch(unusual_site.root + path)
+    assert str(raised.value).startswith(f"Error fetching URL `{unusual_site.root}{path}`: ")
 
 
-async def test_a_page_without_end_is_cut(
-    odd: Site, chromium: Chromium, monkeypatch: pytest.MonkeyPatch
+async def test_an_endless_page_is_truncated(
+    unusual_site: Site, chromium: Chromium, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(proxy, "MAX_BYTES", 1_000_000)
-    page = await pages(chromium, "chromium").fetch(odd.root + "/endless")
+    page = await fetcher(chromium, "chromium").fetch(unusual_site.root + "/endless")
     assert 100_000 < len(page.text) < 1_100_000
 
 
@@ -228,34 +229,34 @@ def self_signed(tmp_path_factory: pytest.TempPathFactory) -> ssl.SSLContext:
     return context
 
 
-@pytest.mark.parametrize("by", ["http", "chromium"])
-async def test_a_certificate_that_nobody_vouches_for_is_told(
-    by: Fetch, self_signed: ssl.SSLContext, chromium: Chromium
+@pytest.mark.parametrize("method", ["http", "chromium"])
+async def test_an_untrusted_certificate_is_refused(
+    method: FetchMethod, self_signed: ssl.SSLContext, chromium: Chromium
 ) -> None:
     async with open_site({"/": "<p>x"}, tls=self_signed) as site:
         with pytest.raises(ToolError, match=r"(?i)certificate|CERT_AUTHORITY_INVALID"):
-            await pages(chromium, by).fetch(site.root)
+            await fetcher(chromium, method).fetch(site.root)
 
 
-async def test_a_browser_that_died_is_started_again(chromium: Chromium) -> None:
-    asked = anyio.Event()
+async def test_a_crashed_browser_is_restarted(chromium: Chromium) -> None:
+    requested = anyio.Event()
 
-    async def hang(client: ByteStream) -> None:
-        if asked.is_set():
+    async def hang_once(client: ByteStream) -> None:
+        if requested.is_set():
             await client.send(head() + b"<p>there")
         else:
-            asked.set()
+            requested.set()
             await anyio.sleep_forever()
 
     texts: list[str] = []
-    async with open_site({"/": hang}) as site, anyio.create_task_group() as group:
+    async with open_site({"/": hang_once}) as site, anyio.create_task_group() as group:
 
         async def visit() -> None:
-            texts.append((await pages(chromium, "chromium").fetch(site.root)).text)
+            texts.append((await fetcher(chromium, "chromium").fetch(site.root)).text)
 
         group.start_soon(visit)
         with anyio.fail_after(30):
-            await asked.wait()
+            await requested.wait()
         browser = await chromium.start()
         session: Any = await browser.new_browser_cdp_session()
         with pytest.raises(Exception, match=r"closed|crashed"):
@@ -263,9 +264,9 @@ async def test_a_browser_that_died_is_started_again(chromium: Chromium) -> None:
     assert texts == ["there"]
 
 
-async def test_a_run_starts_a_browser_of_its_own_and_ends_it() -> None:
+async def test_a_run_starts_and_stops_its_own_browser() -> None:
     async with (
-        open_site({"/": BUILT}) as site,
+        open_site({"/": SCRIPTED}) as site,
         Toolbox([BrowserTool(allow_hosts=[f"127.0.0.1:{site.port}"])]) as tools,
     ):
         arguments = f'{{"id": "{site.root}"}}'

@@ -1,4 +1,4 @@
-"""Documents of every kind as pages."""
+"""Documents of every type as pages."""
 
 import gzip
 import zlib
@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from ossia.errors import ToolError
-from ossia.tools.browser.fetch.decompress import unpacker
+from ossia.tools.browser.fetch.decompress import decompressor
 from ossia.tools.browser.text.document import Document, read_document
 
 brotli: Any = import_module("brotli")
@@ -18,7 +18,7 @@ URL = "https://example.org/a/file"
 
 
 def pdf(*pages: str, title: str = "") -> bytes:
-    """A small PDF: a line of text on each page."""
+    """Return a small PDF with a line of text on each page."""
     kids = " ".join(f"{4 + 2 * at} 0 R" for at in range(len(pages)))
     objects = [
         "<< /Type /Catalog /Pages 2 0 R >>",
@@ -34,11 +34,11 @@ def pdf(*pages: str, title: str = "") -> bytes:
         objects.append(f"<< /Length {len(stream)} >>\nstream\n{stream}\nendstream")
     objects.append(f"<< /Title ({title}) >>")
     body = "%PDF-1.4\n"
-    places: list[int] = []
-    for number, one in enumerate(objects, 1):
-        places.append(len(body))
-        body += f"{number} 0 obj\n{one}\nendobj\n"
-    table = "".join(f"{place:010} 00000 n \n" for place in places)
+    offsets: list[int] = []
+    for number, content in enumerate(objects, 1):
+        offsets.append(len(body))
+        body += f"{number} 0 obj\n{content}\nendobj\n"
+    table = "".join(f"{offset:010} 00000 n \n" for offset in offsets)
     body += f"xref\n0 {len(objects) + 1}\n0000000000 65535 f \n{table}trailer\n"
     body += f"<< /Size {len(objects) + 1} /Root 1 0 R /Info {len(objects)} 0 R >>\n"
     return f"{body}startxref\n{body.index('xref')}\n%%EOF\n".encode()
@@ -57,12 +57,12 @@ BOMB = """<!DOCTYPE x [<!ENTITY a "aaaaaaaaaaaaaaaaaaaa">
 <!ENTITY d "&c;&c;&c;&c;&c;&c;&c;&c;&c;&c;"><!ENTITY e "&d;&d;&d;&d;&d;&d;&d;&d;&d;&d;">
 <!ENTITY f "&e;&e;&e;&e;&e;&e;&e;&e;&e;&e;">]><rss><channel><title>&f;&f;</title></channel></rss>
 """
-OUTSIDE = """<!DOCTYPE x [<!ENTITY a SYSTEM "file:///etc/passwd">]><rss><channel><title>t&a;</title>
+EXTERNAL_ENTITY = """<!DOCTYPE x [<!ENTITY a SYSTEM "file:///etc/passwd">]><rss><channel><title>t&a;</title>
 </channel></rss>"""
 
 
 @pytest.mark.parametrize(
-    ("kind", "data", "title", "text"),
+    ("media_type", "data", "title", "text"),
     [
         ("text/plain", b"a\r\nb\rc  d", "file", "a\nb\nc  d"),
         ("text/csv", b"name,size\nx,1\n", "file", "name,size\nx,1\n"),
@@ -82,34 +82,38 @@ OUTSIDE = """<!DOCTYPE x [<!ENTITY a SYSTEM "file:///etc/passwd">]><rss><channel
         ("application/octet-stream", pdf("Hi", title="T"), "T", "[Page 1]\n\nHi"),
     ],
 )
-def test_it_becomes_a_page(kind: str, data: bytes, title: str, text: str) -> None:
-    page = read_document(Document(URL, kind, data))
+def test_a_document_becomes_a_page(media_type: str, data: bytes, title: str, text: str) -> None:
+    page = read_document(Document(URL, media_type, data))
     assert (page.title, page.text) == (title, text)
 
 
 @pytest.mark.parametrize(
-    ("kind", "data", "said"),
+    ("media_type", "data", "reason"),
     [
-        ("image/png", b"\x89PNG", "it is image/png, and no text"),
-        ("application/zip", b"PK", "it is application/zip, and no text"),
-        ("application/octet-stream", b"\x00\x01", "it is application/octet-stream, and no text"),
-        ("application/pdf", b"%PDF-1.4 broken", "it is a PDF that cannot be read"),
-        ("application/pdf", pdf(""), "it is a PDF of 1 pages without any text"),
+        ("image/png", b"\x89PNG", "unsupported content type: image/png"),
+        ("application/zip", b"PK", "unsupported content type: application/zip"),
+        (
+            "application/octet-stream",
+            b"\x00\x01",
+            "unsupported content type: application/octet-stream",
+        ),
+        ("application/pdf", b"%PDF-1.4 broken", "cannot read the PDF: "),
+        ("application/pdf", pdf(""), r"the PDF has no text \(pages: 1\)"),
     ],
 )
-def test_what_has_no_text_is_told(kind: str, data: bytes, said: str) -> None:
-    with pytest.raises(ToolError, match=said):
-        read_document(Document(URL, kind, data))
+def test_documents_without_text_raise(media_type: str, data: bytes, reason: str) -> None:
+    with pytest.raises(ToolError, match=reason):
+        read_document(Document(URL, media_type, data))
 
 
-def test_a_pdf_that_was_cut_is_not_guessed_at() -> None:
-    with pytest.raises(ToolError, match="a PDF of more than"):
-        read_document(Document(URL, "application/pdf", pdf("x"), cut=True))
+def test_a_truncated_pdf_raises() -> None:
+    with pytest.raises(ToolError, match="the PDF is larger than"):
+        read_document(Document(URL, "application/pdf", pdf("x"), truncated=True))
 
 
-@pytest.mark.parametrize("kind", ["application/rss+xml", "text/xml", "application/xml"])
-def test_a_feed_is_a_page_of_its_entries(kind: str) -> None:
-    page = read_document(Document(URL, kind, RSS.encode()))
+@pytest.mark.parametrize("media_type", ["application/rss+xml", "text/xml", "application/xml"])
+def test_a_feed_becomes_a_page_of_its_entries(media_type: str) -> None:
+    page = read_document(Document(URL, media_type, RSS.encode()))
     assert page.title == "News"
     assert page.text == (
         "# News\n\n## 【0†First & best】\nMon, 2 Mar 2026\nWhat happened\n\n"
@@ -118,30 +122,30 @@ def test_a_feed_is_a_page_of_its_entries(kind: str) -> None:
     assert page.links == ("https://example.org/one", "https://other.example/2")
 
 
-def test_atom_has_its_links_in_attributes() -> None:
+def test_atom_links_are_read_from_attributes() -> None:
     page = read_document(Document(URL, "application/atom+xml", ATOM.encode()))
     assert page.text == "# Log\n\n## 【0†Entry】\n2026-03-02\nShort"
     assert page.links == ("https://example.org/entry",)
 
 
-def test_an_entry_of_a_feed_may_lead_nowhere() -> None:
+def test_a_feed_entry_may_have_no_link() -> None:
     feed = "<rss><channel><title>t</title><item><title>Lost</title></item></channel></rss>"
     page = read_document(Document(URL, "application/rss+xml", feed.encode()))
     assert (page.text, page.links) == ("# t\n\n## Lost", ())
 
 
-@pytest.mark.parametrize("text", [BOMB, OUTSIDE, "<rss><channel><title>t</chan"])
-def test_xml_can_neither_grow_nor_read_files(text: str) -> None:
+@pytest.mark.parametrize("text", [BOMB, EXTERNAL_ENTITY, "<rss><channel><title>t</chan"])
+def test_xml_cannot_expand_or_read_files(text: str) -> None:
     page = read_document(Document(URL, "text/xml", text.encode()))
     assert len(page.text) < 20_000
     assert "root:" not in page.text
 
 
-TEXT = b"<p>packed " + bytes(1000)
+TEXT = b"<p>compressed " + bytes(1000)
 
 
 @pytest.mark.parametrize(
-    ("coding", "packed"),
+    ("encoding", "compressed"),
     [
         ("", TEXT),
         ("identity", TEXT),
@@ -155,29 +159,29 @@ TEXT = b"<p>packed " + bytes(1000)
     ],
 )
 @pytest.mark.parametrize("size", [1, 7, 10_000])
-def test_packed_bytes_are_unpacked_in_whatever_pieces_they_come(
-    coding: str, packed: bytes, size: int
+def test_bodies_are_decompressed_in_chunks_of_any_size(
+    encoding: str, compressed: bytes, size: int
 ) -> None:
-    unpack = unpacker(coding)
-    pieces = (packed[at : at + size] for at in range(0, len(packed), size))
-    assert b"".join(unpack(piece, 100_000) for piece in pieces) == TEXT
+    decompress = decompressor(encoding)
+    chunks = (compressed[at : at + size] for at in range(0, len(compressed), size))
+    assert b"".join(decompress(chunk, 100_000) for chunk in chunks) == TEXT
 
 
 @pytest.mark.parametrize(
-    ("coding", "pack"),
+    ("encoding", "compress"),
     [("gzip", gzip.compress), ("br", brotli.compress), ("zstd", zstd.compress)],
 )
-def test_a_bomb_is_unpacked_no_further_than_asked(coding: str, pack: Any) -> None:
-    assert len(unpacker(coding)(pack(bytes(5_000_000)), 1000)) < 200_000
+def test_a_bomb_is_decompressed_only_up_to_the_limit(encoding: str, compress: Any) -> None:
+    assert len(decompressor(encoding)(compress(bytes(5_000_000)), 1000)) < 200_000
 
 
-@pytest.mark.parametrize("coding", ["gzip", "deflate", "br", "zstd"])
-def test_bytes_that_are_not_what_they_are_said_to_be_are_told(coding: str) -> None:
-    unpack = unpacker(coding)
-    with pytest.raises(ToolError, match=f"packed the page as {coding}, and wrongly"):
-        unpack(b"\xff\xfenone of that, at all", 1000)
+@pytest.mark.parametrize("encoding", ["gzip", "deflate", "br", "zstd"])
+def test_invalid_compressed_data_raises(encoding: str) -> None:
+    decompress = decompressor(encoding)
+    with pytest.raises(ToolError, match=f"invalid {encoding} data"):
+        decompress(b"\xff\xfenot compressed", 1000)
 
 
-def test_a_coding_that_nobody_asked_for_is_refused() -> None:
-    with pytest.raises(ToolError, match="as rot13, which was not asked for"):
-        unpacker("rot13")
+def test_an_unsupported_encoding_is_refused() -> None:
+    with pytest.raises(ToolError, match="unsupported content encoding: rot13"):
+        decompressor("rot13")

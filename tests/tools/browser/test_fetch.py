@@ -1,4 +1,4 @@
-"""Pages from servers that are slow, large, wrong or hostile; all of them real, on loopback."""
+"""Pages from slow, large, broken and hostile servers, over real connections on loopback."""
 
 import gzip
 import zlib
@@ -11,16 +11,16 @@ from anyio.abc import SocketAttribute, SocketStream
 
 from ossia.tools import ToolError
 from ossia.tools.browser.fetch.chromium import Chromium
-from ossia.tools.browser.fetch.http import Http
-from ossia.tools.browser.fetch.pages import Pages
+from ossia.tools.browser.fetch.http import HttpFetcher
+from ossia.tools.browser.fetch.page_fetcher import PageFetcher
 from ossia.tools.browser.network.network_policy import NetworkPolicy
 from ossia.tools.browser.text.document import Document
 
 HTML = "text/html; charset=utf-8"
 
 
-def head(kind: str = HTML, status: str = "200 OK", **headers: str) -> bytes:
-    lines = [f"HTTP/1.1 {status}", f"Content-Type: {kind}", "Connection: close"]
+def head(media_type: str = HTML, status: str = "200 OK", **headers: str) -> bytes:
+    lines = [f"HTTP/1.1 {status}", f"Content-Type: {media_type}", "Connection: close"]
     lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
     return ("\r\n".join(lines) + "\r\n\r\n").encode()
 
@@ -29,19 +29,19 @@ async def plain(client: SocketStream) -> None:
     await client.send(head() + "<title>Tìtle</title><p>Hellò <a href='b'>b</a>".encode())
 
 
-async def moved(client: SocketStream) -> None:
+async def redirect(client: SocketStream) -> None:
     await client.send(head(status="302 Found", Location="/plain"))
 
 
-async def round_and_round(client: SocketStream) -> None:
-    await client.send(head(status="302 Found", Location="/round_and_round"))
+async def redirect_loop(client: SocketStream) -> None:
+    await client.send(head(status="302 Found", Location="/redirect_loop"))
 
 
-async def to_a_file(client: SocketStream) -> None:
+async def redirect_to_file(client: SocketStream) -> None:
     await client.send(head(status="302 Found", Location="file:///etc/passwd"))
 
 
-async def to_the_cloud(client: SocketStream) -> None:
+async def redirect_to_metadata(client: SocketStream) -> None:
     await client.send(head(status="302 Found", Location="http://169.254.169.254/latest/meta-data"))
 
 
@@ -65,20 +65,20 @@ async def silent(client: SocketStream) -> None:
 
 
 async def bomb(client: SocketStream) -> None:
-    packer = zlib.compressobj(9, zlib.DEFLATED, 31)
-    packed = b"".join(packer.compress(bytes(1_000_000)) for _ in range(100)) + packer.flush()
-    await client.send(head(Content_Encoding="gzip") + packed)
+    compressor = zlib.compressobj(9, zlib.DEFLATED, 31)
+    body = b"".join(compressor.compress(bytes(1_000_000)) for _ in range(100)) + compressor.flush()
+    await client.send(head(Content_Encoding="gzip") + body)
 
 
-async def packed(client: SocketStream) -> None:
-    await client.send(head(Content_Encoding="gzip") + gzip.compress(b"<p>packed"))
+async def compressed(client: SocketStream) -> None:
+    await client.send(head(Content_Encoding="gzip") + gzip.compress(b"<p>compressed"))
 
 
-async def torn(client: SocketStream) -> None:
-    await client.send(head(Content_Encoding="gzip") + b"this is no gzip")
+async def invalid_gzip(client: SocketStream) -> None:
+    await client.send(head(Content_Encoding="gzip") + b"this is not gzip")
 
 
-async def strange(client: SocketStream) -> None:
+async def unknown_encoding(client: SocketStream) -> None:
     await client.send(head(Content_Encoding="rot13") + b"uryyb")
 
 
@@ -86,12 +86,12 @@ async def json(client: SocketStream) -> None:
     await client.send(head("application/json") + '{"a": "【1†x】"}'.encode())
 
 
-async def picture(client: SocketStream) -> None:
+async def image(client: SocketStream) -> None:
     await client.send(head("image/png") + b"\x89PNG")
 
 
-async def gibberish(client: SocketStream) -> None:
-    await client.send(b"\x00\x01\x02 this is no HTTP\r\n\r\n")
+async def not_http(client: SocketStream) -> None:
+    await client.send(b"\x00\x01\x02 this is not HTTP\r\n\r\n")
 
 
 async def nothing(client: SocketStream) -> None: ...
@@ -100,15 +100,16 @@ async def nothing(client: SocketStream) -> None: ...
 SITE: dict[str, Callable[[SocketStream], object]] = {
     f"/{serve.__name__}": serve
     for serve in (
-        plain, moved, round_and_round, to_a_file, to_the_cloud, missing, endless, drip, silent,
-        bomb, packed, torn, strange, json, picture, gibberish, nothing,
+        plain, redirect, redirect_loop, redirect_to_file, redirect_to_metadata, missing, endless,
+        drip, silent, bomb, compressed, invalid_gzip, unknown_encoding, json, image, not_http,
+        nothing,
     )
 }  # fmt: skip
 
 
 @pytest.fixture
 async def root() -> AsyncGenerator[str]:
-    """The address of a server of all of them."""
+    """Yield the URL of a server with all of these paths."""
 
     async def serve(client: SocketStream) -> None:
         async with client:
@@ -125,66 +126,71 @@ async def root() -> AsyncGenerator[str]:
         group.cancel_scope.cancel()
 
 
-HTTP = Http(NetworkPolicy(allow_hosts=("127.0.0.1",)), fetch_s=20, max_bytes=1_000_000)
-PAGES = Pages(HTTP, Chromium(), "http")
+HTTP = HttpFetcher(NetworkPolicy(allow_hosts=("127.0.0.1",)), fetch_s=20, max_bytes=1_000_000)
+FETCHER = PageFetcher(HTTP, Chromium(), "http")
 
 
 async def test_a_page_is_read(root: str) -> None:
-    page = await PAGES.fetch(f"{root}/plain")
+    page = await FETCHER.fetch(f"{root}/plain")
     assert (page.url, page.title, page.text) == (f"{root}/plain", "Tìtle", "Hellò 【0†b】")
     assert page.links == (f"{root}/b",)
 
 
-async def test_a_page_that_moved_is_known_by_its_new_address(root: str) -> None:
-    assert (await PAGES.fetch(f"{root}/moved")).url == f"{root}/plain"
+async def test_a_redirected_page_has_its_final_url(root: str) -> None:
+    assert (await FETCHER.fetch(f"{root}/redirect")).url == f"{root}/plain"
 
 
-async def test_the_source_of_a_page_is_shown_as_it_is(root: str) -> None:
-    page = await PAGES.fetch(f"view-source:{root}/plain")
+async def test_the_source_of_a_page_is_shown_unchanged(root: str) -> None:
+    page = await FETCHER.fetch(f"view-source:{root}/plain")
     assert page.text == "<title>Tìtle</title><p>Hellò <a href='b'>b</a>"
     assert page.url == f"view-source:{root}/plain"
 
 
-async def test_packed_pages_are_unpacked(root: str) -> None:
-    assert (await PAGES.fetch(f"{root}/packed")).text == "packed"
+async def test_compressed_pages_are_decompressed(root: str) -> None:
+    assert (await FETCHER.fetch(f"{root}/compressed")).text == "compressed"
 
 
-async def test_other_text_is_shown_as_it_is_but_for_our_signs(root: str) -> None:
-    page = await PAGES.fetch(f"{root}/json")
+async def test_other_text_is_shown_unchanged_except_for_marks(root: str) -> None:
+    page = await FETCHER.fetch(f"{root}/json")
     assert (page.title, page.text) == ("json", '{\n "a": "〖1†x〗"\n}')
 
 
 @pytest.mark.parametrize("path", ["/endless", "/bomb"])
-async def test_of_a_page_without_end_the_beginning_is_read(root: str, path: str) -> None:
-    page = await PAGES.fetch(root + path)
+async def test_an_endless_page_is_truncated(root: str, path: str) -> None:
+    page = await FETCHER.fetch(root + path)
     assert len(page.text) <= 1_000_100
-    assert page.text.endswith("[The page is longer: only its first 1,000,000 bytes were read.]")
+    assert page.text.endswith("[Only the first 1,000,000 bytes of this page were read.]")
 
 
 @pytest.mark.parametrize(
-    ("path", "said"),
+    ("path", "reason"),
     [
-        ("/round_and_round", "it leads on more than 10 times"),
-        ("/to_a_file", "Request URL has an unsupported protocol 'file://'|only http and https"),
-        ("/to_the_cloud", r"169\.254\.169\.254 is not on the public internet"),
-        ("/missing", "the server answered 404"),
-        ("/torn", "packed the page as gzip, and wrongly"),
-        ("/strange", "packed the page as rot13"),
-        ("/picture", "it is image/png, and no text"),
-        ("/gibberish", "HTTP|protocol|illegal"),
+        ("/redirect_loop", "more than 10 redirects"),
+        (
+            "/redirect_to_file",
+            "Request URL has an unsupported protocol 'file://'|only http and https",
+        ),
+        ("/redirect_to_metadata", r"169\.254\.169\.254 is not on the public internet"),
+        ("/missing", "the server returned HTTP status 404"),
+        ("/invalid_gzip", "invalid gzip data"),
+        ("/unknown_encoding", "unsupported content encoding: rot13"),
+        ("/image", "unsupported content type: image/png"),
+        ("/not_http", "HTTP|protocol|illegal"),
         ("/nothing", "without sending a response"),
     ],
 )
-async def test_what_cannot_be_read_is_told_with_the_reason(root: str, path: str, said: str) -> None:
-    with pytest.raises(ToolError, match=said) as told:
-        await PAGES.fetch(root + path)
-    assert str(told.value).startswith(f"Error fetching URL `{root}{path}`: ")
+async def test_unreadable_responses_raise_with_the_reason(
+    root: str, path: str, reason: str
+) -> None:
+    with pytest.raises(ToolError, match=reason) as raised:
+        await FETCHER.fetch(root + path)
+    assert str(raised.value).startswith(f"Error fetching URL `{root}{path}`: ")
 
 
 @pytest.mark.parametrize("path", ["/drip", "/silent"])
-async def test_a_server_that_keeps_us_waiting_is_given_up(root: str, path: str) -> None:
-    with pytest.raises(ToolError, match=r"it took longer than 0\.5 seconds"):
-        await replace(HTTP, fetch_s=0.5).get(root + path)
+async def test_a_slow_server_times_out(root: str, path: str) -> None:
+    with pytest.raises(ToolError, match=r"timed out after 0\.5 seconds"):
+        await replace(HTTP, fetch_s=0.5).fetch(root + path)
 
 
 REFUSED = r"""
@@ -199,15 +205,15 @@ http://[fe80::1%25eth0]/ http://[::ffff:7f00:1]/ http://169.254.169.254/latest/m
     "url",
     REFUSED.split(),
 )
-async def test_other_addresses_are_refused(url: str) -> None:
+async def test_private_and_malformed_urls_are_refused(url: str) -> None:
     with pytest.raises(ToolError, match="Error fetching URL"):
-        await Http(fetch_s=5).get(url)
+        await HttpFetcher(fetch_s=5).fetch(url)
 
 
 @pytest.mark.parametrize("url", ["", "http://a b/", "http://a/\0", "http://a/\n", "x" * 70_000])
-async def test_what_is_no_address_is_refused(url: str) -> None:
+async def test_invalid_urls_are_refused(url: str) -> None:
     with pytest.raises(ToolError, match="Error fetching URL"):
-        await Http(fetch_s=5).get(url)
+        await HttpFetcher(fetch_s=5).fetch(url)
 
 
 @pytest.mark.parametrize(
@@ -224,14 +230,14 @@ async def test_what_is_no_address_is_refused(url: str) -> None:
         (b"\xef\xbb\xbfa", "latin-1", "a"),
     ],
 )
-def test_the_charset_is_found(data: bytes, charset: str | None, text: str) -> None:
+def test_the_charset_is_detected(data: bytes, charset: str | None, text: str) -> None:
     assert Document("", "text/html", data, charset).text.endswith(text)
 
 
-def test_a_character_that_was_cut_in_two_is_left_out() -> None:
-    assert Document("", "text/html", "aè".encode()[:-1], cut=True).text == "a"
+def test_a_truncated_character_is_dropped() -> None:
+    assert Document("", "text/html", "aè".encode()[:-1], truncated=True).text == "a"
 
 
-async def test_the_note_on_a_cut_page_stands_outside_of_it(root: str) -> None:
-    page = await replace(PAGES, http=replace(HTTP, max_bytes=30)).fetch(f"{root}/plain")
-    assert page.text.endswith("[The page is longer: only its first 30 bytes were read.]")
+async def test_the_note_on_a_truncated_page_follows_its_text(root: str) -> None:
+    page = await replace(FETCHER, http=replace(HTTP, max_bytes=30)).fetch(f"{root}/plain")
+    assert page.text.endswith("[Only the first 30 bytes of this page were read.]")

@@ -17,7 +17,7 @@ def text(html: str) -> str:
 
 
 @pytest.mark.parametrize(
-    ("html", "shown"),
+    ("html", "expected"),
     [
         ("<p>One\n two</p><p>three</p>", "One two\n\nthree"),
         ("<h1>Big</h1><h3>Small <em>one</em></h3>x", "# Big\n\n### Small one\n\nx"),
@@ -65,12 +65,12 @@ def text(html: str) -> str:
         ("<p>unclosed <b>tags <i>here", "unclosed tags here"),
     ],
 )
-def test_it_reads_as_it_looks(html: str, shown: str) -> None:
-    assert text(html) == shown
+def test_html_becomes_text(html: str, expected: str) -> None:
+    assert text(html) == expected
 
 
 @pytest.mark.parametrize(
-    ("html", "shown", "target"),
+    ("html", "expected", "target"),
     [
         ('<a href="other.html">o</a>', "【0†o】", "https://example.org/docs/other.html"),
         ('<a href="/top?a=1#f">o</a>', "【0†o】", "https://example.org/top?a=1#f"),
@@ -85,15 +85,15 @@ def test_it_reads_as_it_looks(html: str, shown: str) -> None:
         ('<base href="/b/"><a href="x">o</a>', "【0†o】", "https://example.org/b/x"),
     ],
 )
-def test_a_link_has_a_number_and_its_target(html: str, shown: str, target: str) -> None:
+def test_a_link_has_a_number_and_a_target(html: str, expected: str, target: str) -> None:
     page = read_html(html, URL)
-    assert (page.text, page.links) == (shown, (target,))
+    assert (page.text, page.links) == (expected, (target,))
 
 
 @pytest.mark.parametrize(
     "href", ["#here", "mailto:a@b.c", "javascript:x()", "http://[", "ftp://a/"]
 )
-def test_what_leads_to_no_page_is_plain_text(href: str) -> None:
+def test_a_link_to_no_page_is_plain_text(href: str) -> None:
     page = read_html(f'see <a href="{href}">this</a>, please', URL)
     assert (page.text, page.links) == ("see this, please", ())
 
@@ -119,34 +119,34 @@ BASE = st.sampled_from(
 
 @settings(deadline=None)
 @given(href=HREF, base=BASE)
-def test_addresses_are_joined_as_the_standard_library_joins_them(href: str, base: str) -> None:
-    path, mark, fragment = href.partition("#")
+def test_urls_are_joined_as_in_the_standard_library(href: str, base: str) -> None:
+    path, hash_sign, fragment = href.partition("#")
     parts = urlsplit(target := urljoin(base, path))
-    leads_on = path and parts.scheme in {"http", "https"} and parts.netloc
+    is_page = path and parts.scheme in {"http", "https"} and parts.netloc
     page = read_html(f'<a href="{escape(href)}">o</a>', base)
-    assert page.links == ((target + mark + fragment,) if leads_on else ())
-    shown = "" if parts.netloc == urlsplit(base).netloc else f"†{parts.netloc}"
-    assert page.text == (f"【0†o{shown}】" if leads_on else "o")
+    assert page.links == ((target + hash_sign + fragment,) if is_page else ())
+    host = "" if parts.netloc == urlsplit(base).netloc else f"†{parts.netloc}"
+    assert page.text == (f"【0†o{host}】" if is_page else "o")
 
 
-def test_one_target_has_one_number() -> None:
+def test_each_target_has_one_number() -> None:
     page = read_html('<a href="x">1</a> <a href="y">2</a><a href="/docs/x">3</a>', URL)
     assert page.text == "【0†1】 【1†2】【0†3】"
     assert page.links == ("https://example.org/docs/x", "https://example.org/docs/y")
 
 
-def test_white_space_around_a_link_stays() -> None:
+def test_white_space_around_a_link_is_kept() -> None:
     assert text('a<a href="x"> b </a>c') == "a 【0†b】 c"
 
 
-@pytest.mark.parametrize("sign", ["【3†fake】", "&#12304;3&#8224;fake&#12305;", "【0†L3-L5】"])
-def test_a_page_cannot_write_a_link_or_a_citation(sign: str) -> None:
-    page = read_html(f"<title>{sign}</title>{sign} <a href=x>{sign}</a> <img alt='{sign}'>", URL)
+@pytest.mark.parametrize("mark", ["【3†fake】", "&#12304;3&#8224;fake&#12305;", "【0†L3-L5】"])
+def test_a_page_cannot_forge_a_link_or_a_citation(mark: str) -> None:
+    page = read_html(f"<title>{mark}</title>{mark} <a href=x>{mark}</a> <img alt='{mark}'>", URL)
     assert page.text.count("【") == page.text.count("】") == 1
     assert "【" not in page.title
 
 
-def test_the_main_content_comes_first_and_the_rest_is_kept() -> None:
+def test_the_main_content_comes_before_the_rest() -> None:
     page = read_html(
         """<title> My
         page </title><header>Site</header><nav><a href=a>A</a></nav>
@@ -158,30 +158,30 @@ def test_the_main_content_comes_first_and_the_rest_is_kept() -> None:
     assert page.text == "# Title\n\nText\n\nbeside\n\nSite\n\n【0†A】\n\n【1†B】\n\nFoot"
 
 
-def test_without_a_title_a_page_is_called_by_its_heading_or_its_host() -> None:
+def test_a_page_without_a_title_is_named_by_its_heading_or_host() -> None:
     assert read_html("<h1>The <i>thing</i></h1>", URL).title == "The thing"
     assert read_html("text", URL).title == "example.org"
 
 
 @pytest.mark.parametrize("tag", ["ul><li", "table><tr><td", "a href=x", "pre", "h1", "blockquote"])
-def test_what_is_nested_without_end_is_read_to_the_end(tag: str) -> None:
+def test_deeply_nested_elements_are_read(tag: str) -> None:
     assert "deep" in text(f"<{tag}>" * 5000 + "deep")
 
 
-def test_a_base_without_sense_is_passed_over() -> None:
+def test_an_invalid_base_is_ignored() -> None:
     assert read_html('<base href="http://["><a href="x">o</a>', URL).links == (
         "https://example.org/docs/x",
     )
 
 
-def test_an_address_is_read_without_the_escapes_of_html() -> None:
+def test_urls_and_text_are_unescaped_once() -> None:
     page = read_html('<a href="x?a=1&amp;b=&lt;2&amp;amp;">o &amp;lt; &quot;p&nbsp;q</a>', URL)
     assert page.links == ("https://example.org/docs/x?a=1&b=<2&amp;",)
     assert page.text == '【0†o &lt; "p q】'
 
 
 @pytest.mark.parametrize(
-    ("html", "shown"),
+    ("html", "expected"),
     [
         ("<p>a <span hidden>b <span>c</span></span> d", "a d"),
         ("a<input hidden>b<input type=hidden>c", "abc"),
@@ -192,39 +192,39 @@ def test_an_address_is_read_without_the_escapes_of_html() -> None:
         ("<select><option>a</select>b<template><p>c</template>d", "bd"),
     ],
 )
-def test_what_is_no_text_is_left_out(html: str, shown: str) -> None:
-    assert text(html) == shown
+def test_hidden_and_non_text_elements_are_dropped(html: str, expected: str) -> None:
+    assert text(html) == expected
 
 
-LEVELS = "<div><ul><li>" * 20_000
-MANY = "<p><b>x</b></p>" * 100_000
+DEEP = "<div><ul><li>" * 20_000
+LONG = "<p><b>x</b></p>" * 100_000
 
 
-def test_what_is_nested_to_slow_the_reader_down_is_read_to_a_depth() -> None:
-    page = read_html(f"<p>first</p>{LEVELS}deep", URL)
+def test_excessive_nesting_is_cut() -> None:
+    page = read_html(f"<p>first</p>{DEEP}deep", URL)
     assert page.text.startswith("first")
     assert "deep" not in page.text
-    # Ends that end nothing do not hide it.
-    assert "deep" not in text(f"{'</i>' * 60_000}{LEVELS}deep")
+    # Unmatched end tags do not hide the depth.
+    assert "deep" not in text(f"{'</i>' * 60_000}{DEEP}deep")
     assert "deep" not in text(f"{'<div></i>' * 20_000}deep")
 
 
-def test_a_page_that_is_but_long_is_read_whole() -> None:
-    assert text(MANY).count("x") == 100_000
+def test_a_long_page_is_read_completely() -> None:
+    assert text(LONG).count("x") == 100_000
     assert text("</b><b>x" * 20_000).count("x") == 20_000
 
 
-def test_a_page_of_a_hundred_thousand_links_is_read() -> None:
+def test_a_page_with_a_hundred_thousand_links_is_read() -> None:
     page = read_html("".join(f'<li><a href="p{at}">n{at}</a>' for at in range(100_000)), URL)
     assert (len(page.links), page.links[-1]) == (100_000, "https://example.org/docs/p99999")
 
 
-def test_a_tree_of_any_depth_is_read() -> None:
+def test_a_deep_tree_is_read() -> None:
     depth = 4_000
     assert text("<div>" * depth + "deep" + "</div>" * depth) == "deep"
 
 
-def test_a_page_within_the_page_can_be_opened() -> None:
+def test_a_frame_becomes_a_link() -> None:
     html = (
         '<p>Before<iframe src="/inner" title="The  map"><p>no <iframe></iframe> after '
         '<iframe src="about:blank"></iframe><iframe></iframe><iframe hidden src="/ad"></iframe>end'
@@ -236,6 +236,6 @@ def test_a_page_within_the_page_can_be_opened() -> None:
     assert read_html(old, "http://a.example/").text == "【0†Frame: menu】\n【1†Frame】"
 
 
-def test_a_declared_shadow_tree_is_read() -> None:
+def test_a_declarative_shadow_tree_is_read() -> None:
     html = "<x-y><template shadowrootmode=open><p>shown</template></x-y><template>not</template>"
     assert read_html(html, "http://a.example/").text == "shown"

@@ -1,4 +1,4 @@
-"""Search engines, each against a server that speaks as it does; and a folder as a library."""
+"""Search backends against servers with the engines' responses, and a folder of local files."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ DUCK = f"""<div id=links>
 <div class="result web-result"><a class=result__a href="{TWO.replace("&", "&amp;")}">Two
 </a></div></div>"""
 
-FOUND = [Hit(ONE, "One", "first"), Hit(TWO, "Two", "")]
+EXPECTED = [Hit(ONE, "One", "first"), Hit(TWO, "Two", "")]
 ENGINES: list[tuple[SearchBackend, Any, str, str]] = [
     (SearXNG("URL"), SEARXNG, "GET /search?q=a+%26+b&format=json", ""),
     (DuckDuckGo("URL/html/"), DUCK, "GET /html/?q=a+%26+b", ""),
@@ -80,35 +80,37 @@ ENGINES: list[tuple[SearchBackend, Any, str, str]] = [
 ]
 
 
-def json_answer(value: Any) -> bytes:
+def json_response(value: Any) -> bytes:
     return head("application/json") + json.dumps(value).encode()
 
 
-def at(backend: Any, root: str) -> Any:
+def with_root(backend: Any, root: str) -> Any:
     return replace(backend, url=backend.url.replace("URL", root))
 
 
-@pytest.mark.parametrize("engine", ENGINES, ids=lambda one: type(one[0]).__name__)
-async def test_an_engines_answer_becomes_hits(engine: tuple[SearchBackend, Any, str, str]) -> None:
-    backend, answer, request, header = engine
+@pytest.mark.parametrize("engine", ENGINES, ids=lambda engine: type(engine[0]).__name__)
+async def test_an_engines_response_becomes_hits(
+    engine: tuple[SearchBackend, Any, str, str],
+) -> None:
+    backend, response, request, header = engine
     bodies: list[Any] = []
 
     async def serve(client: ByteStream) -> None:
-        if site.heads[-1].startswith(b"POST"):
-            _, _, body = site.heads[-1].partition(b"\r\n\r\n")
+        if site.request_heads[-1].startswith(b"POST"):
+            _, _, body = site.request_heads[-1].partition(b"\r\n\r\n")
             bodies.append(json.loads(body or await client.receive()))
         await client.send(
-            head() + answer.encode() if isinstance(answer, str) else json_answer(answer)
+            head() + response.encode() if isinstance(response, str) else json_response(response)
         )
 
     paths = {request.split(" ")[1]: serve}
     async with open_site({}) as site:
-        site.answers = _Any(paths, serve)
-        hits = await at(backend, site.root).search("a & b", topn=5)
-    assert [replace(hit, title=hit.title.strip()) for hit in hits] == FOUND
-    asked = site.heads[0].decode().lower()
-    assert site.heads[0].decode().startswith(request)
-    assert header in asked
+        site.responses = _SameResponse(paths, serve)
+        hits = await with_root(backend, site.root).search("a & b", topn=5)
+    assert [replace(hit, title=hit.title.strip()) for hit in hits] == EXPECTED
+    sent = site.request_heads[0].decode().lower()
+    assert site.request_heads[0].decode().startswith(request)
+    assert header in sent
     assert all(
         body in ({"query": "a & b", "numResults": 5, "contents": {"summary": True}},
                  {"query": "a & b", "max_results": 5})
@@ -116,64 +118,64 @@ async def test_an_engines_answer_becomes_hits(engine: tuple[SearchBackend, Any, 
     )  # fmt: skip
 
 
-class _Any(dict[str, Any]):
-    """Answers whatever is asked for."""
+class _SameResponse(dict[str, Any]):
+    """One response for every path."""
 
-    def __init__(self, paths: dict[str, Any], answer: Any) -> None:
+    def __init__(self, paths: dict[str, Any], response: Any) -> None:
         super().__init__(paths)
-        self.answer = answer
+        self.response = response
 
     def get(self, path: str, default: Any = None) -> Any:
-        return self.answer
+        return self.response
 
 
 @pytest.mark.parametrize(
-    ("answer", "said"),
+    ("response", "reason"),
     [
-        (head("text/html", "403 Forbidden"), "answered 403 Forbidden"),
-        (head("text/html", "429 Too Many Requests"), "answered 429"),
-        (head("text/html") + b"<html>", "answered with no JSON"),
-        (json_answer({"error": "no"}), "the search engine's answer has no results"),
-        (json_answer([1, 2]), "the search engine's answer has no results"),
-        (b"", "cannot be asked: "),
-        (head("text/html", "302 Found", Location="http://127.0.0.1:1/"), "answered 302"),
+        (head("text/html", "403 Forbidden"), "returned 403 Forbidden"),
+        (head("text/html", "429 Too Many Requests"), "returned 429"),
+        (head("text/html") + b"<html>", "did not return JSON"),
+        (json_response({"error": "no"}), "the search engine's response has no results"),
+        (json_response([1, 2]), "the search engine's response has no results"),
+        (b"", "the request to .* failed: "),
+        (head("text/html", "302 Found", Location="http://127.0.0.1:1/"), "returned 302"),
     ],
 )
-async def test_an_engine_that_fails_is_told_to_the_model(answer: bytes, said: str) -> None:
+async def test_a_failing_engine_raises_with_the_reason(response: bytes, reason: str) -> None:
     async with open_site({}) as site:
-        site.answers = _Any({}, answer)
-        with pytest.raises(ToolError, match=said) as told:
+        site.responses = _SameResponse({}, response)
+        with pytest.raises(ToolError, match=reason) as raised:
             await SearXNG(site.root).search("q", topn=3)
-    assert "http://" not in str(told.value)
+    assert "http://" not in str(raised.value)
 
 
-async def test_no_key_reaches_a_message() -> None:
+async def test_no_error_contains_the_key() -> None:
     async with open_site({}) as site:
-        site.answers = _Any({}, head(status="401 Unauthorized"))
+        site.responses = _SameResponse({}, head(status="401 Unauthorized"))
         backend = Exa("very-secret", f"{site.root}/search?token=very-secret")
-        with pytest.raises(ToolError) as told:
+        with pytest.raises(ToolError) as raised:
             await backend.search("q", topn=3)
-    assert "very-secret" not in str(told.value)
+    assert "very-secret" not in str(raised.value)
     assert "api_key" not in repr(backend)
 
 
-async def test_robots_are_asked_whether_they_are_human() -> None:
+async def test_a_captcha_is_reported() -> None:
     async with open_site({}) as site:
-        site.answers = _Any({}, "<form id=challenge-form>Select all ducks</form>")
-        with pytest.raises(ToolError, match="whether we are human"):
+        site.responses = _SameResponse({}, "<form id=challenge-form>Select all ducks</form>")
+        with pytest.raises(ToolError, match="returned a CAPTCHA"):
             await DuckDuckGo(site.root).search("q", topn=3)
 
 
-@pytest.mark.parametrize("kind", [Exa, Brave, YouCom, Tavily])
-def test_a_missing_key_is_said_at_once(kind: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("backend", [Exa, Brave, YouCom, Tavily])
+def test_a_missing_key_raises_at_once(backend: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     names = {"EXA_API_KEY", "BRAVE_API_KEY", "YDC_API_KEY", "TAVILY_API_KEY"}
     for name in names:
         monkeypatch.delenv(name, raising=False)
-    with pytest.raises(ToolDefinitionError, match=f"{kind.__name__} needs a key") as told:
-        kind()
-    (name,) = (one for one in names if one in str(told.value))
-    monkeypatch.setenv(name, "from-the-shell")
-    assert kind().api_key == "from-the-shell"
+    with pytest.raises(ToolDefinitionError, match=f"{backend.__name__} needs an API key") as raised:
+        backend()
+    (name,) = (variable for variable in names if variable in str(raised.value))
+    monkeypatch.setenv(name, "from-the-environment")
+    assert backend().api_key == "from-the-environment"
 
 
 PAGES = {
@@ -218,13 +220,13 @@ async def test_a_folder_is_searched(library: LocalSearch) -> None:
 @pytest.mark.parametrize(
     "query", ["title: (swim OR", "NEAR(swim fly)", "swim* -fly", "x' -- swim", 'sw"swim"']
 )
-async def test_a_query_is_words_and_nothing_else(query: str, library: LocalSearch) -> None:
+async def test_a_query_is_read_as_plain_words(query: str, library: LocalSearch) -> None:
     hits = await library.search(query, topn=3)
     assert [hit.title for hit in hits] == ["notes.md"]
 
 
-async def test_a_query_without_words_is_told(library: LocalSearch) -> None:
-    with pytest.raises(ToolError, match="no word"):
+async def test_a_query_without_words_raises(library: LocalSearch) -> None:
+    with pytest.raises(ToolError, match="the query contains no words"):
         await library.search('" * "', topn=3)
 
 
@@ -240,8 +242,8 @@ async def test_a_query_without_words_is_told(library: LocalSearch) -> None:
         ("a%20b.txt", "a b.txt"),
     ],
 )
-async def test_its_pages_are_opened(path: str, title: str, library: LocalSearch) -> None:
-    page = await library.page(f"https://docs.example/v1/{path}")
+async def test_pages_of_the_folder_are_opened(path: str, title: str, library: LocalSearch) -> None:
+    page = await library.get_page(f"https://docs.example/v1/{path}")
     assert page is not None
     assert page.title == title
 
@@ -258,47 +260,49 @@ async def test_its_pages_are_opened(path: str, title: str, library: LocalSearch)
         "none",
     ],
 )
-async def test_nothing_else_is(path: str, library: LocalSearch) -> None:
-    with pytest.raises(ToolError, match="the library has no such page"):
-        await library.page(f"https://docs.example/v1/{path}")
+async def test_nothing_outside_the_folder_is_opened(path: str, library: LocalSearch) -> None:
+    with pytest.raises(ToolError, match="page not found"):
+        await library.get_page(f"https://docs.example/v1/{path}")
 
 
-async def test_other_addresses_are_not_its_own(library: LocalSearch) -> None:
-    assert await library.page("https://docs.example/v2/index.html") is None
-    assert await library.page("https://docs.example/v1evil/") is None
+async def test_other_urls_are_outside_the_folder(library: LocalSearch) -> None:
+    assert await library.get_page("https://docs.example/v2/index.html") is None
+    assert await library.get_page("https://docs.example/v1evil/") is None
 
 
-async def test_links_between_its_pages_lead_to_its_pages(library: LocalSearch) -> None:
-    page = await library.page("https://docs.example/v1/")
+async def test_links_between_pages_stay_in_the_folder(library: LocalSearch) -> None:
+    page = await library.get_page("https://docs.example/v1/")
     assert page is not None
     assert page.links == ("https://docs.example/v1/guide/start.html#top",)
-    source = await library.page("view-source:https://docs.example/v1/index.html")
+    source = await library.get_page("view-source:https://docs.example/v1/index.html")
     assert source is not None
     assert source.text == PAGES["index.html"]
 
 
-def test_a_folder_that_is_not_there_is_said() -> None:
-    with pytest.raises(ToolDefinitionError, match="no folder '/nowhere'"):
+def test_a_missing_folder_raises() -> None:
+    with pytest.raises(ToolDefinitionError, match="folder '/nowhere' does not exist"):
         LocalSearch("/nowhere")
-    with pytest.raises(ToolDefinitionError, match="no folder for the index '/nowhere/"):
+    with pytest.raises(
+        ToolDefinitionError, match=r"the folder of the index '/nowhere/x\.db' does not exist"
+    ):
         LocalSearch("/", index="/nowhere/x.db")
 
 
-async def test_an_index_that_is_kept_reads_only_what_has_changed(
+async def test_a_stored_index_reads_only_changed_files(
     library: LocalSearch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     read: list[str] = []
-    reads = LocalSearch._read  # pyright: ignore[reportPrivateUsage]
+    original = LocalSearch._read  # pyright: ignore[reportPrivateUsage]
 
-    def noted(self: LocalSearch, path: str, *, source: bool = False) -> Page:
+    def recording(self: LocalSearch, path: str, *, source: bool = False) -> Page:
         read.append(path)
-        return reads(self, path, source=source)
+        return original(self, path, source=source)
 
     async def titles(query: str) -> list[str]:
-        kept = LocalSearch(library.folder, index=tmp_path / "kept.db")
-        return [hit.title for hit in await kept.search(query, topn=9)]
+        search = LocalSearch(library.folder, index=tmp_path / "stored.db")
+        return [hit.title for hit in await search.search(query, topn=9)]
 
-    monkeypatch.setattr(LocalSearch, "_read", noted)
+    monkeypatch.setattr(LocalSearch, "_read", recording)
     assert await titles("swim") == ["notes.md"]
     assert len(read) == len([name for name in PAGES if not name.endswith(".key")])
     read.clear()
@@ -312,13 +316,15 @@ async def test_an_index_that_is_kept_reads_only_what_has_changed(
     assert read == ["notes.md"]
 
 
-async def test_a_file_that_is_no_index_is_left_alone(library: LocalSearch, tmp_path: Path) -> None:
+async def test_a_file_that_is_not_an_index_is_not_changed(
+    library: LocalSearch, tmp_path: Path
+) -> None:
     (tmp_path / "text.db").write_text("text " * 1000)
     with closing(sqlite3.connect(tmp_path / "other.db")) as other:
         other.execute("CREATE TABLE files (mine)")
-    for name, why in (("text.db", "not a database"), ("other.db", "of another program")):
+    for name, reason in (("text.db", "not a database"), ("other.db", "belongs to another program")):
         before = (tmp_path / name).read_bytes()
         search = LocalSearch(library.folder, index=tmp_path / name)
-        with pytest.raises(ToolError, match=f"{name} cannot be used: .*{why}"):
+        with pytest.raises(ToolError, match=f"cannot use the search index .*{name}: .*{reason}"):
             await search.search("swim", topn=1)
         assert (tmp_path / name).read_bytes() == before

@@ -1,6 +1,6 @@
-"""Ways to reach what is not public, by plain HTTP and in a real Chromium; none gets through.
+"""Attempts to reach private servers, over plain HTTP and in a real Chromium. None succeeds.
 
-Each way is tried twice: where it is allowed, to see that it is a way at all, and where it is not.
+Each attempt runs twice: once where it is allowed, to show that it works, and once where it is not.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from anyio.abc import ByteStream
 from ossia.errors import ToolError
 from ossia.tools import Chromium
 from ossia.tools.browser.fetch import chromium as chromium_module
-from ossia.tools.browser.fetch.http import Http
-from ossia.tools.browser.fetch.pages import Pages
+from ossia.tools.browser.fetch.http import HttpFetcher
+from ossia.tools.browser.fetch.page_fetcher import FetchMethod, PageFetcher
 from ossia.tools.browser.network.network_policy import NetworkPolicy
 from tests.tools.browser.site import Response, Site, head, open_site
-from tests.tools.browser.test_gate import ENCODED, PRIVATE, answers
+from tests.tools.browser.test_network_policy import ENCODED, PRIVATE, fake_dns
 
 LOOPBACK = """
 127.0.0.1 127.1 127.0.1 2130706433 0x7f000001 0x7f.0.0.1 0177.0.0.1 017700000001 127.0.0.1.
@@ -27,47 +27,47 @@ localhost LOCALHOST localhost. 127.1.2.3 0.0.0.0 0 0x0 ①②⑦.⓪.⓪.① 127
 [::] [::ffff:127.0.0.1] [::ffff:7f00:1] [0:0:0:0:0:ffff:127.0.0.1] user:pw@127.0.0.1
 example.org@127.0.0.1 127.0.0.1#@8.8.8.8
 """
-"""All of these are this very machine."""
+"""Each of these is this machine."""
 
 
 @pytest.fixture
 async def secret() -> AsyncGenerator[Site]:
-    """What nobody may see: it counts every connection that is made to it."""
-    async with open_site({"/": "<p>secret"}, everywhere=True) as site:
-        gate = NetworkPolicy(allow_hosts=("127.0.0.1", "::1"))
+    """Yield a site that must not be reached. It records every connection."""
+    async with open_site({"/": "<p>secret"}, all_interfaces=True) as site:
+        policy = NetworkPolicy(allow_hosts=("127.0.0.1", "::1"))
         for host in ("127.0.0.1", "[::1]"):
-            await Http(gate).get(f"http://{host}:{site.port}/")
-        assert site.came == ["/", "/"]
-        site.came.clear()
+            await HttpFetcher(policy).fetch(f"http://{host}:{site.port}/")
+        assert site.visited == ["/", "/"]
+        site.visited.clear()
         yield site
 
 
-def written(host: str, port: int, path: str = "/") -> str:
-    """An address, the port in its place."""
-    name, mark, rest = host.partition("#")
-    return f"http://{name}:{port}{path}{mark}{rest}"
+def url_of(host: str, port: int, path: str = "/") -> str:
+    """Return a URL with the port in the right place."""
+    name, hash_sign, rest = host.partition("#")
+    return f"http://{name}:{port}{path}{hash_sign}{rest}"
 
 
 @pytest.mark.parametrize("host", [*LOOPBACK.split(), *PRIVATE.split(), *ENCODED.split()])
-async def test_no_way_of_writing_an_address_leads_there(host: str, secret: Site) -> None:
+async def test_no_notation_of_an_address_reaches_it(host: str, secret: Site) -> None:
     shown = f"[{host}]" if ":" in host and not host.startswith("[") and "@" not in host else host
     with pytest.raises(ToolError, match="Error fetching URL"):
-        await Http(fetch_s=5).get(written(shown, secret.port))
-    assert secret.came == []
+        await HttpFetcher(fetch_s=5).fetch(url_of(shown, secret.port))
+    assert secret.visited == []
 
 
 @pytest.mark.parametrize("status", ["301", "302", "303", "307", "308"])
 @pytest.mark.parametrize("target", ["http://127.0.0.1:{}/", "//localhost:{}/", "http://[::1]:{}/"])
-async def test_no_redirect_leads_there(status: str, target: str, secret: Site) -> None:
+async def test_no_redirect_reaches_it(status: str, target: str, secret: Site) -> None:
     location = target.format(secret.port)
     async with open_site({"/": head(status=status, Location=location)}) as site:
-        http = Http(NetworkPolicy(allow_hosts=(f"127.0.0.1:{site.port}",)))
+        http = HttpFetcher(NetworkPolicy(allow_hosts=(f"127.0.0.1:{site.port}",)))
         with pytest.raises(ToolError, match="not on the public internet"):
-            await http.get(site.root)
-    assert secret.came == []
+            await http.fetch(site.root)
+    assert secret.visited == []
 
 
-WAYS = """
+ATTEMPTS = """
 <script src=URL></script>
 <link rel=stylesheet href=URL>
 <link rel=prefetch href=URL>
@@ -107,41 +107,44 @@ WAYS = """
 <script>open("URL")</script>
 <svg><use href="/redirect?URL#x"></use></svg>
 """.strip().splitlines()
-# A blob's URL, as a function for the workers above.
+# A function for the workers above that returns the URL of a blob.
 SCRIPT = "<script>URL_OF = text => URL.createObjectURL(new Blob([text]))</script>"
 
 
 ENOUGH = 30
+"""Attempts that must succeed where they are allowed. Some need another version of Chromium."""
 
 
-def page_of_ways(port: int) -> str:
-    """All the ways in one page, each to a path of its own."""
-    address = "http://127.0.0.1:{}/way-{}"
-    ways = (
-        way.replace("URL_OF", "\0").replace("URL", address.format(port, at)).replace("\0", "URL_OF")
-        for at, way in enumerate(WAYS)
+def page_of_attempts(port: int) -> str:
+    """Return a page with all attempts, each to its own path."""
+    address = "http://127.0.0.1:{}/attempt-{}"
+    attempts = (
+        attempt.replace("URL_OF", "\0")
+        .replace("URL", address.format(port, at))
+        .replace("\0", "URL_OF")
+        for at, attempt in enumerate(ATTEMPTS)
     )
-    return SCRIPT + "\n".join(ways) + "<p>" + "said " * 100
+    return SCRIPT + "\n".join(attempts) + "<p>" + "text " * 100
 
 
 @pytest.fixture
 def patient(chromium: Chromium, monkeypatch: pytest.MonkeyPatch) -> Chromium:
-    """A browser that waits until a page has loaded all that it wants to."""
+    """Return a browser that waits until a page has loaded completely."""
     monkeypatch.setattr(chromium, "load_s", 30)
-    monkeypatch.setattr(chromium_module, "QUIET_S", 30)
+    monkeypatch.setattr(chromium_module, "NETWORK_IDLE_S", 30)
     return chromium
 
 
-HELD = "<script>fetch('/hold')</script>"
-"""Keeps a page from being whole until the site answers that."""
+HOLD = "<script>fetch('/hold')</script>"
+"""Keeps a page loading until the site responds to this request."""
 
 
-def until(secret: Site, count: int) -> Callable[[ByteStream], Awaitable[None]]:
-    """Answers when so many ways have led there."""
+def respond_after(secret: Site, count: int) -> Callable[[ByteStream], Awaitable[None]]:
+    """Return a handler that responds once this many paths of the secret site were requested."""
 
     async def hold(client: ByteStream) -> None:
         with anyio.move_on_after(25):
-            await secret.seen(count)
+            await secret.wait_for_paths(count)
         await client.send(head())
 
     return hold
@@ -149,71 +152,74 @@ def until(secret: Site, count: int) -> Callable[[ByteStream], Awaitable[None]]:
 
 @pytest.mark.chromium
 @pytest.mark.timeout(180)
-async def test_no_part_of_a_page_leads_there(patient: Chromium, secret: Site) -> None:
-    moved = {
-        f"/redirect?http://127.0.0.1:{secret.port}/way-{at}": head(
-            status="302 Found", Location=f"http://127.0.0.1:{secret.port}/way-{at}"
+async def test_no_part_of_a_page_reaches_it(patient: Chromium, secret: Site) -> None:
+    redirects = {
+        f"/redirect?http://127.0.0.1:{secret.port}/attempt-{at}": head(
+            status="302 Found", Location=f"http://127.0.0.1:{secret.port}/attempt-{at}"
         )
-        for at in range(len(WAYS))
+        for at in range(len(ATTEMPTS))
     }
 
-    page = page_of_ways(secret.port)
-    held: dict[str, Response] = {"/held": page + HELD, "/hold": until(secret, ENOUGH)}
-    async with open_site({"/": page, **held, **moved}) as site:
+    page = page_of_attempts(secret.port)
+    with_hold: dict[str, Response] = {
+        "/with-hold": page + HOLD,
+        "/hold": respond_after(secret, ENOUGH),
+    }
+    async with open_site({"/": page, **with_hold, **redirects}) as site:
         here = (f"127.0.0.1:{site.port}",)
-        open_gate = NetworkPolicy(allow_hosts=(*here, f"127.0.0.1:{secret.port}"))
-        await patient.load(f"{site.root}/held", open_gate)
-        reached = set(secret.came)
-        # Some of them are no ways in the Chromium at hand.
-        assert len([at for at in range(len(WAYS)) if f"/way-{at}" in reached]) >= ENOUGH
-        secret.came.clear()
+        allowing = NetworkPolicy(allow_hosts=(*here, f"127.0.0.1:{secret.port}"))
+        await patient.load(f"{site.root}/with-hold", allowing)
+        reached = set(secret.visited)
+        assert len([at for at in range(len(ATTEMPTS)) if f"/attempt-{at}" in reached]) >= ENOUGH
+        secret.visited.clear()
         document = await patient.load(site.root, NetworkPolicy(allow_hosts=here))
-    assert secret.came == []
+    assert secret.visited == []
     assert document is not None
-    assert "said said" in document.text
+    assert "text text" in document.text
 
 
 @pytest.mark.chromium
 @pytest.mark.timeout(120)
-async def test_no_way_of_writing_an_address_leads_there_in_chromium(
+async def test_no_notation_of_an_address_reaches_it_in_chromium(
     patient: Chromium, secret: Site
 ) -> None:
     hosts = [host for host in LOOPBACK.split() if "@" not in host]
     frames = "".join(
-        f"<iframe src='{written(host, secret.port, f'/{at}')}'></iframe>"
+        f"<iframe src='{url_of(host, secret.port, f'/{at}')}'></iframe>"
         for at, host in enumerate(hosts)
     )
-    held: dict[str, Response] = {"/held": frames + HELD, "/hold": until(secret, 20)}
-    async with open_site({"/": frames, **held}) as site:
+    with_hold: dict[str, Response] = {
+        "/with-hold": frames + HOLD,
+        "/hold": respond_after(secret, 20),
+    }
+    async with open_site({"/": frames, **with_hold}) as site:
         here = f"127.0.0.1:{site.port}"
         names = ("127.0.0.1", "localhost", "127.1.2.3", "0.0.0.0", "::", "::ffff:7f00:1")
-        await patient.load(f"{site.root}/held", NetworkPolicy(allow_hosts=(here, *names)))
-        reached = set(secret.came)
+        await patient.load(f"{site.root}/with-hold", NetworkPolicy(allow_hosts=(here, *names)))
+        reached = set(secret.visited)
         assert len([at for at in range(len(hosts)) if f"/{at}" in reached]) >= 20
-        secret.came.clear()
+        secret.visited.clear()
         await patient.load(site.root, NetworkPolicy(allow_hosts=(here,)))
-    assert secret.came == []
+    assert secret.visited == []
 
 
 @pytest.mark.chromium
 @pytest.mark.timeout(120)
-@pytest.mark.parametrize("by", ["http", "chromium"])
-async def test_a_name_that_changes_its_mind_leads_nowhere(
-    by: str, chromium: Chromium, secret: Site, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("method", ["http", "chromium"])
+async def test_dns_rebinding_is_refused(
+    method: FetchMethod, chromium: Chromium, secret: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # Public when it is looked at, and this machine ever after.
-    answers(monkeypatch, [["203.0.113.7"], *[["127.0.0.1"]] * 20])
-    pages = Pages(
-        Http(NetworkPolicy(), fetch_s=5), chromium, "http" if by == "http" else "chromium"
-    )
+    # A documentation address at the first lookup, and this machine at all later ones.
+    fake_dns(monkeypatch, [["203.0.113.7"], *[["127.0.0.1"]] * 20])
+    fetcher = PageFetcher(HttpFetcher(NetworkPolicy(), fetch_s=5), chromium, method)
     with pytest.raises(ToolError, match=r"rebind\.example is not on the public internet"):
-        await pages.fetch(f"http://rebind.example:{secret.port}/")
-    assert secret.came == []
+        await fetcher.fetch(f"http://rebind.example:{secret.port}/")
+    assert secret.visited == []
 
 
 @pytest.mark.chromium
 @pytest.mark.timeout(120)
-async def test_nothing_leaves_beside_the_proxy(chromium: Chromium) -> None:
+async def test_nothing_bypasses_the_proxy(chromium: Chromium) -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as listener:
         listener.bind(("127.0.0.1", 0))
         listener.setblocking(False)
@@ -223,12 +229,12 @@ async def test_nothing_leaves_beside_the_proxy(chromium: Chromium) -> None:
         peer.createDataChannel("x");
         peer.createOffer().then(offer => peer.setLocalDescription(offer));
         try {{ new WebTransport("https://127.0.0.1:{port}/").ready.catch(() => 0) }} catch (e) {{}}
-        document.write("tried")
+        document.write("attempted")
         </script>"""
         async with open_site({"/": page}) as site:
-            gate = NetworkPolicy(allow_hosts=(f"127.0.0.1:{site.port}",))
-            document = await chromium.load(site.root, gate)
+            policy = NetworkPolicy(allow_hosts=(f"127.0.0.1:{site.port}",))
+            document = await chromium.load(site.root, policy)
         assert document is not None
-        assert "tried" in document.text
+        assert "attempted" in document.text
         with pytest.raises(BlockingIOError):
             listener.recv(1)

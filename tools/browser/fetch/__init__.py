@@ -1,6 +1,6 @@
-"""Pages over HTTP, or built by Chromium."""
+"""Fetching pages: over plain HTTP, or with Chromium when a page needs JavaScript."""
 
 from .chromium import Chromium as Chromium
-from .http import Http as Http
-from .pages import Pages as Pages
-from .robots import Robots as Robots
+from .http import HttpFetcher as HttpFetcher
+from .page_fetcher import PageFetcher as PageFetcher
+from .robots import RobotsTxt as RobotsTxt

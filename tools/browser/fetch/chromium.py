@@ -1,4 +1,4 @@
-"""Pages that are built by JavaScript, through an installed Chromium."""
+"""Pages that JavaScript builds, loaded in an installed Chromium."""
 
 from __future__ import annotations
 
@@ -16,31 +16,38 @@ import anyio
 import structlog
 
 from ....errors import BrowserUnavailableError, ToolError
+from ..network import FilteringProxy, NetworkPolicy
 from ..text import Document
-from .dom_snapshot import built
+from .dom_snapshot import take_dom_snapshot
 
 if TYPE_CHECKING:
     from playwright.async_api import Browser, Page, Playwright
 
-    from ..network import NetworkPolicy
-
 log = structlog.get_logger()
 
-QUIET_S = 4.0
-"""Seconds that a loaded page may go on to fetch things."""
-READ_S = 3.0
-"""Seconds after which scripts that let nothing else happen are ended."""
+NETWORK_IDLE_S = 4.0
+"""Seconds to wait for a loaded page to finish its requests."""
+SNAPSHOT_S = 3.0
+"""Seconds to wait for a snapshot before stopping the page's scripts."""
 STOP_S = 10.0
+"""Timeout in seconds for closing a page or the browser."""
 START_S = 30.0
+"""Timeout in seconds for starting the browser."""
 HEAP_MIB = 512
-"""What the scripts of a page may hold; beyond it the page crashes, and nothing else."""
+"""Memory limit for a page's scripts. Beyond it only that page crashes."""
 
-_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "microsoft-edge")
-_PLACES = (
+_COMMANDS = (
+    "chromium",
+    "chromium-browser",
+    "google-chrome",
+    "google-chrome-stable",
+    "microsoft-edge",
+)
+_MACOS_PATHS = (
     "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
     "/Applications/Chromium.app/Contents/MacOS/Chromium",
 )
-# Every connection is the proxy's to make: no name is resolved here, and nothing goes past it.
+# The proxy makes every connection: Chromium resolves no names, and no traffic bypasses the proxy.
 _ARGUMENTS = (
     "--disable-gpu",
     "--disable-background-networking",
@@ -50,35 +57,36 @@ _ARGUMENTS = (
     "--force-webrtc-ip-handling-policy=disable_non_proxied_udp",
     "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1",
     "--no-pings",
-    # What makes the looks of a page is not loaded. To ask here about each request would take longer
-    # than the requests; only sounds and films are asked about, for which there is no switch.
+    # Images and fonts are not loaded. Intercepting every request would take longer than the
+    # requests themselves, so only audio and video, which have no switch, are intercepted.
     "--blink-settings=imagesEnabled=false",
     "--disable-remote-fonts",
     "--webrtc-ip-handling-policy=disable_non_proxied_udp",
     f"--js-flags=--max-old-space-size={HEAP_MIB}",
 )
-# Until a page names its own, there is a proxy where nobody answers.
-_NOWHERE = "http://127.0.0.1:1"
-# A dialog would hold the page until somebody answers it.
+# The browser's own proxy. Nothing listens there; each context has a proxy of its own.
+_UNREACHABLE_PROXY = "http://127.0.0.1:1"
+# A dialog would block the page until it is closed.
 _NO_DIALOGS = "alert = print = () => {}; confirm = () => false; prompt = () => null;"
-_REASON = re.compile(r"net::(ERR_\w+)")
+_ERROR_CODE = re.compile(r"net::(ERR_\w+)")
 
 
 @dataclass(eq=False)
 class Chromium:
-    """An installed Chromium or Chrome, started when a page first needs it.
+    """An installed Chromium or Chrome that starts when a page first needs it.
 
-    One process serves every run inside its `async with`; each page has a context of its own, with
-    no cookies and no cache from any other.
+    One process serves every run inside its `async with`. Each page has its own context and shares
+    no cookies or cache with other pages.
     """
 
     executable: Path | str | None = None
-    """None: the first that is found of Chromium, Chrome and Edge."""
+    """The program to start. None: the first of Chromium, Chrome and Edge that is installed."""
     load_s: float = field(default=15.0, kw_only=True)
-    """Seconds for a page's first bytes, and again for the rest; then it is read as it stands."""
+    """Timeout in seconds for a page's first bytes, and again for the rest of the page. After the
+    second timeout the page is read as it is."""
     _playwright: Playwright | None = field(default=None, init=False, repr=False)
     _browser: Browser | None = field(default=None, init=False, repr=False)
-    _starting: anyio.Lock = field(default_factory=anyio.Lock, init=False, repr=False)
+    _start_lock: anyio.Lock = field(default_factory=anyio.Lock, init=False, repr=False)
 
     async def __aenter__(self) -> Self:
         return self
@@ -91,54 +99,54 @@ class Chromium:
                 await self._playwright.stop()
         self._browser = self._playwright = None
 
-    def find(self) -> str:
-        """The program that is started.
+    def find_executable(self) -> str:
+        """Return the path of the program to start.
 
-        Raises BrowserUnavailableError if there is none.
+        Raises BrowserUnavailableError if it is not installed.
         """
-        named = [str(self.executable)] if self.executable else [*_NAMES, *_PLACES]
-        for name in named:
-            if found := shutil.which(name):
-                return found
+        candidates = [str(self.executable)] if self.executable else [*_COMMANDS, *_MACOS_PATHS]
+        for candidate in candidates:
+            if path := shutil.which(candidate):
+                return path
         if self.executable:
-            raise BrowserUnavailableError(f"there is no program {str(self.executable)!r}")
+            raise BrowserUnavailableError(f"no program found at {str(self.executable)!r}")
         raise BrowserUnavailableError(
-            "there is no Chromium or Chrome here; apt-get install chromium, or name one: "
+            "Chromium or Chrome is not installed. Run `apt-get install chromium`, or pass a path: "
             "Chromium('/path/to/chrome')"
         )
 
-    async def load(self, url: str, gate: NetworkPolicy) -> Document | None:
-        """The page as its scripts have built it; None if it is no page, but a file.
+    async def load(self, url: str, policy: NetworkPolicy) -> Document | None:
+        """Return the page after its scripts have run, or None if the URL is a download.
 
-        Raises ToolError with what the model should read, BrowserUnavailableError if there is no
-        browser to start.
+        Raises ToolError with a message for the model, and BrowserUnavailableError if no browser
+        can be started.
         """
         from playwright.async_api import Error as PlaywrightError
 
         for attempt in range(2):
             browser = await self.start()
             try:
-                return await _load(url, gate, browser, self.load_s)
+                return await _load(url, policy, browser, self.load_s)
             except PlaywrightError as error:
                 if "Download is starting" in error.message:
                     return None
                 if browser.is_connected():
-                    raise ToolError(_told(error.message)) from error
+                    raise ToolError(_describe_failure(error.message)) from error
                 log.warning("browser_crashed", attempt=attempt)
-        raise ToolError("the browser crashed on it, twice")
+        raise ToolError("the browser crashed twice while loading the page")
 
     async def start(self) -> Browser:
-        """The browser, as Playwright has it; started if it does not run.
+        """Return Playwright's browser, and start it first if it is not running.
 
-        Raises BrowserUnavailableError if it cannot be.
+        Raises BrowserUnavailableError if it cannot be started.
         """
         from playwright.async_api import Error as PlaywrightError
         from playwright.async_api import async_playwright
 
-        async with self._starting:
+        async with self._start_lock:
             if self._browser is not None and self._browser.is_connected():
                 return self._browser
-            program = self.find()
+            program = self.find_executable()
             try:
                 with anyio.fail_after(START_S):
                     if self._playwright is None:
@@ -146,9 +154,9 @@ class Chromium:
                     self._browser = await self._playwright.chromium.launch(
                         executable_path=program,
                         args=_ARGUMENTS,
-                        # Chromium's own sandbox does not work for root.
+                        # Chromium's own sandbox does not work as root.
                         chromium_sandbox=os.geteuid() != 0,
-                        proxy={"server": _NOWHERE},
+                        proxy={"server": _UNREACHABLE_PROXY},
                     )
             except (PlaywrightError, TimeoutError) as error:
                 reason = str(error).strip().partition("\n")[0]
@@ -156,14 +164,12 @@ class Chromium:
             return self._browser
 
 
-async def _load(url: str, gate: NetworkPolicy, browser: Browser, load_s: float) -> Document:
-    """One page in a context of its own, behind a proxy of its own."""
-    from ..network import GateProxy  # h11 and httpcore
+async def _load(url: str, policy: NetworkPolicy, browser: Browser, load_s: float) -> Document:
+    """Load one page in its own context and through its own proxy."""
+    proxy = FilteringProxy(policy)
 
-    proxy = GateProxy(gate)
-
-    async def visit(address: str) -> Document:
-        async with _open_page(browser, address) as page:
+    async def visit(proxy_url: str) -> Document:
+        async with _open_page(browser, proxy_url) as page:
             return await _read(page, url, load_s)
 
     try:
@@ -173,14 +179,14 @@ async def _load(url: str, gate: NetworkPolicy, browser: Browser, load_s: float) 
 
 
 @asynccontextmanager
-async def _open_page(browser: Browser, proxy: str) -> AsyncGenerator[Page]:
+async def _open_page(browser: Browser, proxy_url: str) -> AsyncGenerator[Page]:
     context = await browser.new_context(
-        proxy={"server": proxy}, service_workers="block", accept_downloads=False, locale="en-US"
+        proxy={"server": proxy_url}, service_workers="block", accept_downloads=False, locale="en-US"
     )
     try:
         await context.add_init_script(_NO_DIALOGS)
         page = await context.new_page()
-        # Whatever else a page opens is closed at once.
+        # Close popups at once.
         context.on("page", lambda popup: popup.close())
         yield page
     finally:
@@ -189,44 +195,44 @@ async def _open_page(browser: Browser, proxy: str) -> AsyncGenerator[Page]:
 
 
 async def _read(page: Page, url: str, load_s: float) -> Document:
-    """Load a page, wait until it is quiet, but not for ever, and take it as it stands."""
+    """Load a page, wait a limited time until its network is idle, and take a snapshot."""
     from playwright.async_api import TimeoutError as PlaywrightTimeoutError
 
-    # Once a script runs for ever, it is too late to ask for this.
-    control: Any = await page.context.new_cdp_session(page)
-    control.on("Fetch.requestPaused", partial(_refuse, control))
-    await control.send("Fetch.enable", {"patterns": [{"resourceType": "Media"}]})
+    # Open the CDP session first: it cannot be opened once a script runs forever.
+    cdp: Any = await page.context.new_cdp_session(page)
+    cdp.on("Fetch.requestPaused", partial(_block_request, cdp))
+    await cdp.send("Fetch.enable", {"patterns": [{"resourceType": "Media"}]})
     try:
         response = await page.goto(url, wait_until="commit", timeout=1e3 * load_s)
     except PlaywrightTimeoutError as error:
-        raise ToolError(f"it took longer than {load_s:g} seconds") from error
+        raise ToolError(f"timed out after {load_s:g} seconds") from error
     if response is not None and response.status >= 400:
-        raise ToolError(f"the server answered {response.status}")
-    with suppress(PlaywrightTimeoutError):  # it is read all the same
+        raise ToolError(f"the server returned HTTP status {response.status}")
+    with suppress(PlaywrightTimeoutError):  # read what has loaded so far
         await page.wait_for_load_state("domcontentloaded", timeout=1e3 * load_s)
-        await page.wait_for_load_state("networkidle", timeout=1e3 * QUIET_S)
+        await page.wait_for_load_state("networkidle", timeout=1e3 * NETWORK_IDLE_S)
     for _ in range(3):
-        with anyio.move_on_after(READ_S):
-            html = await built(page, control)
+        with anyio.move_on_after(SNAPSHOT_S):
+            html = await take_dom_snapshot(page, cdp)
             return Document(page.url, "text/html", html.encode(), "utf-8")
-        with anyio.move_on_after(READ_S):
-            await control.send("Emulation.setScriptExecutionDisabled", {"value": True})
-            await control.send("Runtime.terminateExecution")
-    raise ToolError("its scripts never end")
+        with anyio.move_on_after(SNAPSHOT_S):
+            await cdp.send("Emulation.setScriptExecutionDisabled", {"value": True})
+            await cdp.send("Runtime.terminateExecution")
+    raise ToolError("the page's scripts do not finish")
 
 
-async def _refuse(control: Any, paused: dict[str, str]) -> None:
+async def _block_request(cdp: Any, paused: dict[str, str]) -> None:
     from playwright.async_api import Error as PlaywrightError
 
-    refusal = {"requestId": paused["requestId"], "errorReason": "BlockedByClient"}
-    with suppress(PlaywrightError):  # the page may be gone
-        await control.send("Fetch.failRequest", refusal)
+    failure = {"requestId": paused["requestId"], "errorReason": "BlockedByClient"}
+    with suppress(PlaywrightError):  # the page may be closed already
+        await cdp.send("Fetch.failRequest", failure)
 
 
-def _told(message: str) -> str:
-    """What Playwright says, without its log of the call."""
+def _describe_failure(message: str) -> str:
+    """Return Playwright's error without its call log."""
     if "crashed" in message:
-        return "its scripts crash the browser"
-    reason = _REASON.search(message)
-    said = reason[1] if reason else message.partition("\n")[0]
-    return f"the browser could not load it: {said}"
+        return "the page's scripts crashed the browser"
+    code = _ERROR_CODE.search(message)
+    reason = code[1] if code else message.partition("\n")[0]
+    return f"the browser could not load the page: {reason}"

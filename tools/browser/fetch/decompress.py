@@ -1,4 +1,4 @@
-"""Packed bodies, unpacked bit by bit: a small packet may hold gigabytes."""
+"""Decompression of response bodies with a limit: a small body may expand to gigabytes."""
 
 from __future__ import annotations
 
@@ -10,78 +10,78 @@ from typing import Any
 
 from ....errors import ToolError
 
-# The one ships no types, and the other is part of Python under another name from 3.14 on.
+# brotli has no types. zstd is in the standard library under another name from Python 3.14 on.
 brotli: Any = import_module("brotli")
 zstd: Any = import_module("compression.zstd" if sys.version_info >= (3, 14) else "backports.zstd")
 
-ACCEPTED = "gzip, deflate, br, zstd"
+ACCEPT_ENCODING = "gzip, deflate, br, zstd"
+
+Decompress = Callable[[bytes, int], bytes]
+"""Returns the output for the next compressed bytes, cut at about the given length. The rest is
+discarded. Raises ToolError if the bytes are invalid."""
 
 
-Unpack = Callable[[bytes, int], bytes]
-"""Takes the next packed bytes, and gives what comes out: about so many at most, and the rest to
-nobody. Raises ToolError if the bytes are not what they are said to be."""
+def decompressor(encoding: str) -> Decompress:
+    """Return the decompressor for one body.
 
+    encoding: the value of the Content-Encoding header.
 
-def unpacker(coding: str) -> Unpack:
-    """The way out of a coding by its name in a header, for one body.
-
-    Raises ToolError if it is none of ACCEPTED.
+    Raises ToolError if it is not one of ACCEPT_ENCODING.
     """
-    name = coding.strip().lower()
-    if name not in _CODINGS:
-        raise ToolError(f"the server packed the page as {name}, which was not asked for")
-    unpack = _CODINGS[name]()
+    name = encoding.strip().lower()
+    if name not in _DECOMPRESSORS:
+        raise ToolError(f"unsupported content encoding: {name}")
+    decompress = _DECOMPRESSORS[name]()
 
-    def checked(packed: bytes, room: int) -> bytes:
+    def checked(data: bytes, max_length: int) -> bytes:
         try:
-            return unpack(packed, room)
-        except _BROKEN as error:
-            raise ToolError(
-                f"the server packed the page as {name}, and wrongly: {error}"
-            ) from error
+            return decompress(data, max_length)
+        except _INVALID_DATA as error:
+            raise ToolError(f"the server sent invalid {name} data: {error}") from error
 
     return checked
 
 
-def _plain() -> Unpack:
-    return lambda packed, room: packed[:room]
+def _identity() -> Decompress:
+    return lambda data, max_length: data[:max_length]
 
 
-def _gzip() -> Unpack:
+def _gzip() -> Decompress:
     return zlib.decompressobj(zlib.MAX_WBITS | 16).decompress
 
 
-def _deflate() -> Unpack:
-    unpack: Unpack | None = None
+def _deflate() -> Decompress:
+    decompress: Decompress | None = None
 
-    def inflate(packed: bytes, room: int) -> bytes:
-        nonlocal unpack
-        if unpack is None and packed:
-            # Some servers leave out the header that deflate should have.
-            headed = packed[0] & 0x0F == zlib.DEFLATED
-            unpack = zlib.decompressobj(zlib.MAX_WBITS if headed else -zlib.MAX_WBITS).decompress
-        return unpack(packed, room) if unpack else b""
+    def inflate(data: bytes, max_length: int) -> bytes:
+        nonlocal decompress
+        if decompress is None and data:
+            # Some servers omit the zlib header.
+            has_header = data[0] & 0x0F == zlib.DEFLATED
+            bits = zlib.MAX_WBITS if has_header else -zlib.MAX_WBITS
+            decompress = zlib.decompressobj(bits).decompress
+        return decompress(data, max_length) if decompress else b""
 
     return inflate
 
 
-def _brotli() -> Unpack:
-    unpack = brotli.Decompressor()
-    return lambda packed, room: bytes(unpack.process(packed, output_buffer_limit=room))
+def _brotli() -> Decompress:
+    state = brotli.Decompressor()
+    return lambda data, max_length: bytes(state.process(data, output_buffer_limit=max_length))
 
 
-def _zstd() -> Unpack:
-    unpack: Unpack = zstd.ZstdDecompressor().decompress
-    return unpack
+def _zstd() -> Decompress:
+    decompress: Decompress = zstd.ZstdDecompressor().decompress
+    return decompress
 
 
-_CODINGS: dict[str, Callable[[], Unpack]] = {
-    "": _plain,
-    "identity": _plain,
+_DECOMPRESSORS: dict[str, Callable[[], Decompress]] = {
+    "": _identity,
+    "identity": _identity,
     "gzip": _gzip,
     "x-gzip": _gzip,
     "deflate": _deflate,
     "br": _brotli,
     "zstd": _zstd,
 }
-_BROKEN = (zlib.error, brotli.error, zstd.ZstdError, EOFError)
+_INVALID_DATA = (zlib.error, brotli.error, zstd.ZstdError, EOFError)

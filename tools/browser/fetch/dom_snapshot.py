@@ -1,4 +1,4 @@
-"""A page as its scripts have built it: as one text of HTML, with what components keep inside."""
+"""The HTML of a page after its scripts have run, including the shadow DOM."""
 
 from __future__ import annotations
 
@@ -8,54 +8,53 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from playwright.async_api import Page
 
-# A component shows what its shadow tree holds, and in its slots what was written between its tags.
-# That is copied into a document without a window, where nothing of it comes to life. Null for a
-# page without components.
-_FLATTENED = """(() => {
+# Replaces each web component by its shadow tree, and each slot by its assigned nodes. The copy is
+# made in a document without a window, so nothing in it runs. Null if the page has no components.
+_FLATTEN_SHADOW_TREES = """(() => {
   if (![...document.querySelectorAll("*")].some((element) => element.shadowRoot)) return null;
   const inert = document.implementation.createHTMLDocument("");
-  const inside = (node) => {
+  const children = (node) => {
     if (node.shadowRoot) return node.shadowRoot.childNodes;
-    const given = node.localName === "slot" ? node.assignedNodes() : [];
-    return given.length ? given : node.childNodes;
+    const assigned = node.localName === "slot" ? node.assignedNodes() : [];
+    return assigned.length ? assigned : node.childNodes;
   };
-  const flat = (node) => {
+  const flatten = (node) => {
     const copy = inert.importNode(node, false);
-    for (const child of inside(node)) copy.appendChild(flat(child));
+    for (const child of children(node)) copy.appendChild(flatten(child));
     return copy;
   };
-  return "<!DOCTYPE html>" + flat(document.documentElement).outerHTML;
+  return "<!DOCTYPE html>" + flatten(document.documentElement).outerHTML;
 })()"""
 
 
-async def built(page: Page, control: Any) -> str:
-    """The page's HTML, once it goes nowhere else.
+async def take_dom_snapshot(page: Page, cdp: Any) -> str:
+    """Return the page's HTML, once it has stopped navigating.
 
-    control: its CDP session.
+    cdp: the page's CDP session.
     """
     from playwright.async_api import Error as PlaywrightError
 
     while True:
         try:
-            return await _flattened(control) or await page.content()
+            return await _flatten_shadow_trees(cdp) or await page.content()
         except PlaywrightError as error:
             if "navigating" not in error.message:
                 raise
             await page.wait_for_load_state("domcontentloaded")
 
 
-async def _flattened(control: Any) -> str | None:
-    """The page with its components laid open; None if it has none, or not to be had."""
+async def _flatten_shadow_trees(cdp: Any) -> str | None:
+    """Return the HTML with shadow trees in place, or None if there are none or it fails."""
     from playwright.async_api import Error as PlaywrightError
 
-    asked = {"expression": _FLATTENED, "returnByValue": True}
-    with suppress(PlaywrightError):  # the page goes elsewhere, or is gone
-        tree = await control.send("Page.getFrameTree")
+    options = {"expression": _FLATTEN_SHADOW_TREES, "returnByValue": True}
+    with suppress(PlaywrightError):  # the page navigates or is closed
+        tree = await cdp.send("Page.getFrameTree")
         frame = {"frameId": tree["frameTree"]["frame"]["id"]}
-        # A world of our own: the page's scripts cannot reach what is called in it.
-        world = await control.send("Page.createIsolatedWorld", frame)
-        asked["contextId"] = world["executionContextId"]
-        told = await control.send("Runtime.evaluate", asked)
-        html: str | None = told["result"].get("value")
+        # In an isolated world, the page's scripts cannot replace the functions called here.
+        world = await cdp.send("Page.createIsolatedWorld", frame)
+        options["contextId"] = world["executionContextId"]
+        evaluated = await cdp.send("Runtime.evaluate", options)
+        html: str | None = evaluated["result"].get("value")
         return html
     return None

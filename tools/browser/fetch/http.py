@@ -1,107 +1,121 @@
-"""Documents over plain HTTP, within limits of size and time."""
+"""Documents over plain HTTP, with limits on size and time."""
 
 from __future__ import annotations
 
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-import httpx
-from anyio import fail_after
+import anyio
 
 from ....errors import ToolError
-from ..network import GatedTransport, NetworkPolicy
+from ..network import NetworkPolicy, PolicyTransport
 from ..text import Document
-from .decompress import ACCEPTED, unpacker
+from .decompress import ACCEPT_ENCODING, decompressor
+
+if TYPE_CHECKING:
+    import httpx
 
 FETCH_S = 30.0
-"""Seconds that a page may take, redirects included."""
+"""Timeout of a fetch in seconds, redirects included."""
 MAX_BYTES = 8 * 1024 * 1024
-"""Of a body, unpacked; what comes after is left where it is."""
+"""Limit of a decompressed body. The rest is not read."""
 MAX_REDIRECTS = 10
-_PORTS = {"http": 80, "https": 443}
 USER_AGENT = "Mozilla/5.0 (compatible; ossia; +https://pypi.org/project/ossia)"
 
+_DEFAULT_PORTS = {"http": 80, "https": 443}
 _HEADERS = {
     "Accept": "text/html, application/xhtml+xml, text/*;q=0.9, application/json;q=0.9, */*;q=0.1",
-    "Accept-Encoding": ACCEPTED,
+    "Accept-Encoding": ACCEPT_ENCODING,
     "Accept-Language": "en, *;q=0.5",
     "User-Agent": USER_AGENT,
 }
 
 
 @dataclass(frozen=True, slots=True)
-class Http:
-    """Documents by plain HTTP. It keeps no cookies, and one connection serves one of them."""
+class HttpFetcher:
+    """A fetcher of documents over plain HTTP. It keeps no cookies and reuses no connections."""
 
-    gate: NetworkPolicy = field(default_factory=NetworkPolicy)
+    policy: NetworkPolicy = field(default_factory=NetworkPolicy)
     fetch_s: float = FETCH_S
     max_bytes: int = MAX_BYTES
 
-    async def get(self, url: str) -> Document:
-        """What the server at an address sends.
+    async def fetch(self, url: str) -> Document:
+        """Return the document at a URL.
 
-        Raises ToolError, with the address and the reason, for the model to read.
+        Raises ToolError, with the URL and the reason, for the model to read.
         """
-        with explained(url, self.fetch_s), fail_after(self.fetch_s):
-            return await self._get(url)
+        with fetch_errors(url, self.fetch_s), anyio.fail_after(self.fetch_s):
+            return await self._fetch(url)
 
-    async def check(self, url: str) -> None:
-        """Raise ToolError, with the reason, if no page at this address may be visited."""
-        parsed = _parsed(url)
-        await self.gate.addresses(parsed.host, parsed.port or _PORTS[parsed.scheme])
+    async def check_allowed(self, url: str) -> None:
+        """Raise ToolError, with the reason, if the policy refuses the URL's host."""
+        parsed = _parse_url(url)
+        await self.policy.resolve(parsed.host, parsed.port or _DEFAULT_PORTS[parsed.scheme])
 
-    async def _get(self, url: str) -> Document:
+    async def _fetch(self, url: str) -> Document:
+        import httpx
+
         client = httpx.AsyncClient(
-            transport=GatedTransport(self.gate),
+            transport=PolicyTransport(self.policy),
             headers=_HEADERS,
             timeout=self.fetch_s,
             follow_redirects=True,
             max_redirects=MAX_REDIRECTS,
             trust_env=False,
         )
-        async with client, client.stream("GET", _parsed(url)) as response:
+        async with client, client.stream("GET", _parse_url(url)) as response:
             if response.is_error:
-                raise ToolError(f"the server answered {response.status_code}")
-            data, cut = await self._read(response)
-            kind, _, _ = response.headers.get("content-type", "text/html").partition(";")
+                raise ToolError(f"the server returned HTTP status {response.status_code}")
+            data, truncated = await self._read_body(response)
+            media_type, _, _ = response.headers.get("content-type", "text/html").partition(";")
             return Document(
-                str(response.url), kind.strip().lower(), data, response.charset_encoding, cut
+                str(response.url),
+                media_type.strip().lower(),
+                data,
+                response.charset_encoding,
+                truncated,
             )
 
-    async def _read(self, response: httpx.Response) -> tuple[bytes, bool]:
-        """The body up to `max_bytes`, unpacked, and whether there was more."""
-        unpack = unpacker(response.headers.get("content-encoding", ""))
+    async def _read_body(self, response: httpx.Response) -> tuple[bytes, bool]:
+        """Return the decompressed body up to `max_bytes`, and whether it was truncated."""
+        decompress = decompressor(response.headers.get("content-encoding", ""))
         data = bytearray()
         async for part in response.aiter_raw():
-            data += unpack(part, self.max_bytes + 1 - len(data))
+            data += decompress(part, self.max_bytes + 1 - len(data))
             if len(data) > self.max_bytes:
                 return bytes(data[: self.max_bytes]), True
         return bytes(data), False
 
 
-def _parsed(url: str) -> httpx.URL:
-    parsed = httpx.URL(url)
-    if parsed.scheme not in _PORTS:
-        raise ToolError("only http and https addresses can be opened")
-    return parsed
-
-
 @contextmanager
-def explained(url: str, limit_s: float = FETCH_S) -> Generator[None]:
-    """Whatever keeps a page from being read, as a ToolError with its address and the reason."""
+def fetch_errors(url: str, timeout_s: float = FETCH_S) -> Generator[None]:
+    """Raise every failure to read a page as a ToolError with its URL and the reason."""
+    import httpx
+
     try:
         yield
     except TimeoutError as error:
-        raise _failure(url, f"it took longer than {limit_s:g} seconds") from error
+        raise fetch_error(url, f"timed out after {timeout_s:g} seconds") from error
     except httpx.TooManyRedirects as error:
-        raise _failure(url, f"it leads on more than {MAX_REDIRECTS} times") from error
+        raise fetch_error(url, f"more than {MAX_REDIRECTS} redirects") from error
     except (httpx.HTTPError, httpx.InvalidURL, UnicodeError) as error:
-        raise _failure(url, str(error) or type(error).__name__) from error
+        raise fetch_error(url, str(error) or type(error).__name__) from error
     except ToolError as error:
-        raise _failure(url, str(error)) from error
+        raise fetch_error(url, str(error)) from error
 
 
-def _failure(url: str, reason: str) -> ToolError:
+def fetch_error(url: str, reason: str) -> ToolError:
+    """Return the error in the format of the reference browser, which shortens long URLs."""
     shown = url if len(url) <= 1024 else url[:1021] + "..."
     return ToolError(f"Error fetching URL `{shown}`: {reason}")
+
+
+def _parse_url(url: str) -> httpx.URL:
+    import httpx
+
+    parsed = httpx.URL(url)
+    if parsed.scheme not in _DEFAULT_PORTS:
+        raise ToolError("only http and https URLs can be opened")
+    return parsed

@@ -1,48 +1,43 @@
-"""What sites wish to be left alone, for whoever wishes to honour it."""
+"""The robots.txt files of sites, for users who want to respect them."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 from urllib.parse import urljoin, urlsplit
 from urllib.robotparser import RobotFileParser
 
 from ....errors import ToolError
+from .http import HttpFetcher, fetch_error
 
-if TYPE_CHECKING:
-    from .http import Http
-
-NAME = "ossia"
-"""The name that a robots.txt may address us by."""
+ROBOT_NAME = "ossia"
+"""The user agent that a robots.txt can address."""
 
 
 @dataclass(frozen=True, slots=True)
-class Robots:
-    """The robots.txt of every site that a run visits, each read once."""
+class RobotsTxt:
+    """The robots.txt of every site that a run visits. Each file is fetched once."""
 
-    _known: dict[str, RobotFileParser | None] = field(
+    _rules: dict[str, RobotFileParser | None] = field(
         default_factory=dict[str, "RobotFileParser | None"]
     )
 
-    async def check(self, url: str, http: Http) -> None:
-        """Raise ToolError, for the model to read, if the site does not want the page visited."""
-        site = urljoin(url, "/robots.txt")
-        if site not in self._known:
-            self._known[site] = await _read(site, http)
-        rules = self._known[site]
-        if rules is not None and not rules.can_fetch(NAME, url):
-            raise ToolError(
-                f"Error fetching URL `{url[:1024]}`: {urlsplit(url).netloc} asks robots, by its "
-                "robots.txt, not to visit this page"
-            )
+    async def check(self, url: str, http: HttpFetcher) -> None:
+        """Raise ToolError, for the model to read, if the site disallows the page."""
+        robots_url = urljoin(url, "/robots.txt")
+        if robots_url not in self._rules:
+            self._rules[robots_url] = await _fetch_rules(robots_url, http)
+        rules = self._rules[robots_url]
+        if rules is not None and not rules.can_fetch(ROBOT_NAME, url):
+            host = urlsplit(url).netloc
+            raise fetch_error(url, f"the robots.txt of {host} disallows this page")
 
 
-async def _read(site: str, http: Http) -> RobotFileParser | None:
-    """The rules of a site; None if it has none, or does not answer: the page will tell why."""
+async def _fetch_rules(robots_url: str, http: HttpFetcher) -> RobotFileParser | None:
+    """Return a site's rules, or None if it has none. Fetching the page reports other failures."""
     try:
-        document = await http.get(site)
+        document = await http.fetch(robots_url)
     except ToolError:
         return None
-    rules = RobotFileParser(site)
+    rules = RobotFileParser(robots_url)
     rules.parse(document.text.splitlines())
     return rules

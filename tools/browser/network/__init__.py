@@ -1,5 +1,5 @@
-"""The one gate to the network that every connection passes."""
+"""The browser's network access. Every connection is checked against one NetworkPolicy."""
 
 from .network_policy import NetworkPolicy as NetworkPolicy
-from .proxy import GateProxy as GateProxy
-from .transport import GatedTransport as GatedTransport
+from .proxy import FilteringProxy as FilteringProxy
+from .transport import PolicyTransport as PolicyTransport

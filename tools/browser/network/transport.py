@@ -1,4 +1,4 @@
-"""httpx through the gate: every connection is made to an address that was checked."""
+"""An httpx transport that connects only to addresses that the network policy has checked."""
 
 from __future__ import annotations
 
@@ -6,26 +6,33 @@ import ssl
 from collections.abc import AsyncIterator, Iterable
 from functools import cache
 from types import TracebackType
-from typing import Any, Self, cast
-
-import httpcore
-import httpx
+from typing import TYPE_CHECKING, Any, Self, cast
 
 from .network_policy import NetworkPolicy
+
+# httpx and httpcore are slow to import, so functions import them. Both call the methods of these
+# two base classes and never check for the classes themselves.
+if TYPE_CHECKING:
+    import httpcore
+    import httpx
+    from httpcore import AsyncNetworkBackend
+    from httpx import AsyncBaseTransport
+else:
+    AsyncNetworkBackend = AsyncBaseTransport = object
 
 SocketOption = (
     tuple[int, int, int] | tuple[int, int, bytes | bytearray] | tuple[int, int, None, int]
 )
 
 
-class GatedNetwork(httpcore.AsyncNetworkBackend):
-    """TCP, and only through the gate. Its methods raise httpcore's errors, and ToolError."""
+class PolicyNetworkBackend(AsyncNetworkBackend):
+    """A network backend for httpcore that opens only TCP connections the policy allows."""
 
-    def __init__(self, gate: NetworkPolicy) -> None:
-        self._gate = gate
-        self._network: httpcore.AsyncNetworkBackend = cast(
-            "httpcore.AsyncNetworkBackend", httpcore.AnyIOBackend()
-        )
+    def __init__(self, policy: NetworkPolicy) -> None:
+        import httpcore
+
+        self._policy = policy
+        self._backend = cast("httpcore.AsyncNetworkBackend", httpcore.AnyIOBackend())
 
     async def connect_tcp(
         self,
@@ -35,12 +42,17 @@ class GatedNetwork(httpcore.AsyncNetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[SocketOption] | None = None,
     ) -> httpcore.AsyncNetworkStream:
-        """Connect to the first address that answers, of those the gate lets through."""
-        addresses = await self._gate.addresses(host, port)
+        """Connect to the first allowed address that accepts.
+
+        Raises ToolError if the policy refuses the host, and httpcore's errors otherwise.
+        """
+        import httpcore
+
+        addresses = await self._policy.resolve(host, port)
         failure: httpcore.ConnectError | httpcore.ConnectTimeout | None = None
         for address in addresses:
             try:
-                return await self._network.connect_tcp(
+                return await self._backend.connect_tcp(
                     address, port, timeout, local_address, socket_options
                 )
             except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
@@ -48,23 +60,25 @@ class GatedNetwork(httpcore.AsyncNetworkBackend):
         raise failure or httpcore.ConnectError(f"{host} has no address")
 
     async def sleep(self, seconds: float) -> None:
-        """Wait between two tries."""
-        await self._network.sleep(seconds)
+        """Wait between two attempts."""
+        await self._backend.sleep(seconds)
 
 
-class GatedTransport(httpx.AsyncBaseTransport):
-    """What an httpx client uses in place of its own transport. It knows no proxies: they resolve.
+class PolicyTransport(AsyncBaseTransport):
+    """A transport for httpx that uses no proxies, because a proxy would resolve names itself.
 
-    Raises ToolError from the gate, and httpx's own errors for the rest.
+    Raises ToolError if the policy refuses a host, and httpx's errors otherwise.
     """
 
-    def __init__(self, gate: NetworkPolicy) -> None:
+    def __init__(self, policy: NetworkPolicy) -> None:
+        import httpcore
+
         self._pool = httpcore.AsyncConnectionPool(
-            ssl_context=_trusted(),
+            ssl_context=_system_certificates(),
             http2=True,
             max_connections=10,
             keepalive_expiry=5.0,
-            network_backend=GatedNetwork(gate),
+            network_backend=PolicyNetworkBackend(policy),
         )
 
     async def __aenter__(self) -> Self:
@@ -79,66 +93,88 @@ class GatedTransport(httpx.AsyncBaseTransport):
     ) -> None:
         await self._pool.__aexit__(kind, error, traceback)
 
+    async def aclose(self) -> None:
+        """Close all connections."""
+        await self._pool.aclose()
+
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Send one request; redirects are the client's to follow, through the gate again."""
+        """Send one request. The client follows redirects, which the policy checks again."""
+        import httpcore
+        import httpx
+
+        sent = httpcore.Request(
+            method=request.method,
+            url=httpcore.URL(
+                scheme=request.url.raw_scheme,
+                host=request.url.raw_host,
+                port=request.url.port,
+                target=request.url.raw_path,
+            ),
+            headers=request.headers.raw,
+            content=request.stream,
+            extensions=request.extensions,
+        )
+        errors = _httpx_errors()
         try:
-            response = await self._pool.handle_async_request(
-                httpcore.Request(
-                    method=request.method,
-                    url=httpcore.URL(
-                        scheme=request.url.raw_scheme,
-                        host=request.url.raw_host,
-                        port=request.url.port,
-                        target=request.url.raw_path,
-                    ),
-                    headers=request.headers.raw,
-                    content=request.stream,
-                    extensions=request.extensions,
-                )
-            )
-        except tuple(_ERRORS) as error:
-            raise _ERRORS[type(error)](str(error), request=request) from error
+            response = await self._pool.handle_async_request(sent)
+        except tuple(errors) as error:
+            raise errors[type(error)](str(error), request=request) from error
         return httpx.Response(
             status_code=response.status,
             headers=response.headers,
-            stream=_Body(response, request),
+            stream=_body_class()(response, request),
             extensions=cast("Any", response).extensions,
         )
 
 
 @cache
-def _trusted() -> ssl.SSLContext:
-    """Whom the system trusts; to read it takes as long as to fetch a page."""
+def _system_certificates() -> ssl.SSLContext:
+    """Return the system's trusted certificates. Loading them takes as long as fetching a page."""
     return ssl.create_default_context()
 
 
-class _Body(httpx.AsyncByteStream):
-    """A response's body, with httpx's errors for httpcore's."""
+@cache
+def _body_class() -> Any:
+    """Return the class of a response's body. httpx requires a subclass of its AsyncByteStream."""
+    import httpx
 
-    def __init__(self, response: httpcore.Response, request: httpx.Request) -> None:
-        self._response = response
-        self._request = request
+    errors = _httpx_errors()
 
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        try:
-            async for part in self._response.aiter_stream():
-                yield part
-        except tuple(_ERRORS) as error:
-            raise _ERRORS[type(error)](str(error), request=self._request) from error
+    class Body(httpx.AsyncByteStream):
+        """A response's body that raises httpx's errors in place of httpcore's."""
 
-    async def aclose(self) -> None:
-        await self._response.aclose()
+        def __init__(self, response: httpcore.Response, request: httpx.Request) -> None:
+            self._response = response
+            self._request = request
+
+        async def __aiter__(self) -> AsyncIterator[bytes]:
+            try:
+                async for part in self._response.aiter_stream():
+                    yield part
+            except tuple(errors) as error:
+                raise errors[type(error)](str(error), request=self._request) from error
+
+        async def aclose(self) -> None:
+            await self._response.aclose()
+
+    return Body
 
 
-_ERRORS: dict[type[Exception], type[httpx.RequestError]] = {
-    httpcore.ConnectError: httpx.ConnectError,
-    httpcore.ConnectTimeout: httpx.ConnectTimeout,
-    httpcore.LocalProtocolError: httpx.LocalProtocolError,
-    httpcore.PoolTimeout: httpx.PoolTimeout,
-    httpcore.ReadError: httpx.ReadError,
-    httpcore.ReadTimeout: httpx.ReadTimeout,
-    httpcore.RemoteProtocolError: httpx.RemoteProtocolError,
-    httpcore.UnsupportedProtocol: httpx.UnsupportedProtocol,
-    httpcore.WriteError: httpx.WriteError,
-    httpcore.WriteTimeout: httpx.WriteTimeout,
-}
+@cache
+def _httpx_errors() -> dict[type[Exception], type[httpx.RequestError]]:
+    """Return httpx's error class for each of httpcore's."""
+    import httpcore
+    import httpx
+
+    return {
+        httpcore.ConnectError: httpx.ConnectError,
+        httpcore.ConnectTimeout: httpx.ConnectTimeout,
+        httpcore.LocalProtocolError: httpx.LocalProtocolError,
+        httpcore.PoolTimeout: httpx.PoolTimeout,
+        httpcore.ReadError: httpx.ReadError,
+        httpcore.ReadTimeout: httpx.ReadTimeout,
+        httpcore.RemoteProtocolError: httpx.RemoteProtocolError,
+        httpcore.UnsupportedProtocol: httpx.UnsupportedProtocol,
+        httpcore.WriteError: httpx.WriteError,
+        httpcore.WriteTimeout: httpx.WriteTimeout,
+    }

@@ -1,4 +1,4 @@
-"""The border to whatever finds pages, and the page that its results become."""
+"""The protocol of search backends, and the page of their results."""
 
 from __future__ import annotations
 
@@ -6,55 +6,55 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
-from ..text import Page, Writer, harmless
+from ..text import Page, PageWriter, neutralize_marks
 
 MAX_HITS = 20
-"""What one search shows at most."""
+"""Maximum number of results of one search."""
 
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """One page that was found."""
+    """One search result."""
 
     url: str
     title: str
     text: str = ""
-    """A summary, or the passage that fits the query; plain text."""
+    """A summary, or the passage that matches the query, as plain text."""
 
 
 @runtime_checkable
 class SearchBackend(Protocol):
-    """Whatever finds pages for a query."""
+    """A backend that finds pages for a query."""
 
     async def search(self, query: str, *, topn: int) -> Sequence[Hit]:
-        """At most `topn` pages, the best first.
+        """Return at most `topn` results, best first.
 
-        Raises ToolError with what the model should read.
+        Raises ToolError with a message for the model.
         """
         ...
 
 
 @runtime_checkable
-class Library(Protocol):
-    """A search backend that has the pages itself."""
+class PageCollection(Protocol):
+    """A search backend that has its pages itself."""
 
-    async def page(self, url: str) -> Page | None:
-        """The page at an address, or None if it is not one of its own."""
+    async def get_page(self, url: str) -> Page | None:
+        """Return the page at a URL, or None if the URL is outside the collection."""
         ...
 
 
 def results_page(query: str, hits: Iterable[Hit]) -> Page:
-    """A page of results, in the form of the reference's."""
-    out = Writer("")
-    out.begin("# ")
-    out.write("Search Results")
-    out.blank()
+    """Return a page of results in the format of the reference browser."""
+    writer = PageWriter("")
+    writer.start_line("# ")
+    writer.write("Search Results")
+    writer.blank_line()
     for hit in hits:
-        out.begin("  * ")
-        out.begin_link()
-        out.write(hit.title or hit.url)
-        out.end_link(hit.url)
-        out.write(f" {hit.text}")
-        out.end_line()
-    title = " ".join(harmless(query).split())
-    return Page("", title, f"\nURL: \n{out.text}", out.links)
+        writer.start_line("  * ")
+        writer.start_link()
+        writer.write(hit.title or hit.url)
+        writer.end_link(hit.url)
+        writer.write(f" {hit.text}")
+        writer.end_line()
+    title = " ".join(neutralize_marks(query).split())
+    return Page("", title, f"\nURL: \n{writer.text}", writer.links)

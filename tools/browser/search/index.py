@@ -1,4 +1,4 @@
-"""A full-text index of files, by SQLite; what has not changed is not read again."""
+"""A full-text index of files in SQLite. Unchanged files are not read again."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from typing import NamedTuple
 from ....errors import ToolError
 
 BUSY_S = 120.0
-"""How long to wait for another process that reads files into the same index."""
+"""Seconds to wait for another process that updates the same index."""
 
-_OURS = 0x6F737361
-"""What marks a file as an index of ours: its `application_id`."""
-_FORMAT = 1
-# A file and its page have one rowid. The stamp says whether the file is still what was read.
+_APPLICATION_ID = 0x6F737361
+"""Identifies a SQLite file as an index of ossia."""
+_VERSION = 1
+# A file and its page have the same rowid. The stamp changes when the file changes.
 _SCHEMA = (
     "DROP TABLE IF EXISTS files",
     "DROP TABLE IF EXISTS pages",
     "CREATE TABLE files (id INTEGER PRIMARY KEY, path TEXT UNIQUE, stamp TEXT)",
     "CREATE VIRTUAL TABLE pages USING fts5(title, text, tokenize='porter')",
-    f"PRAGMA application_id={_OURS}",
-    f"PRAGMA user_version={_FORMAT}",
+    f"PRAGMA application_id={_APPLICATION_ID}",
+    f"PRAGMA user_version={_VERSION}",
 )
-# The title counts five times; of the text, the passage with most of the words is shown.
+# A word in the title counts five times. The snippet is the passage with the most query words.
 _QUERY = """
 SELECT path, title, snippet(pages, 1, '', '', ' … ', 32) FROM pages
 JOIN files ON files.id = pages.rowid
@@ -33,88 +33,88 @@ WHERE pages MATCH ? ORDER BY bm25(pages, 5, 1) LIMIT ?
 """
 
 
-class Found(NamedTuple):
-    """A file that has the words."""
+class Match(NamedTuple):
+    """A file that matches a query."""
 
     path: str
     title: str
     passage: str
 
 
-class Index:
-    """Titles and texts of files, by their paths; for any thread.
+class FullTextIndex:
+    """A full-text index of files by path. Any thread may use it.
 
-    path: the file to keep it in, made if it is not there; None keeps it in memory.
+    path: the index's file, created if it is missing. None keeps the index in memory.
 
-    Raises ToolError if that file is no index, or cannot be used.
+    Raises ToolError if the file is not an index or cannot be used.
     """
 
     def __init__(self, path: Path | str | None = None) -> None:
         self._path = path
-        with self._named():
+        with self._sqlite_errors():
             self._connection = sqlite3.connect(
                 path or ":memory:", timeout=BUSY_S, isolation_level=None, check_same_thread=False
             )
 
     def close(self) -> None:
-        """Close it; what was kept in memory is gone."""
+        """Close the index. An index in memory is lost."""
         self._connection.close()
 
     def update(
         self, stamps: Mapping[str, str], read: Callable[[str], tuple[str, str] | None]
     ) -> None:
-        """Make it an index of these files, and of no others.
+        """Update the index to contain exactly these files.
 
-        stamps: by path, something that is another when the file has changed.
-        read: title and text of a file; None if it cannot be read, and so never be found.
+        stamps: by path, a value that changes when the file changes.
+        read: returns a file's title and text, or None if it cannot be read.
         """
-        with self._named(), self._at_once() as index:
-            self._prepare(index)
-            known = dict(index.execute("SELECT path, stamp FROM files").fetchall())
-            for path in known.keys() - stamps.keys():
-                self._forget(index, path)
+        with self._sqlite_errors(), self._transaction() as cursor:
+            self._create_tables(cursor)
+            indexed = dict(cursor.execute("SELECT path, stamp FROM files").fetchall())
+            for path in indexed.keys() - stamps.keys():
+                self._remove(cursor, path)
             for path, stamp in stamps.items():
-                if known.get(path) == stamp:
+                if indexed.get(path) == stamp:
                     continue
-                self._forget(index, path)
-                index.execute("INSERT INTO files (path, stamp) VALUES (?, ?)", (path, stamp))
-                row = index.lastrowid
+                self._remove(cursor, path)
+                cursor.execute("INSERT INTO files (path, stamp) VALUES (?, ?)", (path, stamp))
+                row = cursor.lastrowid
                 if page := read(path):
-                    index.execute(
+                    cursor.execute(
                         "INSERT INTO pages (rowid, title, text) VALUES (?, ?, ?)", (row, *page)
                     )
 
-    def search(self, query: str, limit: int) -> list[Found]:
-        """The files that suit a query of FTS5 best."""
-        with self._named():
+    def search(self, query: str, limit: int) -> list[Match]:
+        """Return the files that best match a query in the syntax of FTS5."""
+        with self._sqlite_errors():
             rows = self._connection.execute(_QUERY, (query, limit)).fetchall()
-        return [Found(*row) for row in rows]
+        return [Match(*row) for row in rows]
 
     def __contains__(self, path: str) -> bool:
-        with self._named():
-            found = self._connection.execute("SELECT 1 FROM files WHERE path = ?", (path,))
-            return found.fetchone() is not None
+        with self._sqlite_errors():
+            rows = self._connection.execute("SELECT 1 FROM files WHERE path = ?", (path,))
+            return rows.fetchone() is not None
 
-    def _prepare(self, index: sqlite3.Cursor) -> None:
-        """Make the tables, unless they are there; a file of somebody else's is left alone."""
-        (tables,) = index.execute("SELECT COUNT(*) FROM sqlite_master").fetchone()
-        (owner,) = index.execute("PRAGMA application_id").fetchone()
-        (version,) = index.execute("PRAGMA user_version").fetchone()
-        if tables and owner != _OURS:
-            raise sqlite3.DatabaseError("it is a database of another program")
-        if (owner, version) != (_OURS, _FORMAT):
+    def _create_tables(self, cursor: sqlite3.Cursor) -> None:
+        """Create the tables if they are missing. A database of another program is not changed."""
+        (table_count,) = cursor.execute("SELECT COUNT(*) FROM sqlite_master").fetchone()
+        (application_id,) = cursor.execute("PRAGMA application_id").fetchone()
+        (version,) = cursor.execute("PRAGMA user_version").fetchone()
+        if table_count and application_id != _APPLICATION_ID:
+            raise sqlite3.DatabaseError("it belongs to another program")
+        if (application_id, version) != (_APPLICATION_ID, _VERSION):
             for statement in _SCHEMA:
-                index.execute(statement)
+                cursor.execute(statement)
 
-    def _forget(self, index: sqlite3.Cursor, path: str) -> None:
-        index.execute(
+    def _remove(self, cursor: sqlite3.Cursor, path: str) -> None:
+        cursor.execute(
             "DELETE FROM pages WHERE rowid = (SELECT id FROM files WHERE path = ?)", (path,)
         )
-        index.execute("DELETE FROM files WHERE path = ?", (path,))
+        cursor.execute("DELETE FROM files WHERE path = ?", (path,))
 
     @contextmanager
-    def _at_once(self) -> Generator[sqlite3.Cursor]:
-        """A transaction: another process waits for its end, and then finds little left to do."""
+    def _transaction(self) -> Generator[sqlite3.Cursor]:
+        """Run a transaction. Other processes wait for it, and then have little left to update."""
         cursor = self._connection.cursor()
         cursor.execute("BEGIN IMMEDIATE")
         try:
@@ -125,8 +125,9 @@ class Index:
         cursor.execute("COMMIT")
 
     @contextmanager
-    def _named(self) -> Generator[None]:
+    def _sqlite_errors(self) -> Generator[None]:
+        """Raise errors of SQLite as ToolError, with the path of the index."""
         try:
             yield
         except sqlite3.Error as error:
-            raise ToolError(f"the index {self._path} cannot be used: {error}") from error
+            raise ToolError(f"cannot use the search index {self._path}: {error}") from error

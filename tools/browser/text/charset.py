@@ -1,4 +1,4 @@
-"""Bytes as text: by their first bytes, by what was said of them, or by what fits."""
+"""Decoding of bytes: by byte order mark, by the declared charset, or by trying UTF-8."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ _META = re.compile(
     re.IGNORECASE,
 )
 _META_BYTES = 4096
-_MARKS = {
+_BYTE_ORDER_MARKS = {
     codecs.BOM_UTF8: "utf-8-sig",
     codecs.BOM_UTF16_LE: "utf-16",
     codecs.BOM_UTF16_BE: "utf-16",
 }
-# Pages that say the one mean the other. Source: WHATWG Encoding Standard, labels.
-_MEANT = {
+# What pages mean by a label. Source: WHATWG Encoding Standard, labels.
+_OVERRIDES = {
     "ascii": "cp1252",
     "iso8859-1": "cp1252",
     "iso8859-9": "cp1254",
@@ -26,43 +26,52 @@ _MEANT = {
     "shift_jis": "cp932",
     "euc_kr": "cp949",
     "big5": "big5hkscs",
-    # A page that was readable enough to say so was not.
+    # A label that could be read as ASCII cannot be in UTF-16.
     "utf-16": "utf-8",
     "utf-16-le": "utf-8",
     "utf-16-be": "utf-8",
 }
-_LABELS = {"x-sjis": "cp932", "windows-31j": "cp932", "x-gbk": "gb18030", "ks_c_5601-1987": "cp949"}
+_ALIASES = {
+    "x-sjis": "cp932",
+    "windows-31j": "cp932",
+    "x-gbk": "gb18030",
+    "ks_c_5601-1987": "cp949",
+}
 
 
-def decode_text(data: bytes, charset: str | None, *, markup: bool, cut: bool) -> str:
-    """The bytes as text; what cannot be read is U+FFFD.
+def decode_text(data: bytes, charset: str | None, *, markup: bool, truncated: bool) -> str:
+    """Return the bytes as text, with U+FFFD for bytes that cannot be decoded.
 
-    charset: as the server says; a mark in the first bytes counts more.
-    markup: whether the page itself may say its charset.
-    cut: whether there was more; the last character may have been cut in two.
+    charset: the charset that the server declares. A byte order mark overrides it.
+    markup: whether the text itself may declare its charset.
+    truncated: whether the data is cut, possibly in the middle of its last character.
     """
-    mark = next((name for start, name in _MARKS.items() if data.startswith(start)), None)
+    marks = (name for mark, name in _BYTE_ORDER_MARKS.items() if data.startswith(mark))
     meta = _META.search(data[:_META_BYTES]) if markup else None
-    said = (charset and _codec(charset), meta and _codec(meta[1].decode(), readable=True))
-    for name in (mark, *said):
+    candidates = (
+        next(marks, None),
+        charset and _codec_name(charset),
+        meta and _codec_name(meta[1].decode(), in_page=True),
+    )
+    for name in candidates:
         if name:
-            return codecs.getincrementaldecoder(name)("replace").decode(data, final=not cut)
+            return codecs.getincrementaldecoder(name)("replace").decode(data, final=not truncated)
     try:
-        return codecs.getincrementaldecoder("utf-8")().decode(data, final=not cut)
+        return codecs.getincrementaldecoder("utf-8")().decode(data, final=not truncated)
     except UnicodeDecodeError:
         return data.decode("cp1252", "replace")
 
 
-def _codec(label: str, *, readable: bool = False) -> str | None:
-    """Python's name of what a label means; None if there is no such charset.
+def _codec_name(label: str, *, in_page: bool = False) -> str | None:
+    """Return Python's codec for a charset label, or None if the label is unknown.
 
-    readable: whether the label was read in the page's own bytes.
+    in_page: whether the label was found in the page itself.
     """
-    name = label.strip().strip("\"'").lower()
+    label = label.strip().strip("\"'").lower()
     try:
-        known = codecs.lookup(_LABELS.get(name, name)).name
+        name = codecs.lookup(_ALIASES.get(label, label)).name
     except LookupError:
         return None
-    if known.startswith("utf-16") and not readable:
-        return known
-    return _MEANT.get(known, known)
+    if name.startswith("utf-16") and not in_page:
+        return name
+    return _OVERRIDES.get(name, name)

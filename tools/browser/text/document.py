@@ -1,4 +1,4 @@
-"""Whatever comes from a server or a disk, as a page."""
+"""A page from the bytes that a server or a disk returns."""
 
 from __future__ import annotations
 
@@ -11,102 +11,103 @@ from ....errors import ToolError
 from .charset import decode_text
 from .feed import read_feed
 from .html import read_html
-from .page import SOURCE_PREFIX, Page
-from .writer import harmless
+from .page import SOURCE_PREFIX, Page, neutralize_marks
+from .pdf import read_pdf
 
-HTML = frozenset({"text/html", "application/xhtml+xml"})
-_TEXT = re.compile(
+HTML_TYPES = frozenset({"text/html", "application/xhtml+xml"})
+_TEXT_TYPE = re.compile(
     r"text/.+|application/(.+\+)?(json|xml|javascript|x-sh|yaml|toml)|message/rfc822"
 )
+_JSON_TYPE = re.compile(r"application/(.+\+)?json")
+_XML_TYPE = re.compile(r"(text|application)/(.+\+)?xml")
+# Types that servers send for files that they do not know.
+_UNKNOWN_TYPES = frozenset(
+    {"", "application/octet-stream", "binary/octet-stream", "application/unknown"}
+)
 _LINE_END = re.compile(r"\r\n?")
-_JSON = re.compile(r"application/(.+\+)?json")
-_XML = re.compile(r"(text|application)/(.+\+)?xml")
-# What some servers say of everything that they have no name for.
-_UNKNOWN = frozenset({"", "application/octet-stream", "binary/octet-stream", "application/unknown"})
 
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """Bytes, and what is said of them."""
+    """The bytes of a document and their declared type."""
 
     url: str
-    """Where they came from, after all redirects."""
-    kind: str
-    """Media type, in lower case, without parameters."""
+    """The document's URL after all redirects."""
+    media_type: str
+    """In lower case, without parameters."""
     data: bytes
     charset: str | None = None
-    """As the server says."""
-    cut: bool = False
-    """Whether there was more."""
+    """The charset that the server declares."""
+    truncated: bool = False
+    """Whether only the start of the document was read."""
 
     @property
     def text(self) -> str:
-        """The bytes as text."""
-        markup = self.kind in HTML or _XML.fullmatch(self.kind) is not None
-        return decode_text(self.data, self.charset, markup=markup, cut=self.cut)
+        """The decoded bytes."""
+        markup = self.media_type in HTML_TYPES or _XML_TYPE.fullmatch(self.media_type) is not None
+        return decode_text(self.data, self.charset, markup=markup, truncated=self.truncated)
 
 
 def read_document(document: Document, *, source: bool = False) -> Page:
-    """A page of a document, or of its source.
+    """Return a document, or its source, as a page.
 
-    Raises ToolError if there is no text in it.
+    Raises ToolError if the document is not text.
     """
-    document = _named(document)
-    if document.kind == "application/pdf" and not source:
-        page = _pdf(document)
-    elif document.kind in HTML or _TEXT.fullmatch(document.kind):
-        page = _source(document) if source else _rendered(document)
+    document = _detect_type(document)
+    if document.media_type == "application/pdf" and not source:
+        page = _read_pdf(document)
+    elif document.media_type in HTML_TYPES or _TEXT_TYPE.fullmatch(document.media_type):
+        page = _read_source(document) if source else _read_text(document)
     else:
-        raise ToolError(f"it is {document.kind or 'of no known kind'}, and no text")
-    if not document.cut:
+        raise ToolError(f"unsupported content type: {document.media_type or 'unknown'}")
+    if not document.truncated:
         return page
-    note = f"[The page is longer: only its first {len(document.data):,} bytes were read.]"
+    note = f"[Only the first {len(document.data):,} bytes of this page were read.]"
     return replace(page, text=f"{page.text}\n\n{note}")
 
 
-def _named(document: Document) -> Document:
-    """The document with its kind; its first bytes tell where nobody has."""
-    if document.kind not in _UNKNOWN:
+def _detect_type(document: Document) -> Document:
+    """Return the document with the type that its first bytes show, if none is declared."""
+    if document.media_type not in _UNKNOWN_TYPES:
         return document
     start = document.data[:1024]
     if start.startswith(b"%PDF-"):
-        return replace(document, kind="application/pdf")
+        return replace(document, media_type="application/pdf")
     if b"<html" in start.lower() or b"<!doctype html" in start.lower():
-        return replace(document, kind="text/html")
-    return document if b"\0" in start else replace(document, kind="text/plain")
+        return replace(document, media_type="text/html")
+    return document if b"\0" in start else replace(document, media_type="text/plain")
 
 
-def _rendered(document: Document) -> Page:
-    if document.kind in HTML:
+def _read_text(document: Document) -> Page:
+    if document.media_type in HTML_TYPES:
         return read_html(document.text, document.url)
-    if _XML.fullmatch(document.kind):
-        return read_feed(document.text, document.url) or _plain(document, document.text)
-    if _JSON.fullmatch(document.kind):
-        return _plain(document, _spread(document.text))
-    return _plain(document, document.text)
+    if _XML_TYPE.fullmatch(document.media_type):
+        feed = read_feed(document.text, document.url)
+        return feed or _plain_page(document, document.text)
+    if _JSON_TYPE.fullmatch(document.media_type):
+        return _plain_page(document, _format_json(document.text))
+    return _plain_page(document, document.text)
 
 
-def _pdf(document: Document) -> Page:
-    if document.cut:
-        raise ToolError(f"it is a PDF of more than {len(document.data):,} bytes")
-    from .pdf import read_pdf  # PDFium is large, and few pages are PDF
-
+def _read_pdf(document: Document) -> Page:
+    if document.truncated:
+        raise ToolError(f"the PDF is larger than {len(document.data):,} bytes")
     return read_pdf(document.data, document.url)
 
 
-def _source(document: Document) -> Page:
-    return _plain(replace(document, url=SOURCE_PREFIX + document.url), document.text)
+def _read_source(document: Document) -> Page:
+    return _plain_page(replace(document, url=SOURCE_PREFIX + document.url), document.text)
 
 
-def _plain(document: Document, text: str) -> Page:
-    """Text to the letter, but for the signs that are ours."""
+def _plain_page(document: Document, text: str) -> Page:
+    """Return a page of unchanged text, except for marks and line ends."""
     parts = urlsplit(document.url.removeprefix(SOURCE_PREFIX))
-    title = harmless(unquote(parts.path.rpartition("/")[2])) or parts.netloc
-    return Page(document.url, title, harmless(_LINE_END.sub("\n", text)))
+    title = neutralize_marks(unquote(parts.path.rpartition("/")[2])) or parts.netloc
+    return Page(document.url, title, neutralize_marks(_LINE_END.sub("\n", text)))
 
 
-def _spread(text: str) -> str:
-    """JSON on several lines, for whoever cites a line of it; as it is if it is none."""
+def _format_json(text: str) -> str:
+    """Return JSON on several lines, so that a line can be cited. Invalid JSON stays unchanged."""
     try:
         return json.dumps(json.loads(text), indent=1, ensure_ascii=False)
     except (ValueError, RecursionError):

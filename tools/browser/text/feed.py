@@ -1,4 +1,4 @@
-"""RSS and Atom as a page."""
+"""An RSS or Atom feed as a page."""
 
 from __future__ import annotations
 
@@ -7,58 +7,58 @@ from xml.etree.ElementTree import Element
 
 from selectolax.lexbor import LexborHTMLParser
 
-from .page import Page
-from .writer import Writer, harmless
+from .page import Page, neutralize_marks
+from .page_writer import PageWriter
 
 MAX_ENTRIES = 200
 
 
 def read_feed(text: str, url: str) -> Page | None:
-    """The entries of a feed, each with its link, date and text; None if it is no feed."""
+    """Return a feed's entries with link, date and text, or None if the text is not a feed."""
     if "<!ENTITY" in text:
-        return None  # entities of its own are no feed's, but a bomb's
+        return None  # a feed needs no entities of its own, but an XML bomb does
     try:
-        root = ET.fromstring(_without_declaration(text))  # noqa: S314
+        root = ET.fromstring(_remove_declaration(text))  # noqa: S314
     except ET.ParseError:
         return None
     if _name(root) not in {"rss", "RDF", "feed"}:
         return None
-    channel = next((one for one in root if _name(one) == "channel"), root)
-    entries = [one for one in root.iter() if _name(one) in {"item", "entry"}][:MAX_ENTRIES]
+    channel = next((child for child in root if _name(child) == "channel"), root)
+    entries = [child for child in root.iter() if _name(child) in {"item", "entry"}][:MAX_ENTRIES]
     title = " ".join(_text(channel, "title").split()) or url
-    out = Writer(url)
-    out.begin("# ")
-    out.write(title)
-    out.blank()
+    writer = PageWriter(url)
+    writer.start_line("# ")
+    writer.write(title)
+    writer.blank_line()
     for entry in entries:
-        _write(entry, out)
-    return Page(url, harmless(title), out.text, out.links)
+        _write_entry(entry, writer)
+    return Page(url, neutralize_marks(title), writer.text, writer.links)
 
 
-def _write(entry: Element, out: Writer) -> None:
-    out.begin("## ")
-    out.begin_link()
-    out.write(_text(entry, "title"))
-    out.end_link(_link(entry), "untitled")
-    out.end_line()
-    out.write(_text(entry, "pubDate", "published", "updated", "date"))
-    out.end_line()
-    said = LexborHTMLParser(_text(entry, "description", "summary", "encoded", "content")).body
-    out.write(said.text(separator=" ") if said is not None else "")
-    out.blank()
+def _write_entry(entry: Element, writer: PageWriter) -> None:
+    writer.start_line("## ")
+    writer.start_link()
+    writer.write(_text(entry, "title"))
+    writer.end_link(_link(entry), "untitled")
+    writer.end_line()
+    writer.write(_text(entry, "pubDate", "published", "updated", "date"))
+    writer.end_line()
+    body = LexborHTMLParser(_text(entry, "description", "summary", "encoded", "content")).body
+    writer.write(body.text(separator=" ") if body is not None else "")
+    writer.blank_line()
 
 
 def _link(entry: Element) -> str:
-    """RSS has the address as text, Atom as an attribute of one link among several."""
-    links = [one for one in entry if _name(one) == "link"]
-    for one in links:
-        if one.get("href") and one.get("rel", "alternate") == "alternate":
-            return str(one.get("href"))
-    return next((one.text.strip() for one in links if one.text), "")
+    """Return an entry's URL: the text of RSS's link, or an attribute of one of Atom's links."""
+    links = [child for child in entry if _name(child) == "link"]
+    for link in links:
+        if link.get("href") and link.get("rel", "alternate") == "alternate":
+            return str(link.get("href"))
+    return next((link.text.strip() for link in links if link.text), "")
 
 
 def _text(parent: Element, *names: str) -> str:
-    """The text of the first child that has one of these names, in their order."""
+    """Return the text of the first child that has one of the names, tried in order."""
     for name in names:
         for child in parent:
             if _name(child) == name:
@@ -67,12 +67,12 @@ def _text(parent: Element, *names: str) -> str:
 
 
 def _name(element: Element) -> str:
-    """A tag without its namespace."""
-    # A comment has a function in place of its tag.
+    """Return a tag without its namespace."""
+    # The tag of a comment is a function.
     return str(element.tag).rpartition("}")[2]
 
 
-def _without_declaration(text: str) -> str:
-    """XML that is text already must not say what bytes it was."""
+def _remove_declaration(text: str) -> str:
+    """Remove the XML declaration: decoded text must not declare an encoding."""
     start = text.lstrip("\ufeff \t\r\n")
     return start.partition("?>")[2] if start.startswith("<?xml") else start

@@ -1,8 +1,8 @@
 """HTML as a page that a model can read.
 
-The parser, in C, makes a tree of any HTML, and writes it out again with every element closed. That
-text is then taken apart by a few regular expressions: a walk over the tree would make an object of
-each of its nodes, which takes longer than all the rest.
+The parser, written in C, builds a tree from any HTML and serializes it with every element closed.
+A few regular expressions then split that text at its tags. Walking the tree instead would create a
+Python object for each node, which takes longer than everything else together.
 """
 
 from __future__ import annotations
@@ -14,88 +14,94 @@ from urllib.parse import urljoin, urlsplit
 
 from selectolax.lexbor import LexborHTMLParser
 
-from .html_to_text import VOID, Tags, Walk, characters, words
-from .page import Page
-from .writer import Writer, harmless
+from .html_to_text import VOID_ELEMENTS, HtmlToText, Tags, name_set, unescape
+from .page import Page, neutralize_marks
+from .page_writer import PageWriter
 
-# The parser escapes < and > wherever they are no tag's, but leaves some elements as they were
-# written. What begins in these need not end, and to look for its end again and again takes long.
+# The serializer escapes every < and > that is not part of a tag, except inside some elements.
+# Those elements may never be closed; `\Z` avoids searching for their ends again and again.
 _NO_TEXT = r"!--.*?(?:-->|\Z)|(script|style|noembed|noframes)\b.*?(?:</\1>|\Z)"
-_RAW = {"iframe", "xmp", "plaintext"}
-_RAW_OR_NO_TEXT = re.compile(
+_RAW_TEXT = {"iframe", "xmp", "plaintext"}
+_RAW_TEXT_OR_NO_TEXT = re.compile(
     rf"<(?:{_NO_TEXT}|(?P<tag>(?P<name>iframe|xmp)\b[^>]*>)(?P<text>.*?)</(?P=name)>"
     r"|(?P<last>plaintext\b[^>]*>)(?P<rest>.*)</plaintext>)",
     re.DOTALL,
 )
 _TAG = re.compile(r"<([^ >]++)([^>]*+)>")
-# Elements that are but their content; most elements are.
-_PLAIN = "span|em|strong|code|b|i|u|s|tt|var|cite|kbd|samp|abbr|small|big|mark|q|font|label|time"
-# In one go, as each pass takes its time, and never trying a second way, which takes as much again.
-_PLAIN_EDGE = rf"/?+(?:{_PLAIN})(?:>| [^>]*+>)"
-_PASSED_OVER = re.compile(rf"<(?:{_PLAIN_EDGE}(?:<{_PLAIN_EDGE})*+|{_NO_TEXT})", re.DOTALL)
-_PASSED_OVER_IF_HIDDEN = re.compile(rf"<(?:{_NO_TEXT})", re.DOTALL)
-_PLAIN_HIDDEN = re.compile(rf'<(?:{_PLAIN})(?: [^<>]*)? hidden="')
+# Elements that add nothing to their text. Most elements are of this kind.
+_TRANSPARENT = (
+    "span|em|strong|code|b|i|u|s|tt|var|cite|kbd|samp|abbr|small|big|mark|q|font|label|time"
+)
+# One pass removes all of these, and possessive quantifiers avoid backtracking: both cost time.
+_TRANSPARENT_TAG = rf"/?+(?:{_TRANSPARENT})(?:>| [^>]*+>)"
+_IGNORED = re.compile(rf"<(?:{_TRANSPARENT_TAG}(?:<{_TRANSPARENT_TAG})*+|{_NO_TEXT})", re.DOTALL)
+_IGNORED_IF_HIDDEN = re.compile(rf"<(?:{_NO_TEXT})", re.DOTALL)
+_HIDDEN_TRANSPARENT = re.compile(rf'<(?:{_TRANSPARENT})(?: [^<>]*)? hidden="')
 
-# The parser's time grows with the square of the depth. An element that the next one closes does not
-# count, and the others count until one of their name is closed.
+# The parser's time grows with the square of the depth. Elements that the next start tag closes do
+# not count; all others count until an end tag of their name.
 MAX_DEPTH = 5_000
-_EDGE = re.compile(r"<(/?[a-zA-Z][^\s<>/]*)")
-_FLAT = VOID | words("p li dt dd option optgroup tr td th tbody thead tfoot rp rt")
-_AT_ONCE = 1_000
+_TAG_START = re.compile(r"<(/?[a-zA-Z][^\s<>/]*)")
+_NOT_NESTED = VOID_ELEMENTS | name_set(
+    "p li dt dd option optgroup tr td th tbody thead tfoot rp rt"
+)
+_BATCH = 1_000
 
 
-# The memory of each page's tree would go back to the system, to be taken again, and cleared again,
-# for the next one: half of the time of parsing. glibc keeps what is smaller than the largest block
-# that it ever gave back; this one costs nothing, for nobody touches it.
+# glibc returns the memory of each page's tree to the system and requests it again for the next
+# page, which takes half of the parsing time. It keeps blocks that are smaller than the largest
+# block freed so far. This one costs nothing, because its memory is never touched.
 bytes(16 * 1024 * 1024)
 
 
 def read_html(html: str, url: str) -> Page:
-    """The page's text, main content first and what surrounds it below.
+    """Return the page's text, main content first and what surrounds it below.
 
-    url: where it came from; links are read against it, or against the page's own <base>.
+    url: the page's URL. Links are resolved against it, or against the page's own <base>.
     """
-    tree = LexborHTMLParser(_shallow(html))
+    tree = LexborHTMLParser(_limit_depth(html))
     body = tree.body or tree.root
-    tags = _tags((body.html if body else "") or "")
-    # To search the whole tree takes its time, and nearly every page has it in its head, if at all.
-    place = tree if "base" in tags.names else tree.head
-    base = place.css_first("base[href]") if place else None
-    writer = Writer(_base(url, (base.attributes.get("href") if base else "") or ""))
-    Walk(tags, writer).read()
-    return Page(url, _title(tree, url), characters(writer.text), writer.links)
+    tags = _parse_tags((body.html if body else "") or "")
+    # Searching the whole tree is slow, and nearly every page that has a <base> has it in its head.
+    base_parent = tree if "base" in tags.names else tree.head
+    base = base_parent.css_first("base[href]") if base_parent else None
+    writer = PageWriter(_base_url(url, (base.attributes.get("href") if base else "") or ""))
+    HtmlToText(tags, writer).convert()
+    return Page(url, _title(tree, url), unescape(writer.text), writer.links)
 
 
-def _tags(html: str) -> Tags:
-    """Well-formed HTML, taken apart at its tags."""
-    tags = _apart(html)
-    # Up to the first of them, nothing can be mistaken for a tag; and few pages have any.
-    return tags if _RAW.isdisjoint(tags.names) else _apart(_RAW_OR_NO_TEXT.sub(_escaped, html))
+def _parse_tags(html: str) -> Tags:
+    """Split well-formed HTML at its tags."""
+    tags = _split_at_tags(html)
+    # Few pages have raw text. Up to its first element, nothing can be mistaken for a tag.
+    if _RAW_TEXT.isdisjoint(tags.names):
+        return tags
+    return _split_at_tags(_RAW_TEXT_OR_NO_TEXT.sub(_escape_raw_text, html))
 
 
-def _escaped(raw: re.Match[str]) -> str:
-    """What the parser left as it was written, as it writes all else; without what is no text."""
-    if raw["last"]:
-        return f"<{raw['last']}{escape(raw['rest'], quote=False)}</plaintext>"
-    if not raw["tag"]:
+def _escape_raw_text(match: re.Match[str]) -> str:
+    """Return an element with its raw text escaped, or nothing for one without text."""
+    if match["last"]:
+        return f"<{match['last']}{escape(match['rest'], quote=False)}</plaintext>"
+    if not match["tag"]:
         return ""
-    # What a frame holds is for browsers without frames.
-    text = escape(raw["text"], quote=False) if raw["name"] == "xmp" else ""
-    return f"<{raw['tag']}{text}</{raw['name']}>"
+    # The content of an iframe is for browsers without frames.
+    text = escape(match["text"], quote=False) if match["name"] == "xmp" else ""
+    return f"<{match['tag']}{text}</{match['name']}>"
 
 
-def _apart(html: str) -> Tags:
-    # An element that is hidden must be found again at its end.
-    hidden = ' hidden="' in html and _PLAIN_HIDDEN.search(html)
-    html = (_PASSED_OVER_IF_HIDDEN if hidden else _PASSED_OVER).sub("", html)
-    parts = _TAG.split(harmless(html.replace("&nbsp;", "\xa0")))
+def _split_at_tags(html: str) -> Tags:
+    # The end tag of a hidden element is needed to skip the element.
+    hidden = ' hidden="' in html and _HIDDEN_TRANSPARENT.search(html)
+    html = (_IGNORED_IF_HIDDEN if hidden else _IGNORED).sub("", html)
+    parts = _TAG.split(neutralize_marks(html.replace("&nbsp;", "\xa0")))
     return Tags(parts[::3], parts[1::3], parts[2::3])
 
 
-def _base(url: str, own: str) -> str:
-    """What links are read against: the first <base> of the page, if it makes sense."""
+def _base_url(url: str, href: str) -> str:
+    """Return the URL that links are resolved against. An invalid <base> is ignored."""
     try:
-        return urljoin(url, own)
+        return urljoin(url, href)
     except ValueError:
         return url
 
@@ -103,23 +109,25 @@ def _base(url: str, own: str) -> str:
 def _title(tree: LexborHTMLParser, url: str) -> str:
     for selector in ("title", "h1"):
         node = tree.css_first(selector)
-        title = " ".join(harmless(node.text()).split()) if node else ""
+        title = " ".join(neutralize_marks(node.text()).split()) if node else ""
         if title:
             return title
     return urlsplit(url).netloc
 
 
-def _shallow(html: str) -> str:
-    """The HTML up to where it is nested too deeply for any reader but a slow one."""
-    edges = html.count("<")
-    if edges < 2 * MAX_DEPTH or edges - html.count("</") < 2 * MAX_DEPTH or not _may_be_deep(html):
+def _limit_depth(html: str) -> str:
+    """Cut the HTML where its nesting exceeds MAX_DEPTH."""
+    starts = html.count("<")
+    if starts < 2 * MAX_DEPTH or starts - html.count("</") < 2 * MAX_DEPTH:
+        return html
+    if not _may_exceed_depth(html):
         return html
     depth = 0
     open_elements: Counter[str] = Counter()
-    for edge in _EDGE.finditer(html):
-        tag = edge[1].lower()
+    for match in _TAG_START.finditer(html):
+        tag = match[1].lower()
         name = tag.removeprefix("/")
-        if name in _FLAT:
+        if name in _NOT_NESTED:
             continue
         if tag == name:
             open_elements[name] += 1
@@ -128,30 +136,30 @@ def _shallow(html: str) -> str:
             open_elements[name] -= 1
             depth -= 1
         if depth > MAX_DEPTH:
-            return html[: edge.start()]
+            return html[: match.start()]
     return html
 
 
-def _may_be_deep(html: str) -> bool:
-    """Whether elements could be nested too deeply, by an estimate that is quick, and never too low.
+def _may_exceed_depth(html: str) -> bool:
+    """Return whether the nesting may exceed MAX_DEPTH, by a fast estimate that is never too low.
 
-    It counts many tags at once, as if all that end among them had ended before any began.
+    It counts tags in batches, as if all end tags of a batch preceded its start tags.
     """
-    tags = _EDGE.findall(html)
+    tags = _TAG_START.findall(html)
     depth = 0
     open_elements: Counter[str] = Counter()
-    for start in range(0, len(tags), _AT_ONCE):
-        counted = Counter(tags[start : start + _AT_ONCE])
-        for tag, count in counted.items():
+    for start in range(0, len(tags), _BATCH):
+        counts = Counter(tags[start : start + _BATCH])
+        for tag, count in counts.items():
             if tag[0] == "/":
-                ended = min(count, open_elements[tag[1:]])
-                open_elements[tag[1:]] -= ended
-                depth -= ended
-        for tag, count in counted.items():
-            if tag[0] != "/" and tag not in _FLAT:
+                closed = min(count, open_elements[tag[1:]])
+                open_elements[tag[1:]] -= closed
+                depth -= closed
+        for tag, count in counts.items():
+            if tag[0] != "/" and tag not in _NOT_NESTED:
                 open_elements[tag] += count
                 depth += count
-        # Among those that were counted at once, it may have been deeper.
-        if depth > MAX_DEPTH - _AT_ONCE:
+        # The depth may have been greater within the batch.
+        if depth > MAX_DEPTH - _BATCH:
             return True
     return False

@@ -1,4 +1,4 @@
-"""PDF as a page."""
+"""A PDF as a page."""
 
 from __future__ import annotations
 
@@ -8,49 +8,49 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from ....errors import ToolError
-from .page import Page
-from .writer import harmless
+from .page import Page, neutralize_marks
 
 MAX_PAGES = 500
 _MAX_CHARS = 4_000_000
 
-pdfium: Any = import_module("pypdfium2")  # it ships no types
-# PDFium is not made for several threads at once.
-_one_at_a_time = Lock()
+# PDFium is not thread-safe.
+_pdfium_lock = Lock()
 
 
 def read_pdf(data: bytes, url: str) -> Page:
-    """The text of a PDF, page by page.
+    """Return the text of a PDF, page by page.
 
-    Raises ToolError if it is broken, locked, or a scan without text.
+    Raises ToolError if the PDF is broken, needs a password, or has no text.
     """
-    with _one_at_a_time:
+    pdfium: Any = import_module("pypdfium2")  # large and rarely needed; it has no types
+    with _pdfium_lock:
         try:
-            title, pages, count = _read(data)
+            title, pages, count = _read_pages(pdfium, data)
         except pdfium.PdfiumError as error:
-            raise ToolError(f"it is a PDF that cannot be read: {error}") from error
+            raise ToolError(f"cannot read the PDF: {error}") from error
     if not any(pages):
-        raise ToolError(f"it is a PDF of {count} pages without any text: a scan, perhaps")
+        raise ToolError(f"the PDF has no text (pages: {count}); it may be a scan")
     parts = [f"[Page {number}]\n\n{text}" for number, text in enumerate(pages, 1)]
     if len(pages) < count:
-        parts.append(f"[The document goes on: {len(pages)} of its {count} pages were read.]")
-    name = unquote(urlsplit(url).path.rpartition("/")[2])
-    return Page(url, harmless(" ".join(title.split())) or name, harmless("\n\n".join(parts)))
+        parts.append(f"[Only the first {len(pages)} of {count} pages were read.]")
+    file_name = unquote(urlsplit(url).path.rpartition("/")[2])
+    title = neutralize_marks(" ".join(title.split())) or file_name
+    return Page(url, title, neutralize_marks("\n\n".join(parts)))
 
 
-def _read(data: bytes) -> tuple[str, list[str], int]:
-    """The title, the text of the pages that are read, and how many there are."""
+def _read_pages(pdfium: Any, data: bytes) -> tuple[str, list[str], int]:
+    """Return the title, the text of each page up to the limits, and the number of pages."""
     texts: list[str] = []
     document = pdfium.PdfDocument(data)
     try:
-        left = _MAX_CHARS
+        chars_left = _MAX_CHARS
         for number in range(min(len(document), MAX_PAGES)):
             page = document[number]
-            text = page.get_textpage().get_text_bounded()[:left]
+            text = page.get_textpage().get_text_bounded()[:chars_left]
             page.close()
             texts.append("\n".join(line.rstrip() for line in text.splitlines()).strip())
-            left -= len(text)
-            if left <= 0:
+            chars_left -= len(text)
+            if chars_left <= 0:
                 break
         return document.get_metadata_value("Title"), texts, len(document)
     finally:

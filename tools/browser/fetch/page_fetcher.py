@@ -1,0 +1,89 @@
+"""Pages over plain HTTP, with Chromium, or with whichever of the two a page needs."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Literal
+
+import structlog
+from anyio import to_thread
+
+from ....errors import BrowserUnavailableError, ToolError
+from ..text import HTML_TYPES, SOURCE_PREFIX, Document, Page, read_document
+from .chromium import Chromium
+from .http import HttpFetcher, fetch_errors
+from .robots import RobotsTxt
+
+log = structlog.get_logger()
+
+FetchMethod = Literal["auto", "http", "chromium"]
+
+_MIN_TEXT_CHARS = 250
+"""A page that has scripts and less text than this probably needs the scripts to run."""
+_LINK_MARK = re.compile(r"【\d+†|†[^†】]*】|】")
+_JAVASCRIPT_NOTICE = re.compile(
+    r"<noscript[^>]*>[^<]*(<[^/][^>]*>[^<]*)*\bjavascript\b", re.IGNORECASE
+)
+
+
+@dataclass(frozen=True, slots=True)
+class PageFetcher:
+    """A fetcher of web pages for one run."""
+
+    http: HttpFetcher
+    chromium: Chromium
+    method: FetchMethod = "auto"
+    robots: RobotsTxt | None = None
+    """None: robots.txt files are ignored."""
+
+    async def fetch(self, url: str) -> Page:
+        """Return the page at a URL, or its source if the URL starts with `view-source:`.
+
+        Raises ToolError, with the URL and the reason, for the model to read.
+        """
+        page_url = url.removeprefix(SOURCE_PREFIX)
+        source = page_url != url
+        if self.robots is not None:
+            await self.robots.check(page_url, self.http)
+        if not source and self.method == "chromium":
+            with fetch_errors(url):
+                loaded = await self._load_in_chromium(url)
+            if loaded is not None:
+                return loaded
+        document = await self.http.fetch(page_url)
+        with fetch_errors(url):
+            # Reading the largest pages takes a second, so a thread does it.
+            page = await to_thread.run_sync(partial(read_document, document, source=source))
+        if not source and self.method == "auto" and needs_scripts(document, page):
+            return await self._run_scripts(page)
+        return page
+
+    async def _load_in_chromium(self, url: str) -> Page | None:
+        """Return the page after its scripts have run, or None if the URL is a download."""
+        await self.http.check_allowed(url)
+        document = await self.chromium.load(url, self.http.policy)
+        return None if document is None else await to_thread.run_sync(read_document, document)
+
+    async def _run_scripts(self, page: Page) -> Page:
+        """Return the page after its scripts have run, or the page with a note that they did not."""
+        try:
+            return await self._load_in_chromium(page.url) or page
+        except BrowserUnavailableError as error:
+            log.warning("scripts_skipped", reason=str(error))
+            reason = "no browser is installed"
+        except ToolError as error:
+            reason = str(error)
+        note = f"[This page needs JavaScript, which was not run: {reason}.]"
+        return replace(page, text=f"{page.text}\n\n{note}".strip())
+
+
+def needs_scripts(document: Document, page: Page) -> bool:
+    """Return whether a page that was fetched over HTTP has little text without its scripts."""
+    if document.media_type not in HTML_TYPES or b"<script" not in document.data.lower():
+        return False
+    chars = len("".join(_LINK_MARK.sub("", page.text).split()))
+    if chars < _MIN_TEXT_CHARS:
+        return True
+    return chars < 4 * _MIN_TEXT_CHARS and _JAVASCRIPT_NOTICE.search(document.text) is not None
