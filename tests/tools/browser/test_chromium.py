@@ -72,10 +72,16 @@ async def test_a_page_with_enough_text_needs_no_browser() -> None:
     assert page.text.startswith("All of it is here.")
 
 
-async def test_without_a_browser_the_page_says_what_is_missing() -> None:
+async def test_without_a_browser_the_page_says_what_is_missing(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     page = await fetch(SCRIPTED, Chromium("/no/such/browser"), "auto")
     assert page.text == (
         "[This page needs JavaScript, which was not run: no browser is installed.]"
+    )
+    (record,) = [record for record in caplog.records if record.name == "ossia.tools.browser"]
+    assert record.getMessage() == (
+        "scripts_skipped reason=\"no program found at '/no/such/browser'\""
     )
 
 

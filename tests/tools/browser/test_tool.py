@@ -3,6 +3,8 @@
 import hashlib
 import importlib
 import json
+import subprocess
+import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -50,6 +52,13 @@ def turn(function: str, **arguments: Any) -> str:
 
 def answer(text: str) -> str:
     return f"<|channel|>final<|message|>{text}<|return|>"
+
+
+def test_importing_the_tools_loads_no_heavy_libraries() -> None:
+    code = "import sys, ossia.tools; print(*sys.modules)"
+    loaded = subprocess.check_output([sys.executable, "-c", code], text=True).split()
+    assert "ossia.tools.browser" in loaded
+    assert not {"httpcore", "httpx", "playwright", "pypdfium2"} & set(loaded)
 
 
 def test_the_declaration_is_the_references() -> None:

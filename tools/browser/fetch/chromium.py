@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import anyio
-import structlog
 
 from ....errors import BrowserUnavailableError, ToolError
+from ....sandbox import get_logger
 from ..network import FilteringProxy, NetworkPolicy
 from ..text import Document
 from .dom_snapshot import take_dom_snapshot
@@ -23,7 +23,7 @@ from .dom_snapshot import take_dom_snapshot
 if TYPE_CHECKING:
     from playwright.async_api import Browser, Page, Playwright
 
-log = structlog.get_logger()
+log = get_logger("ossia.tools.browser")
 
 NETWORK_IDLE_S = 4.0
 """Seconds to wait for a loaded page to finish its requests."""

@@ -7,16 +7,16 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Literal
 
-import structlog
 from anyio import to_thread
 
 from ....errors import BrowserUnavailableError, ToolError
+from ....sandbox import get_logger
 from ..text import HTML_TYPES, SOURCE_PREFIX, Document, Page, read_document
 from .chromium import Chromium
 from .http import HttpFetcher, fetch_errors
 from .robots import RobotsTxt
 
-log = structlog.get_logger()
+log = get_logger("ossia.tools.browser")
 
 FetchMethod = Literal["auto", "http", "chromium"]
 
