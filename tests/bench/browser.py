@@ -1,4 +1,4 @@
-"""The text of a page, against the reference. `python tests/bench/browser.py`."""
+"""Time to turn HTML into text, compared with the reference. `python tests/bench/browser.py`."""
 
 from __future__ import annotations
 
@@ -26,19 +26,19 @@ DOCS = {
     "git-doc": Path("/usr/share/doc/git/html"),
 }
 PAGES = 100
-"""Of each package, evenly taken from all there are: those that the tests read."""
+"""Number of pages from each package, evenly spaced: the same pages that the tests read."""
 URL = "http://docs.example/"
 _DECLARATION = re.compile(r"^\s*<\?xml.*?\?>")
 RANKS_URL = "https://openaipublic.blob.core.windows.net/encodings/o200k_base.tiktoken"
 
 
-def reference(folder: Path) -> Any:
-    """The reference's module that makes text of HTML, from its wheel; it has no types."""
+def load_reference(folder: Path) -> Any:
+    """Return the reference's module that turns HTML into text, from its wheel. It has no types."""
     command = [sys.executable, "-m", "pip", "download", "gpt-oss==0.0.9", "--no-deps", "--quiet"]
     command += ["--python-version=3.12", "--only-binary=:all:", f"--dest={folder}"]
     subprocess.run(command, check=True, capture_output=True)
     (wheel,) = folder.glob("*.whl")
-    # tiktoken looks for its download under the hash of the address.
+    # tiktoken caches a download under the hash of its URL.
     name = hashlib.sha1(RANKS_URL.encode(), usedforsecurity=False).hexdigest()
     shutil.copy(write_ranks(folder), folder / name)
     os.environ["TIKTOKEN_CACHE_DIR"] = str(folder)
@@ -49,12 +49,12 @@ def reference(folder: Path) -> Any:
 
 
 def pages(package: str) -> list[tuple[str, str]]:
-    """The HTML and the address of a package's pages."""
+    """Return the HTML and the URL of a package's pages."""
     if not DOCS[package].is_dir():
-        raise SystemExit(f"no pages here: apt-get install {package}")
+        raise SystemExit(f"pages not installed: apt-get install {package}")
     found = sorted(DOCS[package].rglob("*.html"))
-    files = [found[at * len(found) // PAGES] for at in range(PAGES)]
-    # The reference takes no text that says how it was encoded, as XHTML may.
+    files = [found[i * len(found) // PAGES] for i in range(PAGES)]
+    # The reference rejects text with an encoding declaration, which XHTML may have.
     return [
         (_DECLARATION.sub("", file.read_text()), f"{URL}{file.relative_to(DOCS[package])}")
         for file in files
@@ -62,24 +62,30 @@ def pages(package: str) -> list[tuple[str, str]]:
 
 
 def main() -> None:
-    """Print everything."""
-    chosen = [page for package in DOCS for page in pages(package)]
+    """Print the results."""
+    all_pages = [page for package in DOCS for page in pages(package)]
     with tempfile.TemporaryDirectory(prefix="ossia-bench-") as folder:
-        theirs = reference(Path(folder))
+        reference_module = load_reference(Path(folder))
 
         def read_theirs(part: Sequence[tuple[str, str]]) -> None:
             for html, url in part:
-                theirs.process_html(html=html, url=url, title=None, display_urls=True)
+                reference_module.process_html(html=html, url=url, title=None, display_urls=True)
 
         def read_ours(part: Sequence[tuple[str, str]]) -> None:
             for html, url in part:
                 read_html(html, url)
 
-        parts = [chosen[at : at + 10] for at in range(0, len(chosen), 10)]
-        ways = [(partial(read_theirs, part), partial(read_ours, part)) for part in parts]
+        parts = [all_pages[i : i + 10] for i in range(0, len(all_pages), 10)]
         cases = [
-            Case("text of documentation", *way, 10, len(part), "page")
-            for way, part in zip(ways, parts, strict=True)
+            Case(
+                "text of documentation",
+                partial(read_theirs, part),
+                partial(read_ours, part),
+                10,
+                len(part),
+                "page",
+            )
+            for part in parts
         ]
         show_sum(cases, reference="gpt-oss 0.0.9")
 

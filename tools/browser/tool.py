@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Any, Literal, cast
 
+from anyio import to_thread
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from ...errors import ToolError
@@ -37,7 +39,7 @@ class BrowserTool(Tool):
     URLs."""
     fetch: Literal["auto", "http", "chromium"] = "auto"
     """How to load pages: `http` uses plain HTTP, `chromium` runs their scripts in Chromium. `auto`
-    tries HTTP first, and Chromium if a page needs JavaScript."""
+    tries HTTP first, then Chromium if a page needs JavaScript."""
     chromium: Chromium | None = None
     """An open `Chromium` that several runs share. None: each run that needs one starts its own."""
     allow_hosts: Sequence[str] = ()
@@ -63,6 +65,8 @@ class BrowserTool(Tool):
 
         Raises BrowserUnavailableError if `fetch` is `chromium` and Chromium is not installed.
         """
+        # Every run needs httpx, and importing it here would block the event loop.
+        await to_thread.run_sync(import_module, "httpx")
         hosts = (self.allow_hosts, self.only_hosts, self.deny_hosts)
         http = HttpFetcher(NetworkPolicy(*map(tuple, hosts)), self.fetch_s)
         async with AsyncExitStack() as stack:

@@ -152,7 +152,8 @@ async def test_a_failing_engine_raises_with_the_reason(response: bytes, reason: 
 async def test_no_error_contains_the_key() -> None:
     async with open_site({}) as site:
         site.responses = _SameResponse({}, head(status="401 Unauthorized"))
-        backend = Exa("very-secret", f"{site.root}/search?token=very-secret")
+        root = site.root.replace("//", "//user:very-secret@")
+        backend = Exa("very-secret", f"{root}/search?token=very-secret")
         with pytest.raises(ToolError) as raised:
             await backend.search("q", topn=3)
     assert "very-secret" not in str(raised.value)

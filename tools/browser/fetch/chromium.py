@@ -9,10 +9,12 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import anyio
+from anyio import to_thread
 
 from ....errors import BrowserUnavailableError, ToolError
 from ....sandbox import get_logger
@@ -121,6 +123,7 @@ class Chromium:
         Raises ToolError with a message for the model, and BrowserUnavailableError if no browser
         can be started.
         """
+        await _import_playwright()
         from playwright.async_api import Error as PlaywrightError
 
         for attempt in range(2):
@@ -140,6 +143,7 @@ class Chromium:
 
         Raises BrowserUnavailableError if it cannot be started.
         """
+        await _import_playwright()
         from playwright.async_api import Error as PlaywrightError
         from playwright.async_api import async_playwright
 
@@ -162,6 +166,11 @@ class Chromium:
                 reason = str(error).strip().partition("\n")[0]
                 raise BrowserUnavailableError(f"{program} did not start: {reason}") from error
             return self._browser
+
+
+async def _import_playwright() -> None:
+    """Import Playwright in a thread: importing it here would block the event loop."""
+    await to_thread.run_sync(import_module, "playwright.async_api")
 
 
 async def _load(url: str, policy: NetworkPolicy, browser: Browser, load_s: float) -> Document:

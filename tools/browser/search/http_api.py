@@ -34,7 +34,7 @@ async def request_text(
     """
     import httpx
 
-    host = urlsplit(url).netloc
+    host = _host(url)
     text = bytearray()
     try:
         with anyio.fail_after(TIMEOUT_S):
@@ -61,7 +61,7 @@ async def request_json(method: str, url: str, **options: Any) -> Any:
     try:
         return json.loads(text)
     except ValueError as error:
-        raise ToolError(f"{urlsplit(url).netloc} did not return JSON") from error
+        raise ToolError(f"{_host(url)} did not return JSON") from error
 
 
 def parse_hits(response: Any, *path: str, text: Sequence[str]) -> list[Hit]:
@@ -87,6 +87,11 @@ def parse_hits(response: Any, *path: str, text: Sequence[str]) -> list[Hit]:
         for result in results
         if result.get("url")
     ]
+
+
+def _host(url: str) -> str:
+    """Return the host and port of a URL, without a user name and password."""
+    return urlsplit(url).netloc.rpartition("@")[2]
 
 
 def _to_text(value: Any) -> str:
