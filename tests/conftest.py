@@ -1,4 +1,4 @@
-"""What holds for every test: its event loop, what it may lack, that it leaves nothing running."""
+"""Fixtures and rules for all tests: event loop, requirements, skips, leftover processes."""
 
 from __future__ import annotations
 
@@ -15,28 +15,28 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    # What needs them imports them when it runs: the tests of the lower folders load nothing heavy.
+    # Imported in the functions that need it, so that the tests of the lower folders stay light.
     from ossia.agent import Server
 
 CHILD_END_S = 5.0
-"""How long a process that a test started may outlive it, in all."""
+"""How long a process may keep running after the test that started it."""
 
 
 @pytest.fixture(scope="session")
 def anyio_backend() -> str:
-    """One event loop for the session, so that fixtures of any scope can be async."""
+    """Use one event loop per session, so that fixtures of any scope can be async."""
     return "asyncio"
 
 
 @pytest.fixture(scope="session", autouse=True)
 def own_state(tmp_path_factory: pytest.TempPathFactory) -> Generator[None]:
-    """No test writes into the user's journal."""
+    """Keep tests from writing into the user's journal."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
         yield
 
 
-# What a marker asks of the machine. Each answers why it cannot be had here, or None.
+# What the markers require. Each function returns why this machine lacks it, or None.
 
 
 @cache
@@ -47,7 +47,7 @@ def no_docker() -> str | None:
     try:
         client = docker.from_env(timeout=10)
     except DockerException as error:
-        return f"no Docker daemon answers ({error}); `make test` starts one, as root"
+        return f"no Docker daemon responds ({error}); run `make test` as root to start one"
     client.close()
     return None
 
@@ -56,10 +56,10 @@ def no_docker() -> str | None:
 def no_bubblewrap() -> str | None:
     command = ["bwrap", "--ro-bind", "/", "/", "--unshare-all", "true"]
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False)
+        process = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False)
     except FileNotFoundError:
-        return "no bwrap here: apt-get install bubblewrap"
-    return f"bwrap cannot work here: {done.stderr.strip()}" if done.returncode else None
+        return "bwrap is not installed: apt-get install bubblewrap"
+    return f"bwrap does not work: {process.stderr.strip()}" if process.returncode else None
 
 
 @cache
@@ -77,10 +77,10 @@ def no_engine() -> str | None:
 @cache
 def no_chromium() -> str | None:
     names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-    return None if any(map(shutil.which, names)) else "no browser here: apt-get install chromium"
+    return None if any(map(shutil.which, names)) else "no browser: apt-get install chromium"
 
 
-LACKS: Mapping[str, Callable[[], str | None]] = {
+MISSING: Mapping[str, Callable[[], str | None]] = {
     "docker": no_docker,
     "bubblewrap": no_bubblewrap,
     "vllm": no_engine,
@@ -90,20 +90,20 @@ LACKS: Mapping[str, Callable[[], str | None]] = {
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Skip a test whose marker asks for what this machine does not have, and say why."""
-    for marker, lacks in LACKS.items():
-        if item.get_closest_marker(marker) and (why := lacks()):
-            pytest.skip(f"{marker}: {why}")
+    """Skip a test whose marker requires something that this machine lacks, with the reason."""
+    for marker, missing in MISSING.items():
+        if item.get_closest_marker(marker) and (reason := missing()):
+            pytest.skip(f"{marker}: {reason}")
 
 
-# A test that is skipped everywhere tests nothing: with CI=true a skip is a failure.
+# With CI=true a skip is a failure: a test that is skipped everywhere tests nothing.
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(
     item: pytest.Item,
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Turn a skipped test into a failed one where CI asks for it."""
+    """Fail a skipped test if CI=true."""
     report = yield
     if not hasattr(report, "wasxfail"):
         forbid_skip(report)
@@ -114,38 +114,39 @@ def pytest_runtest_makereport(
 def pytest_make_collect_report(
     collector: pytest.Collector,
 ) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
-    """The same for a file that is skipped as a whole."""
+    """Fail a file that is skipped as a whole if CI=true."""
     report = yield
     forbid_skip(report)
     return report
 
 
 def forbid_skip(report: pytest.TestReport | pytest.CollectReport) -> None:
-    """Make a failure of a report that tells of a skip, if CI=true."""
+    """Change the report of a skip into a failure if CI=true."""
     if not report.skipped or os.environ.get("CI") != "true":
         return
     reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr
     report.outcome = "failed"
-    report.longrepr = f"{report.nodeid} did not run, and with CI=true every test must. {reason}"
+    report.longrepr = f"{report.nodeid} was skipped, but with CI=true every test must run. {reason}"
 
 
-# Nothing outlives its block, so no process outlives the test that started it.
+# A test must stop every process that it starts.
 
 
 @pytest.fixture(autouse=True)
-def no_process_left_behind() -> Generator[None]:
-    """Fail a test when a process that it started is alive long after its end."""
+def no_process_left_running() -> Generator[None]:
+    """Fail a test if a process that it started is still running soon after it."""
     before = children()
     yield
-    left = {pid: name for pid, name in children().items() if pid not in before and lives(pid)}
-    assert not left, f"the test ended, and these processes of its did not: {left}"
+    new = {pid: name for pid, name in children().items() if pid not in before}
+    running = {pid: name for pid, name in new.items() if keeps_running(pid)}
+    assert not running, f"the test ended but left these processes running: {running}"
 
 
 def children() -> dict[int, str]:
-    """Process ids and names of our direct children, of all our threads."""
+    """Return the ids and names of the direct children of all our threads."""
     pids: set[int] = set()
     for listing in Path("/proc/self/task").glob("*/children"):
-        with suppress(FileNotFoundError, ProcessLookupError):  # threads end, too
+        with suppress(FileNotFoundError, ProcessLookupError):  # the thread ended
             pids.update(map(int, listing.read_text().split()))
     found: dict[int, str] = {}
     for pid in pids:
@@ -154,14 +155,14 @@ def children() -> dict[int, str]:
     return found
 
 
-def lives(pid: int) -> bool:
-    """Whether a child is still running after it was given time to end."""
+def keeps_running(pid: int) -> bool:
+    """Wait for a child to end; tell whether it is still running after `CHILD_END_S`."""
     try:
         handle = os.pidfd_open(pid)
     except ProcessLookupError:
         return False
     try:
-        # A pidfd can be read once its process has ended.
+        # A pidfd becomes readable when its process ends.
         return not select.select([handle], [], [], CHILD_END_S)[0]
     finally:
         os.close(handle)
@@ -169,7 +170,7 @@ def lives(pid: int) -> bool:
 
 @pytest.fixture(scope="session")
 async def tiny_server() -> AsyncGenerator[Server]:
-    """A vLLM server of the tiny model; one serves the whole session, since it batches."""
+    """Serve the tiny model with vLLM, once for all tests of the session."""
     from examples.tiny_gpt_oss import checkpoint
     from ossia.agent import open_server
 
