@@ -10,7 +10,7 @@ from random import Random
 import torch
 from torch import Tensor
 
-from ossia.harmony.format import special
+from ossia.harmony import special
 
 from .transcripts import Batch, Recipe, Sample, make_batch
 from .vocabulary import Vocabulary

@@ -15,8 +15,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from ossia.harmony import write_ranks
-from ossia.harmony.format import special
+from ossia.harmony import special, write_ranks
 
 from .safetensors import Tensor, read, write
 from .tokenizer import TOKENIZER_CONFIG, read_ranks, tokenizer_json

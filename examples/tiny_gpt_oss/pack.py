@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 
-from ossia.harmony.format import special
+from ossia.harmony import special
 
 from .expand import IDS
 from .model import HEAD_SCALE, LIMIT, Shape, TinyGptOss

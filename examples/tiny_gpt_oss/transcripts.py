@@ -5,9 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from random import Random
 
-from ossia.harmony import Message, encode
-from ossia.harmony.format import special
-from ossia.harmony.rendering import render
+from ossia.harmony import Message, encode, render, special
 
 from .setting import Form, Offer, random_form, setting
 from .tasks import (

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from random import Random
 
-from ossia.harmony import encode
-from ossia.harmony.format import special
+from ossia.harmony import encode, special
 
 from . import words
 from .setting import Offer, random_form
