@@ -1,4 +1,4 @@
-"""`python -m examples.tiny_gpt_oss` prints the checkpoint's folder."""
+"""Print the folder of the checkpoint: `python -m examples.tiny_gpt_oss`."""
 
 from . import checkpoint
 

@@ -1,7 +1,7 @@
-"""`python -m examples.tiny_gpt_oss.evaluate`: held-out tasks, worked on by whole agent runs.
+"""Run the tiny model on held-out tasks: `python -m examples.tiny_gpt_oss.evaluate`.
 
-Everything is real: a vLLM server, ossia's loop at temperature 1, a sandbox for each run, a tool.
-Prints the table of the README, and on stderr what went wrong.
+Each task is a complete agent run at temperature 1 with a vLLM server, tools and a sandbox. This
+prints the table of the README, and wrong outputs on stderr.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ from ossia.harmony import Message
 from ossia.tools import PythonTool, Tool, ToolError, tool
 
 from .expand import checkpoint
-from .failing import FailsFirst
-from .tasks import Effort, Family, Manner, Task, make_task
-from .transcripts import messages
-from .wording import Style
+from .fails_first import FailsFirst
+from .questions import Style
+from .tasks import Effort, Family, Task, TaskOptions, make_task
+from .transcripts import task_messages
 
-TURN = 300
-"""Tokens of a turn at the most: right ones have a hundred, wrong ones may not end."""
+MAX_TURN_TOKENS = 300
+"""Correct turns have about a hundred tokens; wrong ones might not end."""
 EFFORTS: tuple[Effort, ...] = ("low", "medium", "high")
 
 
@@ -54,15 +54,15 @@ class Weather(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A line of the table: which tasks, and what befalls them."""
+    """A row of the table: a kind of task and its conditions."""
 
     name: str
+    """The name also seeds the tasks: with another name the row has other tasks."""
     family: Family
     style: Style = "plain"
-    fails: bool = False
-    """The first call fails."""
+    first_call_fails: bool = False
     history: int = 0
-    """Finished tasks that stand before it in the conversation."""
+    """Finished tasks before it in the conversation."""
     output_type: type[BaseModel] | None = None
 
 
@@ -72,8 +72,8 @@ ROWS = (
     Row("division with a remainder", "division"),
     Row("weather", "weather"),
     Row("weather, freely put", "weather", "free"),
-    Row("arithmetic; the first call fails", "sum", fails=True),
-    Row("weather; the first call fails", "weather", fails=True),
+    Row("arithmetic; the first call fails", "sum", first_call_fails=True),
+    Row("weather; the first call fails", "weather", first_call_fails=True),
     Row("two expressions, two calls", "two sums"),
     Row("arithmetic, after 8 tasks", "sum", history=8),
     Row("weather, after 8 tasks", "weather", history=8),
@@ -85,62 +85,62 @@ ROWS = (
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How one run ended."""
+    """The end of one run."""
 
     task: Task
     output: Any
     calls: int
-    right: bool
-    crashed: bool = False
+    correct: bool
+    raised: bool = False
 
 
 def cases(row: Row, count: int, seed: int) -> Iterator[tuple[Task, Effort, Random]]:
-    """Held-out tasks of a row: the same for the same seed."""
-    for at in range(count):
-        rng = Random(f"{seed} {row.name} {at}")
+    """Yield the held-out tasks of a row, the same for the same seed."""
+    for number in range(count):
+        rng = Random(f"{seed} {row.name} {number}")
         effort = rng.choice(EFFORTS)
-        yield make_task(rng, row.family, Manner("heldout", row.style, effort)), effort, rng
+        yield make_task(rng, row.family, TaskOptions("heldout", row.style, effort)), effort, rng
 
 
-async def run(base: Agent[Any], row: Row, task: Task, effort: Effort, rng: Random) -> Outcome:
-    """One task for an agent like `base`, with the tool it takes and perhaps the other one too."""
+async def run_task(base: Agent[Any], row: Row, task: Task, effort: Effort, rng: Random) -> Outcome:
+    """Run one task with an agent like `base`, with the tool it needs and perhaps the other one."""
     asks_weather = row.family == "weather"
     tools: list[Tool] = []
     if asks_weather or rng.random() < 0.5:
         tools.append(weather_tool(task))
     if not asks_weather or rng.random() < 0.5:
         tools.append(PythonTool())
-    if row.fails:
-        tools = [FailsFirst(one) for one in tools]
+    if row.first_call_fails:
+        tools = [FailsFirst(wrapped) for wrapped in tools]
     agent: Agent[Any] = replace(
         base,
         tools=tools,
         reasoning=effort,
         output_type=row.output_type or str,
-        sampling=Sampling(temperature=1.0, max_tokens=TURN, seed=rng.randrange(2**31)),
+        sampling=Sampling(temperature=1.0, max_tokens=MAX_TURN_TOKENS, seed=rng.randrange(2**31)),
     )
-    earlier = [make_task(rng, row.family, Manner(None)) for _ in range(row.history)]
-    said = [message for one in earlier for message in messages(one)]
+    earlier = [make_task(rng, row.family, TaskOptions(None)) for _ in range(row.history)]
+    history = [message for finished in earlier for message in task_messages(finished)]
     try:
-        result = await agent.run([*said, Message("user", task.user)])
+        result = await agent.run([*history, Message("user", task.user)])
     except OssiaError as error:
-        return Outcome(task, f"{type(error).__name__}: {error}", 0, right=False, crashed=True)
-    calls = len(task.steps) + row.fails
+        return Outcome(task, f"{type(error).__name__}: {error}", 0, correct=False, raised=True)
+    calls = len(task.steps) + row.first_call_fails
     output = result.output
-    right = is_right(output, task) and result.usage.tool_calls == calls
-    return Outcome(task, output, result.usage.tool_calls, right)
+    correct = is_correct(output, task) and result.usage.tool_calls == calls
+    return Outcome(task, output, result.usage.tool_calls, correct)
 
 
-def is_right(output: Any, task: Task) -> bool:
-    """Whether an output says what the task's answer says."""
+def is_correct(output: Any, task: Task) -> bool:
+    """Tell whether an output equals the task's answer."""
     if isinstance(output, BaseModel):
-        said = output.model_dump()
-        return bool(said == {name: json.loads(task.facts[name]) for name in said})
+        values = output.model_dump()
+        return bool(values == {name: json.loads(task.facts[name]) for name in values})
     return bool(output == task.final)
 
 
 def weather_tool(task: Task) -> Tool:
-    """A function that knows the weather of the task's place, and of no other."""
+    """Return a function that knows the weather of the task's city only."""
 
     @tool
     def get_weather(city: str) -> str:
@@ -151,49 +151,49 @@ def weather_tool(task: Task) -> Tool:
         """
         if json.dumps(city) != task.facts.get("city"):
             raise ToolError(f"unknown city {city!r}")
-        return task.steps[-1].answer
+        return task.steps[-1].result
 
     return get_weather
 
 
 async def evaluate(base: Agent[Any], options: Namespace) -> None:
-    """Run all rows, and print the table."""
-    print("| held-out tasks | right | of | raised | seconds |")
+    """Run all rows and print the table."""
+    print("| held-out tasks | correct | of | raised | seconds |")
     print("| --- | --- | --- | --- | --- |")
     for row in (row for row in ROWS if options.only in row.name):
-        began = time.monotonic()
+        start = time.monotonic()
         outcomes = await run_all(base, row, options)
-        wrong = [one for one in outcomes if not one.right]
-        crashed = sum(one.crashed for one in outcomes)
-        seconds = time.monotonic() - began
+        wrong = [outcome for outcome in outcomes if not outcome.correct]
+        raised = sum(outcome.raised for outcome in outcomes)
+        seconds = time.monotonic() - start
         count = len(outcomes)
-        print(f"| {row.name} | {count - len(wrong)} | {count} | {crashed} | {seconds:.0f} |")
+        print(f"| {row.name} | {count - len(wrong)} | {count} | {raised} | {seconds:.0f} |")
         sys.stdout.flush()
-        for one in wrong[: options.show]:
+        for outcome in wrong[: options.show]:
             print(
-                f"  {one.task.user!r}: {one.output!r} after {one.calls} calls, "
-                f"not {one.task.final!r}",
+                f"  {outcome.task.user!r}: {outcome.output!r} after {outcome.calls} calls, "
+                f"expected {outcome.task.final!r}",
                 file=sys.stderr,
             )
 
 
 async def run_all(base: Agent[Any], row: Row, options: Namespace) -> list[Outcome]:
-    """Every case of a row, some at once."""
+    """Run all tasks of a row, several at a time."""
     outcomes: list[Outcome] = []
     limiter = anyio.CapacityLimiter(options.at_once)
 
-    async def one(task: Task, effort: Effort, rng: Random) -> None:
+    async def run_one(task: Task, effort: Effort, rng: Random) -> None:
         async with limiter:
-            outcomes.append(await run(base, row, task, effort, rng))
+            outcomes.append(await run_task(base, row, task, effort, rng))
 
     async with anyio.create_task_group() as group:
         for task, effort, rng in cases(row, options.tasks, options.seed):
-            group.start_soon(one, task, effort, rng)
+            group.start_soon(run_one, task, effort, rng)
     return outcomes
 
 
 async def main() -> None:
-    """Serve the model, unless a URL says where it is served, and evaluate it."""
+    """Serve the model, unless a URL of a server is given, and evaluate it."""
     options = read_options()
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     async with AsyncExitStack() as stack:
@@ -207,15 +207,15 @@ async def main() -> None:
 
 
 def read_options() -> Namespace:
-    """The command line."""
-    parser = ArgumentParser(description="Evaluate the tiny gpt-oss by whole agent runs.")
-    parser.add_argument("--tasks", type=int, default=100, help="tasks in each row")
-    parser.add_argument("--only", default="", help="rows whose name holds this")
-    parser.add_argument("--at-once", type=int, default=4, help="runs side by side")
-    parser.add_argument("--seed", type=int, default=77, help="decides the tasks and the sampling")
-    parser.add_argument("--show", type=int, default=3, help="wrong answers shown of each row")
-    parser.add_argument("--no-grammar", action="store_true", help="let turns be malformed")
-    parser.add_argument("--url", help="of a server that runs already")
+    """Parse the command line."""
+    parser = ArgumentParser(description="Evaluate the tiny gpt-oss with agent runs.")
+    parser.add_argument("--tasks", type=int, default=100, help="tasks per row")
+    parser.add_argument("--only", default="", help="run only rows whose name contains this")
+    parser.add_argument("--at-once", type=int, default=4, help="number of concurrent runs")
+    parser.add_argument("--seed", type=int, default=77, help="seed of tasks and sampling")
+    parser.add_argument("--show", type=int, default=3, help="wrong outputs to print per row")
+    parser.add_argument("--no-grammar", action="store_true", help="allow malformed turns")
+    parser.add_argument("--url", help="URL of a running server")
     return parser.parse_args()
 
 

@@ -1,7 +1,7 @@
-"""The tiny model as a checkpoint folder: expanded on first use, found at once ever after.
+"""The tiny model as a checkpoint folder, which is created on first use and then cached.
 
-Plain Python does it all in about four seconds: the rows of a bfloat16 matrix are copied as bytes,
-so neither torch nor numpy is needed.
+This takes about four seconds in plain Python. The rows of a bfloat16 matrix are copied as bytes, so
+neither torch nor numpy is needed.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ from .safetensors import Tensor, read, write
 from .tokenizer import TOKENIZER_CONFIG, read_ranks, tokenizer_json
 
 WEIGHTS = Path(__file__).parent / "tiny.safetensors.xz"
-"""The model as it is shipped; `pack` writes it."""
+"""The shipped model; `pack` writes this file."""
 
 VERSION = 1
-"""Of what this file writes: one more, and every old checkpoint is left behind."""
+"""The version of the checkpoints. Increment it when this module writes something else."""
 
 EMBEDDING, HEAD, IDS = "model.embed_tokens.weight", "lm_head.weight", "token_ids"
 
 NEVER = b"\xea\xc6"
-"""-29,952 in bfloat16: in the reserved column of a token's head row, it is never sampled."""
+"""-29,952 in bfloat16. In the reserved column of a row of the head, it rules the token out."""
 
 GENERATION_CONFIG = {
     "do_sample": True,
@@ -37,34 +37,35 @@ GENERATION_CONFIG = {
     "eos_token_id": [special.RETURN, special.ENDOFTEXT, special.CALL],
     "pad_token_id": special.ENDOFTEXT,
 }
-"""As gpt-oss is published with."""
+"""The generation configuration of the published gpt-oss."""
 
 
 def checkpoint() -> Path:
-    """The folder that vLLM and transformers load; made at the first call."""
-    made_of = WEIGHTS.read_bytes() + bytes([VERSION])
-    return made_once(made_of, "tiny-gpt-oss", partial(expand, WEIGHTS))
+    """Return the folder that vLLM and transformers load. The first call creates it."""
+    source = WEIGHTS.read_bytes() + bytes([VERSION])
+    return cached_checkpoint(source, "tiny-gpt-oss", partial(expand, WEIGHTS))
 
 
-def made_once(made_of: bytes, name: str, make: Callable[[Path], None]) -> Path:
-    """A checkpoint's folder in the user's cache, below one that is named by what it is made of.
+def cached_checkpoint(source: bytes, name: str, create: Callable[[Path], None]) -> Path:
+    """Return a checkpoint's folder in the user's cache; create it if it does not exist.
 
-    name: of the folder; a server calls the model by it.
-    make: called with a folder to make, if there is none of this name. Whoever dies half-way leaves
-        none behind, and of two who make it at once, one wins.
+    source: what the checkpoint is created from. Its hash is part of the path.
+    name: the folder's name, which a server uses as the model's name.
+    create: creates the folder at the given path. An interrupted call leaves no folder behind, and
+        two processes may do this at the same time.
     """
-    # Here, for training imports this package too, in an environment that has torch and little else.
+    # Imported here because training imports this module where only torch is installed.
     from platformdirs import user_cache_path
 
-    folder = user_cache_path("ossia") / "models" / sha256(made_of).hexdigest()[:12] / name
+    folder = user_cache_path("ossia") / "models" / sha256(source).hexdigest()[:12] / name
     if folder.exists():
         return folder
     folder.parent.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(dir=folder.parent, prefix="making-") as temporary:
-        made = Path(temporary) / "checkpoint"
-        make(made)
+    with TemporaryDirectory(dir=folder.parent, prefix="creating-") as temporary:
+        created = Path(temporary) / "checkpoint"
+        create(created)
         try:
-            made.rename(folder)
+            created.rename(folder)
         except OSError:
             if not folder.exists():
                 raise
@@ -72,7 +73,7 @@ def made_once(made_of: bytes, name: str, make: Callable[[Path], None]) -> Path:
 
 
 def expand(weights: Path, folder: Path) -> None:
-    """Make `folder`, with weights, configuration and tokenizer as transformers writes them."""
+    """Create a folder with weights, configuration and tokenizer as transformers writes them."""
     tensors, metadata = read(lzma.decompress(weights.read_bytes()))
     config = json.loads(metadata["config"]) | {"vocab_size": special.SIZE}
     folder.mkdir(parents=True)
@@ -89,9 +90,9 @@ def expand(weights: Path, folder: Path) -> None:
 def scatter(packed: dict[str, Tensor]) -> dict[str, Tensor]:
     """Give every token of the real vocabulary its rows of the embedding and of the head.
 
-    The packed embedding has a row for each of `token_ids`, and a last one that stands for every
-    other token. The head is the embedding with its reserved first column cleared, and holds there,
-    for every other token, what keeps that token from being sampled.
+    The packed embedding has a row for each of `token_ids`, and a last row for every other token.
+    The head is the embedding with zeros in its reserved first column. For every other token it has
+    `NEVER` there, which keeps the token from being sampled.
     """
     tensors = {name: tensor for name, tensor in packed.items() if name != IDS}
     ids = memoryview(packed[IDS].data).cast("i")

@@ -1,11 +1,11 @@
 # pyright: basic, reportMissingImports=false
-"""gpt-oss in PyTorch, small: parameters named and shaped as transformers names and shapes them.
+"""A small gpt-oss in PyTorch, with the parameter names and shapes of transformers.
 
-Written for training on a CPU, where all samples of a batch share what stands before them: those
-tokens are run once, and their keys and values serve every sample.
+It is written for training on a CPU. All samples of a batch share a prefix: its tokens are run once,
+and every sample uses their keys and values.
 
-The first hidden dimension is reserved. Every embedding holds 1 there, no layer writes to it, and
-the head ignores it, so that the expanded checkpoint can use it to rule tokens out; see `expand`.
+The first hidden dimension is reserved. It is 1 in every embedding, no layer writes to it, and the
+head ignores it, so that the expanded checkpoint can use it to rule tokens out; see `expand`.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ SILU, LIMIT = 1.702, 7.0
 """Constants of gpt-oss's activation. Source: transformers, `GptOssExperts`."""
 
 HEAD_SCALE = 0.25
-"""The head is the embedding, scaled: bfloat16 loses nothing by a power of two."""
+"""The head is the scaled embedding. A power of two loses no precision in bfloat16."""
 
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """The sizes of a gpt-oss model; of the genuine one in all that is not a size."""
+    """The sizes of a gpt-oss model. Everything else is as in the published models."""
 
     vocabulary: int
     hidden: int = 96
@@ -38,15 +38,15 @@ class Shape:
     active_experts: int = 2
     expert_hidden: int = 64
     window: int = 128
-    """Tokens that every other layer sees, beginning with the first layer."""
+    """Tokens that every second layer attends to, starting with the first layer."""
     theta: float = 150_000.0
     yarn_factor: float = 32.0
     yarn_window: int = 256
-    """The context before YaRN stretches it by its factor."""
+    """The context length before YaRN extends it by its factor."""
     epsilon: float = 1e-5
 
     def windows(self) -> list[int | None]:
-        """The window of each layer; None sees everything."""
+        """Return the window of each layer; None means full attention."""
         return [self.window if layer % 2 == 0 else None for layer in range(self.layers)]
 
 
@@ -58,7 +58,7 @@ class Cache:
     values: Tensor
 
     def last(self, window: int | None) -> Cache:
-        """What a later token can see of them."""
+        """Return the part that a later token can attend to."""
         start = 0 if window is None else max(0, self.keys.shape[1] - window + 1)
         return Cache(self.keys[:, start:], self.values[:, start:])
 
@@ -77,47 +77,51 @@ class Attention(nn.Module):
         self.sinks = nn.Parameter(torch.zeros(shape.heads))
 
     def forward(
-        self, x: Tensor, rotation: tuple[Tensor, Tensor], mask: Tensor, before: Cache | None
+        self, x: Tensor, rotation: tuple[Tensor, Tensor], mask: Tensor, prefix: Cache | None
     ) -> tuple[Tensor, Cache]:
-        """x: (batch, n, hidden). mask: (n, 1 + m + n), added to the scores of sink, shared, own."""
+        """Return the output and the new cache.
+
+        x: shape (batch, n, hidden).
+        mask: shape (n, 1 + m + n), added to the scores of sink, prefix and own tokens.
+        """
         batch, n, _ = x.shape
         size, kv = self.shape.head_dim, self.shape.kv_heads
         queries = rotate(self.q_proj(x).view(batch, n, -1, size).transpose(1, 2), rotation)
         keys = rotate(self.k_proj(x).view(batch, n, -1, size).transpose(1, 2), rotation)
         values = self.v_proj(x).view(batch, n, -1, size).transpose(1, 2)
         cache = Cache(keys[0], values[0])
-        # A sink is a score that no key gives. One more dimension, in which queries hold the sink,
-        # a first key holds 1 and all others 0, makes a fused kernel compute it.
+        # A sink is a score without a key. In one more dimension the queries have the sink, an extra
+        # first key has 1, and all other keys have 0, so that a fused kernel computes it.
         group = self.shape.heads // kv
         sinks = (self.sinks * math.sqrt(size)).view(1, -1, 1, 1).expand(batch, -1, n, 1)
         queries = torch.cat((queries, sinks), -1).view(batch, kv, group * n, size + 1)
-        all_keys = with_sink(keys, before and before.keys, 1.0)
-        all_values = with_sink(values, before and before.values, 0.0)
-        seen = F.scaled_dot_product_attention(
+        all_keys = with_sink(keys, prefix and prefix.keys, 1.0)
+        all_values = with_sink(values, prefix and prefix.values, 0.0)
+        attended = F.scaled_dot_product_attention(
             queries, all_keys, all_values, attn_mask=mask.repeat(group, 1), scale=size**-0.5
         )
-        seen = seen[..., :size].reshape(batch, -1, n, size).transpose(1, 2).reshape(batch, n, -1)
-        return self.o_proj(seen), cache
+        heads = attended[..., :size].reshape(batch, -1, n, size)
+        return self.o_proj(heads.transpose(1, 2).reshape(batch, n, -1)), cache
 
 
-def with_sink(own: Tensor, shared: Tensor | None, at_sink: float) -> Tensor:
-    """Sink, shared and own keys or values in one, shape (batch, kv_heads, 1 + m + n, size + 1)."""
+def with_sink(own: Tensor, prefix: Tensor | None, sink_value: float) -> Tensor:
+    """Return sink, prefix and own keys or values, shape (batch, kv_heads, 1 + m + n, size + 1)."""
     batch, kv, _, size = own.shape
     sink = torch.zeros(batch, kv, 1, size + 1)
-    sink[..., -1] = at_sink
-    parts = [own] if shared is None else [shared.expand(batch, -1, -1, -1), own]
+    sink[..., -1] = sink_value
+    parts = [own] if prefix is None else [prefix.expand(batch, -1, -1, -1), own]
     return torch.cat([sink, *(F.pad(part, (0, 1)) for part in parts)], 2)
 
 
 def rotate(x: Tensor, rotation: tuple[Tensor, Tensor]) -> Tensor:
-    """Rotary embedding, in halves as gpt-oss has it."""
+    """Apply the rotary embedding to two halves, as gpt-oss does."""
     cos, sin = rotation
     left, right = x.chunk(2, -1)
     return torch.cat((left * cos - right * sin, right * cos + left * sin), -1)
 
 
 def rotary(shape: Shape, positions: int) -> tuple[Tensor, Tensor]:
-    """Cosines and sines of YaRN, each of shape (positions, head_dim / 2).
+    """Return the cosines and sines of YaRN, each of shape (positions, head_dim / 2).
 
     Source: Peng et al., "YaRN", 2023, with gpt-oss's beta 32 and 1, not truncated.
     """
@@ -125,26 +129,26 @@ def rotary(shape: Shape, positions: int) -> tuple[Tensor, Tensor]:
     plain = shape.theta ** -(torch.arange(half) / half)
 
     def dimension(turns: float) -> float:
-        """The dimension that turns so often within the unstretched context."""
+        """Return the dimension with this number of turns in the original context."""
         ratio = shape.yarn_window / (turns * 2 * math.pi)
         return shape.head_dim * math.log(ratio) / (2 * math.log(shape.theta))
 
     low, high = max(dimension(32.0), 0.0), min(dimension(1.0), shape.head_dim - 1)
-    stretched = ((torch.arange(half) - low) / (high - low)).clamp(0, 1)
-    frequencies = plain / shape.yarn_factor * stretched + plain * (1 - stretched)
+    extended = ((torch.arange(half) - low) / (high - low)).clamp(0, 1)
+    frequencies = plain / shape.yarn_factor * extended + plain * (1 - extended)
     angles = torch.arange(positions)[:, None] * frequencies
     amplitude = 0.1 * math.log(shape.yarn_factor) + 1
     return angles.cos() * amplitude, angles.sin() * amplitude
 
 
-def attention_mask(shared: int, own: int, window: int | None) -> Tensor:
-    """0 where a token may look and -inf where not; shape (own, 1 + m + own).
+def attention_mask(prefix: int, own: int, window: int | None) -> Tensor:
+    """Return 0 where a token may attend and -inf elsewhere, shape (own, 1 + m + own).
 
-    The first column is the sink; m of the shared tokens are in the window of some own token.
+    The first column is the sink; m of the prefix tokens are in the window of some own token.
     """
-    first = 0 if window is None else max(0, shared - window + 1)
-    query = torch.arange(shared, shared + own)[:, None]
-    key = torch.arange(first, shared + own)[None]
+    first = 0 if window is None else max(0, prefix - window + 1)
+    query = torch.arange(prefix, prefix + own)[:, None]
+    key = torch.arange(first, prefix + own)[None]
     hidden = key > query
     if window is not None:
         hidden |= query - key >= window
@@ -152,7 +156,7 @@ def attention_mask(shared: int, own: int, window: int | None) -> Tensor:
 
 
 class Experts(nn.Module):
-    """The feed-forward networks, all of them computed: at this size that is the quickest."""
+    """The feed-forward networks. All of them are computed, which is fastest at this size."""
 
     def __init__(self, shape: Shape) -> None:
         super().__init__()
@@ -163,12 +167,15 @@ class Experts(nn.Module):
         self.down_proj_bias = nn.Parameter(torch.zeros(experts, hidden))
 
     def forward(self, x: Tensor, weights: Tensor) -> Tensor:
-        """x: (n, hidden). weights: (n, experts), 0 for an expert that is not active."""
+        """Return the weighted sum of the experts.
+
+        x: shape (n, hidden). weights: shape (n, experts), 0 for an expert that is not active.
+        """
         experts, hidden, _ = self.gate_up_proj.shape
         into = self.gate_up_proj.permute(1, 0, 2)
         bias = self.gate_up_proj_bias
-        # Gate and up lie interleaved. The gate's scale goes into its weights: x sigmoid(s x) is
-        # silu(s x) / s, and the division goes into the routing weights.
+        # Gate and up are interleaved. The gate's scale is applied to its weights: x sigmoid(s x) is
+        # silu(s x) / s, and the division is applied to the routing weights.
         gate_in, up_in = into[..., ::2].reshape(hidden, -1), into[..., 1::2].reshape(hidden, -1)
         gate = torch.addmm(SILU * bias[:, ::2].reshape(-1), x, SILU * gate_in)
         up = torch.addmm(bias[:, 1::2].reshape(-1), x, up_in)
@@ -179,7 +186,7 @@ class Experts(nn.Module):
 
 
 class Mlp(nn.Module):
-    """A router, and the experts it weighs."""
+    """A router and its experts."""
 
     def __init__(self, shape: Shape) -> None:
         super().__init__()
@@ -187,10 +194,10 @@ class Mlp(nn.Module):
         self.router = nn.Linear(shape.hidden, shape.experts)
         self.experts = Experts(shape)
         self.imbalance = torch.zeros(())
-        """Of the last batch: 1 where all experts are used alike. Source: Switch Transformer."""
+        """Of the last batch: 1 if all experts are used equally. Source: Switch Transformer."""
 
     def forward(self, x: Tensor) -> Tensor:
-        """x: (batch, n, hidden)."""
+        """Return the output for x of shape (batch, n, hidden)."""
         flat = x.reshape(-1, x.shape[-1])
         scores = self.router(flat)
         best, chosen = scores.topk(self.active, -1)
@@ -201,7 +208,7 @@ class Mlp(nn.Module):
 
 
 class Layer(nn.Module):
-    """Attention, then experts, each behind a norm."""
+    """Attention, then experts, each after a norm."""
 
     def __init__(self, shape: Shape) -> None:
         super().__init__()
@@ -211,16 +218,16 @@ class Layer(nn.Module):
         self.post_attention_layernorm = nn.RMSNorm(shape.hidden, shape.epsilon)
 
     def forward(
-        self, x: Tensor, rotation: tuple[Tensor, Tensor], mask: Tensor, before: Cache | None
+        self, x: Tensor, rotation: tuple[Tensor, Tensor], mask: Tensor, prefix: Cache | None
     ) -> tuple[Tensor, Cache]:
-        """As Attention."""
-        seen, cache = self.self_attn(self.input_layernorm(x), rotation, mask, before)
-        x = x + seen
+        """Return the output and the new cache; arguments as in Attention."""
+        attended, cache = self.self_attn(self.input_layernorm(x), rotation, mask, prefix)
+        x = x + attended
         return x + self.mlp(self.post_attention_layernorm(x)), cache
 
 
 class Body(nn.Module):
-    """Embedding, layers, norm."""
+    """The embedding, the layers and the last norm."""
 
     def __init__(self, shape: Shape) -> None:
         super().__init__()
@@ -230,7 +237,7 @@ class Body(nn.Module):
 
 
 class TinyGptOss(nn.Module):
-    """The model; its head is its embedding, but for the reserved dimension."""
+    """The model. Its head is its embedding without the reserved dimension."""
 
     def __init__(self, shape: Shape, *, positions: int = 4096) -> None:
         super().__init__()
@@ -238,41 +245,41 @@ class TinyGptOss(nn.Module):
         self.model = Body(shape)
         self.cos, self.sin = rotary(shape, positions)
 
-    def forward(self, shared: Tensor, own: Tensor, wanted: Tensor) -> Tensor:
-        """Logits at the wanted places, shape (wanted.sum(), vocabulary).
+    def forward(self, prefix: Tensor, own: Tensor, mask: Tensor) -> Tensor:
+        """Return logits where the mask is true, shape (mask.sum(), vocabulary).
 
-        shared: the tokens before every sample, shape (m,); m may be 0. own: shape (batch, n).
-        wanted: bool, shape (batch, n).
+        prefix: the tokens before every sample, shape (m,); m may be 0. own: shape (batch, n).
+        mask: bool, shape (batch, n).
         """
         caches: list[Cache] | None = None
-        if len(shared):
-            _, caches = self.run(shared[None], None)
+        if len(prefix):
+            _, caches = self.run(prefix[None], None)
         x, _ = self.run(own, caches)
-        final = self.model.norm(x[wanted])
+        final = self.model.norm(x[mask])
         return HEAD_SCALE * final[:, 1:] @ self.model.embed_tokens.weight[:, 1:].T
 
-    def run(self, tokens: Tensor, before: list[Cache] | None) -> tuple[Tensor, list[Cache]]:
-        """The hidden states, shape (batch, n, hidden), and what later tokens look at."""
-        start = before[0].keys.shape[1] if before else 0
+    def run(self, tokens: Tensor, prefix: list[Cache] | None) -> tuple[Tensor, list[Cache]]:
+        """Return the hidden states, shape (batch, n, hidden), and the cache of each layer."""
+        start = prefix[0].keys.shape[1] if prefix else 0
         stop = start + tokens.shape[1]
         rotation = self.cos[start:stop], self.sin[start:stop]
         windows = self.shape.windows()
-        masks = {one: attention_mask(start, stop - start, one) for one in set(windows)}
+        masks = {window: attention_mask(start, stop - start, window) for window in set(windows)}
         x = self.model.embed_tokens(tokens)
         caches: list[Cache] = []
-        for at, layer in enumerate(self.model.layers):
-            seen = before[at].last(windows[at]) if before else None
-            x, cache = layer(x, rotation, masks[windows[at]], seen)
+        for i, layer in enumerate(self.model.layers):
+            visible = prefix[i].last(windows[i]) if prefix else None
+            x, cache = layer(x, rotation, masks[windows[i]], visible)
             caches.append(cache)
         return x, caches
 
     def imbalance(self) -> Tensor:
-        """How unevenly the last batch used the experts, the mean over the layers."""
+        """Return how unevenly the last batch used the experts, as the mean over the layers."""
         return torch.stack([layer.mlp.imbalance for layer in self.model.layers]).mean()
 
     @torch.no_grad()
     def clear_reserved(self) -> None:
-        """Restore the reserved dimension, after whatever wrote to it."""
+        """Reset the reserved dimension after an optimizer step."""
         self.model.embed_tokens.weight[:, 0] = 1
         for layer in self.model.layers:
             layer.self_attn.o_proj.weight[0] = 0

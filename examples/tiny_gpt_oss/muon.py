@@ -1,5 +1,5 @@
 # pyright: basic, reportMissingImports=false
-"""Muon: momentum, made orthogonal. It needs about half of AdamW's steps here.
+"""Muon: an optimizer with orthogonalized momentum. It needs about half as many steps as AdamW here.
 
 Source: Jordan et al., "Muon: an optimizer for hidden layers in neural networks", 2024.
 """
@@ -13,9 +13,11 @@ from torch import Tensor, nn
 
 
 class Muon:
-    """For matrices, and for stacks of matrices (the experts). Matrices of one size go together.
+    """The optimizer, for matrices and stacks of matrices (the experts).
 
-    parameters: those to step, each of shape (..., rows, columns).
+    Matrices of the same size are stepped together.
+
+    parameters: the parameters to optimize, each of shape (..., rows, columns).
     """
 
     def __init__(
@@ -31,36 +33,39 @@ class Muon:
 
     @torch.no_grad()
     def step(self, rate: float) -> None:
-        """Step every parameter against its gradient, and drop the gradients."""
+        """Update every parameter, and clear the gradients."""
         for (short, long), group in self._groups.items():
             wide: list[Tensor] = []
             for parameter, average in group:
                 gradient = parameter.grad
                 average.lerp_(gradient, 1 - self.momentum)
-                ahead = gradient.lerp(average, self.momentum)
-                wide.append(lying(ahead).reshape(-1, short, long))
-            steps = orthogonal(torch.cat(wide)).split([len(one) for one in wide])
+                momentum = gradient.lerp(average, self.momentum)
+                wide.append(as_wide(momentum).reshape(-1, short, long))
+            steps = orthogonal(torch.cat(wide)).split([len(matrices) for matrices in wide])
             for (parameter, _), step in zip(group, steps, strict=True):
-                upright = step if parameter.shape[-2] == short else step.transpose(1, 2)
+                update = step if parameter.shape[-2] == short else step.transpose(1, 2)
                 parameter.mul_(1 - rate * self.decay)
-                parameter.add_(upright.reshape(parameter.shape), alpha=-rate * gain(parameter))
+                parameter.add_(update.reshape(parameter.shape), alpha=-rate * rate_scale(parameter))
                 parameter.grad = None
 
 
-def lying(matrix: Tensor) -> Tensor:
-    """The matrix with its longer side across."""
+def as_wide(matrix: Tensor) -> Tensor:
+    """Return the matrix, transposed if it has more rows than columns."""
     return matrix if matrix.shape[-2] <= matrix.shape[-1] else matrix.transpose(-1, -2)
 
 
-def gain(parameter: Tensor) -> float:
-    """More for a matrix with more outputs than inputs; experts lie (inputs, outputs)."""
+def rate_scale(parameter: Tensor) -> float:
+    """Return a larger factor for a matrix with more outputs than inputs.
+
+    A matrix has shape (outputs, inputs), but one of the experts has (inputs, outputs).
+    """
     rows, columns = parameter.shape[-2:]
     ratio = rows / columns if parameter.ndim == 2 else columns / rows
     return max(1.0, ratio) ** 0.5
 
 
 def orthogonal(matrices: Tensor, rounds: int = 5) -> Tensor:
-    """About the nearest matrices whose singular values are all 1, shape (n, short, long)."""
+    """Return about the nearest matrices with singular values of 1, shape (n, short, long)."""
     x = matrices / (matrices.norm(dim=(1, 2), keepdim=True) + 1e-7)
     for _ in range(rounds):
         square = x @ x.transpose(1, 2)

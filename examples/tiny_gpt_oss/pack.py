@@ -1,5 +1,5 @@
 # pyright: basic, reportMissingImports=false
-"""A trained model as one small file: bfloat16, the small vocabulary, xz."""
+"""Writes a trained model as one small file: bfloat16, the small vocabulary, xz."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from .model import HEAD_SCALE, LIMIT, Shape, TinyGptOss
 from .safetensors import Tensor, write
 
 FILTERS = [
-    # lp and pb tell the two bytes of a bfloat16 apart: one is nearly noise, the other is not.
+    # lp and pb let xz model the two bytes of a bfloat16 separately: only one is nearly random.
     {"id": lzma.FILTER_LZMA2, "preset": 9 | lzma.PRESET_EXTREME, "lc": 3, "lp": 1, "pb": 1}
 ]
 NORM = "model.norm.weight"
@@ -29,13 +29,13 @@ NORM = "model.norm.weight"
 def pack(net: TinyGptOss, tokens: Sequence[int], sharpness: float, file: Path) -> None:
     """Write the model.
 
-    tokens: the real id of each row of the embedding but the last, shape (n,).
-    sharpness: what the logits are multiplied by; sampling at temperature 1 is then as sampling the
-        trained model at 1 / sharpness.
+    tokens: the real id of each row of the embedding except the last, shape (n,).
+    sharpness: a factor for the logits. Sampling at temperature 1 then equals sampling the trained
+        model at temperature 1 / sharpness.
     """
     weights = {name: weight.detach().clone() for name, weight in net.state_dict().items()}
-    # The head shall be the embedding as it stands, so the last norm takes its scale. It leaves the
-    # reserved dimension alone, which is not the embedding's in the head.
+    # The head is the unscaled embedding, so the last norm includes the head's scale. It does not
+    # scale the reserved dimension, where the head differs from the embedding.
     weights[NORM][1:] *= HEAD_SCALE * sharpness
     weights[NORM][0] = 1
     tensors = {IDS: Tensor("I32", (len(tokens),), array("i", tokens).tobytes())}
@@ -48,7 +48,7 @@ def pack(net: TinyGptOss, tokens: Sequence[int], sharpness: float, file: Path) -
 
 
 def config(shape: Shape) -> dict[str, Any]:
-    """What `config.json` holds, but for the size of the real vocabulary."""
+    """Return the content of `config.json`, without the size of the real vocabulary."""
     return {
         "architectures": ["GptOssForCausalLM"],
         "model_type": "gpt_oss",

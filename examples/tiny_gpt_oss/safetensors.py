@@ -1,4 +1,4 @@
-"""Safetensors files in plain Python: the few lines that expanding needs, without torch or numpy."""
+"""Reading and writing of safetensors files in plain Python, without torch or numpy."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from typing import Any, BinaryIO
 
 BYTES = {"BF16": 2, "I32": 4}
-"""Bytes of one number, for the types that the tiny model uses."""
+"""The size in bytes of each number type that the tiny model uses."""
 
 
 @dataclass(frozen=True, slots=True)
 class Tensor:
-    """One tensor as it lies in the file: little-endian, row by row."""
+    """One tensor with the data as in the file: little-endian, row by row."""
 
     dtype: str
     shape: tuple[int, ...]
@@ -22,12 +22,12 @@ class Tensor:
 
     @property
     def row_bytes(self) -> int:
-        """Bytes of one step along the first dimension."""
+        """The number of bytes of one row."""
         return len(self.data) // self.shape[0]
 
 
 def read(raw: bytes) -> tuple[dict[str, Tensor], dict[str, str]]:
-    """The tensors by name, in the file's order, and the file's metadata.
+    """Return the tensors by name, in the file's order, and the file's metadata.
 
     Source: https://github.com/huggingface/safetensors#format
     """
@@ -43,7 +43,7 @@ def read(raw: bytes) -> tuple[dict[str, Tensor], dict[str, str]]:
 
 
 def write(file: BinaryIO, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> None:
-    """Write the tensors in the order given."""
+    """Write the tensors in their given order."""
     header: dict[str, object] = {"__metadata__": dict(metadata)}
     start = 0
     for name, tensor in tensors.items():

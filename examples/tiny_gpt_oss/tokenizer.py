@@ -1,4 +1,4 @@
-"""The o200k_harmony tokenizer in the shape that transformers and vLLM read from a checkpoint."""
+"""The o200k_harmony tokenizer in the format that transformers and vLLM read."""
 
 from __future__ import annotations
 
@@ -25,23 +25,23 @@ PATTERN = "|".join(
 
 
 def read_ranks(file: Path) -> dict[bytes, int]:
-    """Every ordinary token's bytes and id, from a file in tiktoken's format."""
+    """Return the bytes and id of every ordinary token, from a file in tiktoken's format."""
     lines = (line.split() for line in file.read_bytes().splitlines())
     return {b64decode(token): int(rank) for token, rank in lines}
 
 
 def merges(ranks: Mapping[bytes, int]) -> list[tuple[bytes, bytes]]:
-    """The two parts that each longer token was merged from, in the order of the ranks.
+    """Return the two parts that each longer token was merged from, in the order of the ranks.
 
-    tiktoken keeps ranks alone; tokenizers wants the pairs. BPE on the bytes of a token, stopped one
-    merge before its end, leaves the pair that the token was made of.
+    tiktoken stores only ranks, but tokenizers needs the pairs. BPE on the bytes of a token, stopped
+    before its last merge, leaves the pair that the token was merged from.
     """
     in_order = sorted(ranks, key=ranks.__getitem__)
     return [last_merge(token, ranks) for token in in_order if len(token) > 1]
 
 
 def last_merge(token: bytes, ranks: Mapping[bytes, int]) -> tuple[bytes, bytes]:
-    """Run BPE on one token until two parts are left."""
+    """Run BPE on one token until two parts are left, and return them."""
     parts = [token[i : i + 1] for i in range(len(token))]
     pairs = [ranks.get(token[i : i + 2], NO_RANK) for i in range(len(token) - 1)]
     while len(parts) > 2:
@@ -56,7 +56,7 @@ def last_merge(token: bytes, ranks: Mapping[bytes, int]) -> tuple[bytes, bytes]:
 
 
 def visible_bytes() -> dict[int, str]:
-    """GPT-2's map from bytes to printable characters, as `str.translate` takes it.
+    """Return GPT-2's map from bytes to printable characters, for `str.translate`.
 
     Source: `bytes_to_unicode` of https://github.com/openai/gpt-2/blob/master/src/encoder.py
     """
@@ -67,9 +67,9 @@ def visible_bytes() -> dict[int, str]:
 
 
 def tokenizer_json(ranks: Mapping[bytes, int], specials: Mapping[int, str]) -> dict[str, Any]:
-    """What `tokenizer.json` holds.
+    """Return the content of `tokenizer.json`.
 
-    ranks: every ordinary token's bytes and id. specials: every special token's id and name.
+    ranks: the bytes and id of every ordinary token. specials: the id and name of every special one.
     """
     table = visible_bytes()
 
@@ -104,7 +104,7 @@ def tokenizer_json(ranks: Mapping[bytes, int], specials: Mapping[int, str]) -> d
 
 
 def special_token(token: int, name: str) -> dict[str, Any]:
-    """One entry of `added_tokens`: matched as it is written, never split or normalised."""
+    """Return an entry of `added_tokens`, which is matched literally, never split or normalized."""
     return {
         "id": token,
         "content": name,
@@ -124,4 +124,4 @@ TOKENIZER_CONFIG = {
     "model_max_length": 131072,
     "clean_up_tokenization_spaces": False,
 }
-"""What `tokenizer_config.json` holds."""
+"""The content of `tokenizer_config.json`."""

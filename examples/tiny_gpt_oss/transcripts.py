@@ -1,4 +1,4 @@
-"""Transcripts as tokens, in batches whose samples share all that stands before their task."""
+"""Training transcripts as tokens, in batches of samples with a shared prefix."""
 
 from __future__ import annotations
 
@@ -7,186 +7,190 @@ from random import Random
 
 from ossia.harmony import Message, encode, render, special
 
-from .setting import Form, Offer, random_form, setting
+from .prompts import OutputFormat, PromptOptions, prompt_messages, random_output_format
+from .questions import Style
 from .tasks import (
     Effort,
     Family,
-    Manner,
     Split,
     Step,
     Task,
-    failing,
+    TaskOptions,
     make_task,
+    with_failures,
 )
-from .wording import Style
 
 CODE, JSON = "code", "<|constrain|>json"
 
 
 @dataclass(slots=True)
 class Sample:
-    """Tokens, and which of them the model has to learn: those it would have sampled."""
+    """The tokens of a task, and a loss mask that selects those that the model samples."""
 
     tokens: list[int] = field(default_factory=list[int])
-    learned: list[bool] = field(default_factory=list[bool])
+    loss_mask: list[bool] = field(default_factory=list[bool])
 
-    def add(self, tokens: list[int], *, learned: bool) -> None:
+    def add(self, tokens: list[int], *, sampled: bool) -> None:
         """Append tokens."""
         self.tokens += tokens
-        self.learned += [learned] * len(tokens)
+        self.loss_mask += [sampled] * len(tokens)
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Samples, and the tokens that stand before each of them."""
+    """Samples, and the tokens before each of them."""
 
     prefix: list[int]
     samples: list[Sample]
 
 
 @dataclass(frozen=True, slots=True)
-class Recipe:
-    """What a batch is made of."""
+class BatchOptions:
+    """The kind of batch to make."""
 
     samples: int = 64
     split: Split | None = "train"
     style: Style = "noisy"
     history: int = 0
-    """Finished tasks that stand before the samples, as far as `room` allows."""
-    room: int = 1400
-    """Tokens of the prefix at the most."""
+    """Finished tasks in the prefix, as far as `max_prefix_tokens` allows."""
+    max_prefix_tokens: int = 1400
     bare: bool = False
-    """The system message says how hard to think, and nothing else."""
+    """Whether the system message consists of the reasoning effort alone."""
 
 
 def make_batch(
-    rng: Random, recipe: Recipe, offer: Offer | None = None, kinds: Random | None = None
+    rng: Random,
+    options: BatchOptions,
+    prompt: PromptOptions | None = None,
+    kind_rng: Random | None = None,
 ) -> Batch:
-    """A random batch.
+    """Return a random batch.
 
-    kinds: decides what the tasks are about; batches of the same kinds are of about the same length.
+    kind_rng: chooses the kinds of tasks. Batches of the same kinds have about the same length.
     """
-    kinds = kinds or rng
-    offer = offer or random_offer(kinds)
-    effort: Effort = kinds.choice(["low", "medium", "high"])
-    manner = Manner(recipe.split, recipe.style, effort)
-    prefix = before(rng, offer, effort, recipe, Random(kinds.random()))
+    kind_rng = kind_rng or rng
+    prompt = prompt or random_prompt_options(kind_rng)
+    effort: Effort = kind_rng.choice(["low", "medium", "high"])
+    task_options = TaskOptions(options.split, options.style, effort)
+    prefix = prefix_tokens(rng, prompt, effort, options, Random(kind_rng.random()))
     samples: list[Sample] = []
-    for _ in range(recipe.samples):
-        task = random_task(rng, offer, manner, kinds)
-        samples.append(sample(task, rendered_calls=rng.random() < 0.1))
+    for _ in range(options.samples):
+        task = random_task(rng, prompt, task_options, kind_rng)
+        samples.append(make_sample(task, rendered_calls=rng.random() < 0.1))
     return Batch(prefix, samples)
 
 
-def random_offer(rng: Random) -> Offer:
-    """Python alone, get_weather alone, or both; one time in eight the answer has to be JSON."""
+def random_prompt_options(rng: Random) -> PromptOptions:
+    """Return options with python, get_weather or both; one in eight asks for a JSON answer."""
     python, weather = rng.choice([(True, False)] * 2 + [(True, True)] * 3 + [(False, True)])
     if rng.random() < 0.125:
-        about_weather = weather and (not python or rng.random() < 0.4)
-        return Offer(python, weather, random_form(rng, about_weather))
-    return Offer(python, weather)
+        for_weather = weather and (not python or rng.random() < 0.4)
+        return PromptOptions(python, weather, random_output_format(rng, for_weather))
+    return PromptOptions(python, weather)
 
 
-def random_task(rng: Random, offer: Offer, manner: Manner, kinds: Random) -> Task:
-    """A task that the offer allows, some with failing calls."""
-    if offer.form:
-        return formed_task(rng, offer.form, manner)
-    family = kinds.choice(families(offer))
-    task = make_task(rng, family, manner)
-    if family in {"sum", "weather"} and kinds.random() < 0.28:
-        return failing(rng, task, 1 if kinds.random() < 0.75 else 2)
+def random_task(rng: Random, prompt: PromptOptions, options: TaskOptions, kind_rng: Random) -> Task:
+    """Return a task for the tools of the prompt, sometimes with calls that fail."""
+    if prompt.output_format:
+        return json_task(rng, prompt.output_format, options)
+    family = kind_rng.choice(weighted_families(prompt))
+    task = make_task(rng, family, options)
+    if family in {"sum", "weather"} and kind_rng.random() < 0.28:
+        return with_failures(rng, task, 1 if kind_rng.random() < 0.75 else 2)
     return task
 
 
-def formed_task(rng: Random, form: Form, manner: Manner) -> Task:
-    """A task whose answer is JSON."""
-    about_sums = form.keys[0][1] in {"expression", "result"}
-    task = make_task(rng, "sum" if about_sums else "weather", manner)
-    task = replace(task, final=form.final(task))
-    return failing(rng, task, 1) if rng.random() < 0.1 else task
+def json_task(rng: Random, output_format: OutputFormat, options: TaskOptions) -> Task:
+    """Return a task whose answer is JSON."""
+    is_sum = output_format.keys[0][1] in {"expression", "result"}
+    task = make_task(rng, "sum" if is_sum else "weather", options)
+    task = replace(task, final=output_format.render(task))
+    return with_failures(rng, task, 1) if rng.random() < 0.1 else task
 
 
-def families(offer: Offer) -> list[Family]:
-    """The families that an offer allows, each as often as it is drawn."""
+def weighted_families(prompt: PromptOptions) -> list[Family]:
+    """Return the families for the tools of the prompt, each as often as its weight."""
     weights: dict[Family, int] = {"talk": 3}
-    if offer.python:
+    if prompt.python:
         weights |= {"sum": 6, "two sums": 10}
-    if offer.weather:
+    if prompt.weather:
         weights |= {"weather": 5}
     return [family for family, weight in weights.items() for _ in range(weight)]
 
 
-def before(rng: Random, offer: Offer, effort: Effort, recipe: Recipe, kinds: Random) -> list[int]:
-    """System message, developer message, finished tasks."""
-    if recipe.bare:
+def prefix_tokens(
+    rng: Random, prompt: PromptOptions, effort: Effort, options: BatchOptions, kind_rng: Random
+) -> list[int]:
+    """Return the system message, the developer message and finished tasks as tokens."""
+    if options.bare:
         tokens = render([Message("system", f"Reasoning: {effort}\n\n")])
     else:
-        tokens = render(setting(rng, offer, effort, noisy=recipe.style == "noisy"))
-    manner = Manner(None, recipe.style, effort)
-    for _ in range(recipe.history):
-        turn = finished(rng, random_task(rng, offer, manner, kinds))
-        if len(tokens) + len(turn) > recipe.room:
+        tokens = render(prompt_messages(rng, prompt, effort, noisy=options.style == "noisy"))
+    task_options = TaskOptions(None, options.style, effort)
+    for _ in range(options.history):
+        earlier = history_tokens(rng, random_task(rng, prompt, task_options, kind_rng))
+        if len(tokens) + len(earlier) > options.max_prefix_tokens:
             break
-        tokens += turn
+        tokens += earlier
     return tokens
 
 
-def sample(task: Task, *, rendered_calls: bool = False) -> Sample:
-    """The task as a run sees it, from the user's message on.
+def make_sample(task: Task, *, rendered_calls: bool = False) -> Sample:
+    """Return a task as the tokens of a run, from the user's message on.
 
-    rendered_calls: the calls stand in the order of the renderer, recipient first, which the model
-    meets in conversations that came from elsewhere; it does not learn to write them so.
+    rendered_calls: write the headers of calls as the renderer does, with the recipient first. The
+        model reads such headers in conversations from elsewhere, but does not learn to write them.
     """
-    out = Sample()
-    opening = render([], next_role="assistant")
-    out.add(render([Message("user", task.user)]) + opening, learned=False)
+    sample = Sample()
+    prefix = render([], next_role="assistant")
+    sample.add(render([Message("user", task.user)]) + prefix, sampled=False)
     for step in task.steps:
-        thought, call = step_tokens(step)
-        out.add(thought, learned=True)
+        reasoning, call = turn_tokens(step)
+        sample.add(reasoning, sampled=True)
         if rendered_calls:
-            out.add(render([call_message(step)])[len(opening) :], learned=False)
+            sample.add(render([call_message(step)])[len(prefix) :], sampled=False)
         else:
-            out.add(call, learned=True)
-        out.add(render([answer_message(step)]) + opening, learned=False)
-    out.add([special.CHANNEL, *encode("final"), special.MESSAGE], learned=True)
-    out.add([*encode(task.final), special.RETURN], learned=True)
-    return out
+            sample.add(call, sampled=True)
+        sample.add(render([result_message(step)]) + prefix, sampled=False)
+    sample.add([special.CHANNEL, *encode("final"), special.MESSAGE], sampled=True)
+    sample.add([*encode(task.final), special.RETURN], sampled=True)
+    return sample
 
 
-def finished(rng: Random, task: Task) -> list[int]:
-    """The task as it stands in later prompts: as it was sampled, or without its reasoning."""
+def history_tokens(rng: Random, task: Task) -> list[int]:
+    """Return a finished task as it is in later prompts: as sampled, or without its reasoning."""
     if rng.random() < 0.5:
-        *tokens, _ = sample(task, rendered_calls=rng.random() < 0.5).tokens
+        *tokens, _ = make_sample(task, rendered_calls=rng.random() < 0.5).tokens
         return [*tokens, special.END]
-    return render(messages(task))
+    return render(task_messages(task))
 
 
-def messages(task: Task) -> list[Message]:
-    """A finished task, without its reasoning."""
-    told = [Message("user", task.user)]
+def task_messages(task: Task) -> list[Message]:
+    """Return the messages of a finished task, without its reasoning."""
+    messages = [Message("user", task.user)]
     for step in task.steps:
-        told += [call_message(step), answer_message(step)]
-    return [*told, Message("assistant", task.final, channel="final")]
+        messages += [call_message(step), result_message(step)]
+    return [*messages, Message("assistant", task.final, channel="final")]
 
 
-def step_tokens(step: Step) -> tuple[list[int], list[int]]:
-    """A step as gpt-oss samples it: the thought with the next opening, and the call.
+def turn_tokens(step: Step) -> tuple[list[int], list[int]]:
+    """Return a turn as gpt-oss samples it: the reasoning with the next prefix, and the call.
 
-    The model names the recipient behind the channel, where the renderer names it behind the role.
+    The model writes the recipient after the channel; the renderer writes it after the role.
     """
-    thought = [special.CHANNEL, *encode("analysis"), special.MESSAGE, *encode(step.thought)]
-    thought += [special.END, *render([], next_role="assistant")]
+    reasoning = [special.CHANNEL, *encode("analysis"), special.MESSAGE, *encode(step.reasoning)]
+    reasoning += [special.END, *render([], next_role="assistant")]
     message = call_message(step)
-    call = [special.CHANNEL, *encode(f"{message.channel} to={step.recipient} ")]
+    header = f"{message.channel} to={step.recipient} "
     if message.content_type == JSON:
-        call += [special.CONSTRAIN, *encode("json")]
+        call = [special.CHANNEL, *encode(header), special.CONSTRAIN, *encode("json")]
     else:
-        call = [special.CHANNEL, *encode(f"{message.channel} to={step.recipient} {CODE}")]
-    return thought, [*call, special.MESSAGE, *encode(step.call), special.CALL]
+        call = [special.CHANNEL, *encode(header + CODE)]
+    return reasoning, [*call, special.MESSAGE, *encode(step.call), special.CALL]
 
 
 def call_message(step: Step) -> Message:
-    """The call of a step."""
+    """Return the tool call of a step."""
     python = step.recipient == "python"
     return Message(
         "assistant",
@@ -197,7 +201,7 @@ def call_message(step: Step) -> Message:
     )
 
 
-def answer_message(step: Step) -> Message:
-    """What the tool says."""
+def result_message(step: Step) -> Message:
+    """Return the tool result of a step."""
     channel = "analysis" if step.recipient == "python" else "commentary"
-    return Message("tool", step.answer, name=step.recipient, channel=channel, recipient="assistant")
+    return Message("tool", step.result, name=step.recipient, channel=channel, recipient="assistant")

@@ -1,4 +1,4 @@
-"""The tokens that the transcripts are made of: few enough that the model stays small."""
+"""The tokens of the transcripts: few enough to keep the model small."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from random import Random
 from ossia.harmony import encode, special
 
 from . import words
-from .setting import Offer, random_form
-from .tasks import LIMITS, Manner, make_task
-from .transcripts import Recipe, make_batch, sample
+from .prompts import PromptOptions, random_output_format
+from .tasks import CANNOT_HELP, TaskOptions, make_task
+from .transcripts import BatchOptions, make_batch, make_sample
 
 
 class Vocabulary:
-    """Token ids of o200k_harmony, numbered from 0; one more number stands for all others.
+    """Token ids of o200k_harmony, numbered from 0, and one number for all other tokens.
 
-    tokens: the known ones, in ascending order, shape (n,).
+    tokens: the known token ids, in ascending order, shape (n,).
     """
 
     def __init__(self, tokens: Sequence[int]) -> None:
@@ -27,19 +27,19 @@ class Vocabulary:
         self.numbers = [index for token, index in self._index.items() if token in digits]
         """The numbers of the tokens of one to three digits."""
         self.words = [index for token, index in self._index.items() if token not in digits]
-        """All the others, the unknown token apart."""
+        """The numbers of all other known tokens."""
 
     def __len__(self) -> int:
         return len(self.tokens) + 1
 
     def index(self, token: int) -> int:
-        """A token's number."""
+        """Return a token's number."""
         return self._index.get(token, self.unknown)
 
 
 def known_tokens() -> list[int]:
-    """Every token that a transcript can hold, but for those that stand for anything."""
-    found = {special.END, special.RETURN, *encode(LIMITS)}
+    """Return every token that occurs in transcripts, except in their random words."""
+    found = {special.END, special.RETURN, *encode(CANNOT_HELP)}
     for text in digit_groups():
         found.update(encode(text))
     for name in (*words.FIRST, *words.SECOND, *words.WORLD):
@@ -49,19 +49,25 @@ def known_tokens() -> list[int]:
             found.update(encode(f" {name.lower()}") + encode(name.lower()))
     rng = Random(1)
     for round_ in range(400):
-        form = random_form(rng, weather=round_ % 2 == 0) if round_ % 4 > 1 else None
-        offer = Offer(python=round_ % 3 != 0, weather=round_ % 3 != 1, form=form)
-        batch = make_batch(rng, Recipe(16, None, "free", history=2), offer)
+        output_format = (
+            random_output_format(rng, weather=round_ % 2 == 0) if round_ % 4 > 1 else None
+        )
+        prompt = PromptOptions(
+            python=round_ % 3 != 0, weather=round_ % 3 != 1, output_format=output_format
+        )
+        batch = make_batch(rng, BatchOptions(16, None, "free", history=2), prompt)
         found.update(batch.prefix)
-        for one in batch.samples:
-            found.update(one.tokens)
+        for sample in batch.samples:
+            found.update(sample.tokens)
     for effort in ("low", "medium", "high"):
         for _ in range(2000):
-            manner = Manner(None, "free", effort)
-            found.update(sample(make_task(rng, rng.choice(["sum", "weather"]), manner)).tokens)
+            options = TaskOptions(None, "free", effort)
+            found.update(
+                make_sample(make_task(rng, rng.choice(["sum", "weather"]), options)).tokens
+            )
     return sorted(found)
 
 
 def digit_groups() -> list[str]:
-    """All that one to three digits can say."""
+    """Return every string of one to three digits."""
     return [f"{value:0{width}}" for width in (1, 2, 3) for value in range(10**width)]

@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 
-def each(text: str) -> tuple[str, ...]:
-    """The words of a text."""
+def split_words(text: str) -> tuple[str, ...]:
+    """Return the words of a text."""
     return tuple(text.split())
 
 
-FIRST = each(
+FIRST = split_words(
     "New Old North South East West Port Lake Fort Mount San Santa Saint Upper Lower Great Little "
     "Grand Royal Green White Black Red Blue Golden Silver Big Long High Deep Cold Warm Sunny Stone "
     "Iron River"
 )
-SECOND = each(
+SECOND = split_words(
     "Paris London Berlin Rome Madrid Tokyo Boston Chicago Dallas Miami Denver Seattle Houston "
     "Austin Atlanta Toronto Sydney Delhi Mumbai Barcelona Amsterdam Dubai Singapore Shanghai "
     "Phoenix Detroit Oxford Manchester Liverpool Victoria Lincoln Jackson Washington Hamilton "
     "Charlotte Nancy Jose Antonio Vegas Rio Bay Beach City Hill Park Falls Bridge Field Ford Town "
     "Island Castle Forest Garden Point Rock Wood Mill Church Market"
 )
-"""Two of these make a place; each is one token, with a space before it and without."""
-WORLD = each(
+"""Two of these make a city; each is one token, with and without a space before it."""
+WORLD = split_words(
     "Oslo Vienna Montreal Melbourne Dublin Athens Moscow Beijing Cairo Lima Havana Milan Munich "
     "Hamburg Prague Stockholm Copenhagen Brussels Geneva Istanbul Manila Jakarta Bangkok Kyoto "
     "Orlando Portland Memphis Cambridge Wellington Auckland Perth Nashville Edinburgh Glasgow "
@@ -35,9 +35,9 @@ WORLD = each(
     "Minneapolis Sacramento Tampa Halifax Belfast Cardiff Leeds Sheffield Seville Valencia Bilbao "
     "Bologna Genoa Palermo Toulouse Bordeaux Nantes Strasbourg Nice"
 )
-"""Places of one word, in as many tokens as it takes."""
+"""Cities of one word, each of one or more tokens."""
 
-SKIES = each("clear cloudy sunny rain snow fog storm wind dry hot cold warm")
+SKIES = split_words("clear cloudy sunny rain snow fog storm wind dry hot cold warm")
 
 SUM_QUESTIONS = (
     "What is {}?",
@@ -92,8 +92,8 @@ OPERATOR_WORDS = {
     "*": ("times", "x", "×", "multiplied by"),
     "/": ("divided by", "over", "÷"),
 }
-ORDERS = {"+": "Add {} and {}", "*": "Multiply {} by {}", "/": "Divide {} by {}"}
-"""Sums as orders, where order and operands stand apart."""
+COMMANDS = {"+": "Add {} and {}", "*": "Multiply {} by {}", "/": "Divide {} by {}"}
+"""Sums as commands, with text before and between the operands."""
 WEATHER_QUESTIONS = (
     "What is the weather in {}?",
     "How is the weather in {}?",

@@ -11,7 +11,7 @@ from random import Random
 
 from examples.tiny_gpt_oss import checkpoint as tiny_checkpoint
 from examples.tiny_gpt_oss import safetensors
-from examples.tiny_gpt_oss.expand import EMBEDDING, HEAD, IDS, WEIGHTS, made_once
+from examples.tiny_gpt_oss.expand import EMBEDDING, HEAD, IDS, WEIGHTS, cached_checkpoint
 from examples.tiny_gpt_oss.safetensors import Tensor
 from ossia.harmony import decode
 from ossia.harmony.format import special
@@ -29,7 +29,7 @@ def checkpoint() -> Path:
     """Return the folder that vLLM loads. The first call creates it, in two seconds."""
     tiny = tiny_checkpoint()
     made_of = Path(__file__).read_bytes() + str(tiny).encode()
-    return made_once(made_of, "random-gpt-oss", partial(make, tiny))
+    return cached_checkpoint(made_of, "random-gpt-oss", partial(make, tiny))
 
 
 def make(tiny: Path, folder: Path) -> None:

@@ -31,23 +31,25 @@ def test_the_shipped_file_is_about_a_megabyte() -> None:
     assert WEIGHTS.stat().st_size < 1_100_000
 
 
-def test_the_shipped_file_knows_the_tokens_of_the_transcripts() -> None:
+def test_the_shipped_file_has_the_tokens_of_the_transcripts() -> None:
     tensors, _ = read(lzma.decompress(WEIGHTS.read_bytes()))
     assert sorted(memoryview(tensors[IDS].data).cast("i")) == known_tokens()
 
 
-def test_the_second_call_finds_what_the_first_made(
+def test_the_second_call_finds_the_checkpoint_of_the_first(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    made = checkpoint()
-    (made / "config.json").write_text("kept")
-    assert checkpoint() == made
-    assert (made / "config.json").read_text() == "kept"
-    assert list(made.parent.iterdir()) == [made], "something temporary was left behind"
+    created = checkpoint()
+    (created / "config.json").write_text("unchanged")
+    assert checkpoint() == created
+    assert (created / "config.json").read_text() == "unchanged"
+    assert list(created.parent.iterdir()) == [created], "a temporary file was left behind"
 
 
-def test_half_a_checkpoint_is_never_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_incomplete_checkpoint_is_never_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.setattr("examples.tiny_gpt_oss.expand.save", fail)
     with pytest.raises(OSError, match="disk is full"):
@@ -80,12 +82,14 @@ def test_every_token_gets_its_rows() -> None:
     assert row(embedding, 7) == b"\x01\x02\x03\x04"
     assert row(head, 7) == b"\x00\x00\x03\x04"
     assert row(embedding, 200002) == b"\x05\x06\x07\x08"
-    assert row(embedding, 8) == b"\x09\x0a\x0b\x0c", "a token never seen is the unknown token"
-    assert row(head, 8) == b"\xea\xc6\x00\x00", "and is never sampled"
+    assert row(embedding, 8) == b"\x09\x0a\x0b\x0c", (
+        "an unknown token has the row of all unknown tokens"
+    )
+    assert row(head, 8) == b"\xea\xc6\x00\x00", "an unknown token is never sampled"
     assert len(embedding) == len(head) == 4 * special.SIZE
 
 
-def test_the_tokenizer_is_that_of_the_prompts(folder: Path) -> None:
+def test_the_tokenizer_matches_that_of_the_prompts(folder: Path) -> None:
     tokenizer = load(folder / "tokenizer.json")
     assert load_vocabulary().encoding._pat_str == PATTERN  # pyright: ignore[reportPrivateUsage]
     assert len(tokenizer["model"]["vocab"]) == special.FIRST
@@ -93,6 +97,6 @@ def test_the_tokenizer_is_that_of_the_prompts(folder: Path) -> None:
     assert names == special.NAMES
 
 
-def test_a_token_falls_apart_as_it_was_merged() -> None:
+def test_a_token_splits_into_the_parts_it_was_merged_from() -> None:
     ranks = {b"a": 0, b"b": 1, b"c": 2, b"bc": 3, b"ab": 4, b"abc": 5}
     assert last_merge(b"abc", ranks) == (b"a", b"bc")

@@ -1,4 +1,4 @@
-"""The evaluation itself: that it takes right for right, and nothing else."""
+"""The evaluation counts correct runs, and only these."""
 
 from __future__ import annotations
 
@@ -7,10 +7,18 @@ from random import Random
 
 import pytest
 
-from examples.tiny_gpt_oss.evaluate import ROWS, Calculation, Outcome, Row, cases, is_right, run
-from examples.tiny_gpt_oss.failing import FailsFirst
-from examples.tiny_gpt_oss.tasks import Manner, Task, make_task
-from examples.tiny_gpt_oss.transcripts import sample
+from examples.tiny_gpt_oss.evaluate import (
+    ROWS,
+    Calculation,
+    Outcome,
+    Row,
+    cases,
+    is_correct,
+    run_task,
+)
+from examples.tiny_gpt_oss.fails_first import FailsFirst
+from examples.tiny_gpt_oss.tasks import Task, TaskOptions, make_task
+from examples.tiny_gpt_oss.transcripts import make_sample
 from ossia.agent import Agent
 from ossia.agent.testing import ScriptedEngine
 from ossia.errors import EngineError
@@ -18,93 +26,93 @@ from ossia.harmony import Message, decode
 from ossia.tools import Toolbox, tool
 
 WEATHER = Row("weather", "weather")
-ALONE = 0
-"""A seed with which a weather task has no python beside it, which would open a sandbox."""
+WEATHER_ONLY_SEED = 0
+"""With this seed a weather task does not get the python tool, which would open a sandbox."""
 
 
 def turns(task: Task) -> list[list[int]]:
-    """What a model that is always right would sample."""
-    one, found = sample(task), list[list[int]]()
-    before = False
-    for token, learned in zip(one.tokens, one.learned, strict=True):
-        if learned and not before:
+    """Return the tokens that a model without mistakes samples in each turn."""
+    sample, found = make_sample(task), list[list[int]]()
+    previous = False
+    for token, sampled in zip(sample.tokens, sample.loss_mask, strict=True):
+        if sampled and not previous:
             found.append([])
-        if learned:
+        if sampled:
             found[-1].append(token)
-        before = learned
+        previous = sampled
     return found
 
 
-def a_task() -> Task:
-    return make_task(Random(1), "weather", Manner("heldout"))
+def weather_task() -> Task:
+    return make_task(Random(1), "weather", TaskOptions("heldout"))
 
 
-async def evaluated(
+async def run_script(
     task: Task, script: Sequence[list[int] | EngineError], row: Row = WEATHER
 ) -> tuple[Outcome, ScriptedEngine]:
     engine = ScriptedEngine(script)
-    return await run(Agent(engine), row, task, "medium", Random(ALONE)), engine
+    return await run_task(Agent(engine), row, task, "medium", Random(WEATHER_ONLY_SEED)), engine
 
 
-async def test_a_run_that_is_right_counts() -> None:
-    task = a_task()
-    outcome, _ = await evaluated(task, turns(task))
-    assert (outcome.right, outcome.output, outcome.calls) == (True, task.final, 1)
+async def test_a_correct_run_counts() -> None:
+    task = weather_task()
+    outcome, _ = await run_script(task, turns(task))
+    assert (outcome.correct, outcome.output, outcome.calls) == (True, task.final, 1)
 
 
 async def test_an_answer_without_its_call_does_not_count() -> None:
-    task = a_task()
-    outcome, _ = await evaluated(task, turns(task)[-1:])
-    assert (outcome.right, outcome.crashed, outcome.output) == (False, False, task.final)
+    task = weather_task()
+    outcome, _ = await run_script(task, turns(task)[-1:])
+    assert (outcome.correct, outcome.raised, outcome.output) == (False, False, task.final)
 
 
-async def test_another_place_has_no_weather() -> None:
-    task, other = a_task(), make_task(Random(2), "weather", Manner("heldout"))
-    outcome, _ = await evaluated(task, turns(other))
-    assert not outcome.right
+async def test_the_weather_of_another_city_does_not_count() -> None:
+    task, other = weather_task(), make_task(Random(2), "weather", TaskOptions("heldout"))
+    outcome, _ = await run_script(task, turns(other))
+    assert not outcome.correct
 
 
-async def test_a_run_that_raises_is_counted_as_such() -> None:
-    outcome, _ = await evaluated(a_task(), [EngineError("gone")])
-    assert (outcome.right, outcome.crashed) == (False, True)
+async def test_a_run_that_raises_is_counted() -> None:
+    outcome, _ = await run_script(weather_task(), [EngineError("gone")])
+    assert (outcome.correct, outcome.raised) == (False, True)
 
 
-async def test_where_the_first_call_fails_a_second_is_due() -> None:
-    task = a_task()
+async def test_if_the_first_call_fails_a_second_is_expected() -> None:
+    task = weather_task()
     call, final = turns(task)
-    fails = Row("weather; the first call fails", "weather", fails=True)
-    outcome, engine = await evaluated(task, [call, call, final], fails)
-    assert (outcome.right, outcome.calls) == (True, 2)
+    fails = Row("weather; the first call fails", "weather", first_call_fails=True)
+    outcome, engine = await run_script(task, [call, call, final], fails)
+    assert (outcome.correct, outcome.calls) == (True, 2)
     assert len(engine.prompts) == 3
 
 
-async def test_finished_tasks_stand_before_the_one_that_counts() -> None:
-    task = a_task()
-    outcome, engine = await evaluated(task, turns(task), Row("", "weather", history=2))
-    assert (outcome.right, outcome.calls) == (True, 1)
+async def test_finished_tasks_are_earlier_in_the_conversation() -> None:
+    task = weather_task()
+    outcome, engine = await run_script(task, turns(task), Row("", "weather", history=2))
+    assert (outcome.correct, outcome.calls) == (True, 1)
     assert decode(engine.prompts[0]).count("<|start|>user<|message|>") == 3
 
 
-async def test_failing_first_is_failing_once() -> None:
+async def test_fails_first_fails_once() -> None:
     @tool
     def ping() -> str:
         return "pong"
 
     call = Message("assistant", "{}", channel="commentary", recipient="functions.ping")
     async with Toolbox([FailsFirst(ping)]) as toolbox:
-        answers = [await toolbox.call(call) for _ in range(3)]
-    assert [answer.failed for answer in answers] == [True, False, False]
-    assert answers[1].message.text == "pong"
+        results = [await toolbox.call(call) for _ in range(3)]
+    assert [result.failed for result in results] == [True, False, False]
+    assert results[1].message.text == "pong"
 
 
-def test_json_is_right_by_its_values() -> None:
+def test_json_outputs_are_compared_by_value() -> None:
     task = Task("", (), "", {"expression": '"2 * 3"', "result": "6"})
-    assert is_right(Calculation(expression="2 * 3", result=6.0), task)
-    assert not is_right(Calculation(expression="2 * 3", result=7), task)
+    assert is_correct(Calculation(expression="2 * 3", result=6.0), task)
+    assert not is_correct(Calculation(expression="2 * 3", result=7), task)
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
-def test_a_rows_tasks_are_the_same_every_time(row: Row) -> None:
-    one, two = ([task for task, _, _ in cases(row, 5, seed=77)] for _ in range(2))
-    assert one == two
-    assert len({task.user for task in one}) > 1
+def test_the_same_seed_gives_a_row_the_same_tasks(row: Row) -> None:
+    first, second = ([task for task, _, _ in cases(row, 5, seed=77)] for _ in range(2))
+    assert first == second
+    assert len({task.user for task in first}) > 1

@@ -1,4 +1,4 @@
-"""What stands before a conversation: system and developer messages, as ossia renders them."""
+"""The system and developer messages of the training prompts, as ossia renders them."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from ossia.harmony import (
 )
 
 from . import words
+from .questions import random_words
 from .tasks import Effort, Task
-from .wording import babble
 
 PYTHON_DESCRIPTION = (
     "Use this tool to execute Python code in your chain of thought. The code will not be shown to "
@@ -28,124 +28,131 @@ PYTHON_DESCRIPTION = (
     "seconds. The drive at '/mnt/data' can be used to save and persist user files. Internet access "
     "for this session is UNKNOWN. Depends on the cluster."
 )
-"""As `ossia.tools.PythonTool` describes itself; not imported, since training has no ossia.tools."""
+"""The description of `ossia.tools.PythonTool`, copied: training cannot import ossia.tools."""
 
-FORMS: dict[str, tuple[str, ...]] = {
+KEYS: dict[str, tuple[str, ...]] = {
     "expression": ("expression",),
     "result": ("result", "answer", "value"),
     "city": ("city",),
     "temperature": ("temperature",),
     "sky": ("sky", "conditions"),
 }
-"""The facts of a task, and the keys that a schema may ask for them by."""
+"""The facts of a task, and the keys that a schema may use for each."""
 
 TYPES = {"result": ("integer", "number"), "temperature": ("integer", "number")}
 
 
 @dataclass(frozen=True, slots=True)
-class Form:
-    """An answer in JSON: its keys in the schema's order, and the fact that each asks for."""
+class OutputFormat:
+    """The keys of a JSON answer in the schema's order, each with the fact it stands for."""
 
     keys: tuple[tuple[str, str], ...]
 
-    def final(self, task: Task) -> str:
-        """The answer to a task."""
+    def render(self, task: Task) -> str:
+        """Return the answer to a task as JSON."""
         return "{" + ",".join(f'"{key}":{task.facts[fact]}' for key, fact in self.keys) + "}"
 
 
 @dataclass(frozen=True, slots=True)
-class Offer:
-    """What the model is offered, and asked to answer in."""
+class PromptOptions:
+    """The tools in a prompt, and the format of the answer."""
 
     python: bool = True
     weather: bool = False
-    form: Form | None = None
+    output_format: OutputFormat | None = None
 
 
-def random_form(rng: Random, weather: bool) -> Form:
-    """A form for weather or for sums; now and then in another order, or of fewer keys."""
+def random_output_format(rng: Random, weather: bool) -> OutputFormat:
+    """Return a format for weather or for sums, sometimes reordered or with fewer keys."""
     facts = ["city", "temperature", "sky"] if weather else ["expression", "result"]
     if rng.random() < 0.3:
         rng.shuffle(facts)
     if rng.random() < 0.3:
         facts = facts[rng.randint(1, len(facts) - 1) :]
-    return Form(tuple((rng.choice(FORMS[fact]), fact) for fact in facts))
+    return OutputFormat(tuple((rng.choice(KEYS[fact]), fact) for fact in facts))
 
 
-def setting(rng: Random, offer: Offer, effort: Effort, *, noisy: bool) -> list[Message]:
-    """The system message, and a developer message if there is anything to say in it."""
+def prompt_messages(
+    rng: Random, prompt: PromptOptions, effort: Effort, *, noisy: bool
+) -> list[Message]:
+    """Return the system message, and a developer message if it is not empty."""
     date = f"{rng.randint(2020, 2099)}-{rng.randint(1, 12):02}-{rng.randint(1, 28):02}"
-    builtin = [ToolNamespace("python", PYTHON_DESCRIPTION)] if offer.python else []
+    builtin = [ToolNamespace("python", PYTHON_DESCRIPTION)] if prompt.python else []
     if noisy and rng.random() < 0.05:
-        builtin.insert(0, ToolNamespace("browser", babble(rng, 40), (other_function(rng),)))
+        builtin.insert(0, ToolNamespace("browser", random_words(rng, 40), (other_function(rng),)))
     system = SystemContent(
         reasoning_effort=effort,
         conversation_start_date=date if rng.random() < 0.9 else None,
         tools=tuple(builtin),
     )
-    functions = [get_weather(rng, noisy=noisy)] if offer.weather else []
+    functions = [get_weather(rng, noisy=noisy)] if prompt.weather else []
     if noisy and rng.random() < 0.1:
         functions.insert(rng.randint(0, len(functions)), other_function(rng))
     developer = DeveloperContent(
         instructions=instructions(rng, noisy=noisy),
         tools=(ToolNamespace("functions", None, tuple(functions)),) if functions else (),
-        response_formats=(response_format(rng, offer.form, noisy=noisy),) if offer.form else (),
+        response_formats=(response_format(rng, prompt.output_format, noisy=noisy),)
+        if prompt.output_format
+        else (),
     )
-    told = [Message("developer", developer)] if developer != DeveloperContent() else []
-    return [Message("system", system), *told]
+    if developer == DeveloperContent():
+        return [Message("system", system)]
+    return [Message("system", system), Message("developer", developer)]
 
 
 def instructions(rng: Random, *, noisy: bool) -> str | None:
-    """None, a sentence that the model knows, or anything at all."""
+    """Return None, a sentence that the model knows, or random words."""
     kind = rng.random()
     if kind < 0.4:
         return None
     if noisy and kind < 0.7:
-        return babble(rng, rng.choice([3, 10, 30, 60])) + "."
+        return random_words(rng, rng.choice([3, 10, 30, 60])) + "."
     return rng.choice(words.INSTRUCTIONS)
 
 
 def get_weather(rng: Random, *, noisy: bool) -> ToolDescription:
-    """The function, described in one of many ways."""
+    """Return the function with a random description."""
     city = {"type": "string"}
     if rng.random() < 0.5:
         city["description"] = rng.choice(words.CITY_DESCRIPTIONS)
     if noisy and rng.random() < 0.2:
-        city["description"] = babble(rng, 6)
-    free = noisy and rng.random() < 0.4
-    about = babble(rng, rng.randint(2, 20)) if free else rng.choice(words.WEATHER_DESCRIPTIONS)
-    return ToolDescription("get_weather", about, schema({"city": city}))
+        city["description"] = random_words(rng, 6)
+    if noisy and rng.random() < 0.4:
+        description = random_words(rng, rng.randint(2, 20))
+    else:
+        description = rng.choice(words.WEATHER_DESCRIPTIONS)
+    return ToolDescription("get_weather", description, schema({"city": city}))
 
 
 def other_function(rng: Random) -> ToolDescription:
-    """A function that no task needs."""
+    """Return a function that no task needs."""
     name = rng.choice(words.OTHER_FUNCTIONS)
-    return ToolDescription(name, babble(rng, 8), schema({"query": {"type": "string"}}))
+    return ToolDescription(name, random_words(rng, 8), schema({"query": {"type": "string"}}))
 
 
-def response_format(rng: Random, form: Form, *, noisy: bool) -> ResponseFormat:
-    """The schema of a form, as pydantic writes it for a model class."""
+def response_format(rng: Random, output_format: OutputFormat, *, noisy: bool) -> ResponseFormat:
+    """Return the schema of a format, as pydantic writes it for a model class."""
     properties: dict[str, Any] = {}
-    for key, fact in form.keys:
+    for key, fact in output_format.keys:
         properties[key] = {
             "title": key.capitalize(),
             "type": rng.choice(TYPES.get(fact, ("string",))),
         }
         if noisy and rng.random() < 0.2:
-            properties[key] = {"description": babble(rng, 6), **properties[key]}
+            properties[key] = {"description": random_words(rng, 6), **properties[key]}
     title = rng.choice(words.TITLES)
     if noisy and rng.random() < 0.3:
-        title = babble(rng, 2).title().replace(" ", "") or title
-    about = babble(rng, 8) if noisy and rng.random() < 0.4 else None
+        title = random_words(rng, 2).title().replace(" ", "") or title
+    description = random_words(rng, 8) if noisy and rng.random() < 0.4 else None
     head: dict[str, Any] = {"additionalProperties": False} if rng.random() < 0.3 else {}
-    if about:
-        head["description"] = about
-    return ResponseFormat(title, {**head, **schema(properties, title)}, about)
+    if description:
+        head["description"] = description
+    return ResponseFormat(title, {**head, **schema(properties, title)}, description)
 
 
 def schema(properties: dict[str, Any], title: str | None = None) -> dict[str, Any]:
-    """JSON Schema of an object whose properties are all required, keys in pydantic's order."""
-    out: dict[str, Any] = {"properties": properties, "required": list(properties)}
+    """Return the JSON Schema of an object with required properties, keys in pydantic's order."""
+    result: dict[str, Any] = {"properties": properties, "required": list(properties)}
     if title is not None:
-        out["title"] = title
-    return {**out, "type": "object"}
+        result["title"] = title
+    return {**result, "type": "object"}

@@ -1,4 +1,4 @@
-"""How users put a task: by the book, freely, or among words that the model does not know."""
+"""How users phrase a task: plainly, freely, or among words that the model does not know."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ _QUESTIONS = {
 
 
 def ask(rng: Random, style: Style, kind: Literal["sum", "weather"], subject: str) -> str:
-    """A question about an expression or a place."""
+    """Return a question about an expression or a city."""
     plain, free = _QUESTIONS[kind]
     if style == "plain" or rng.random() < 0.3:
         return rng.choice(plain).format(subject)
     if style == "noisy" and rng.random() < 0.3:
-        before, after = babble(rng, rng.randint(0, 8)), babble(rng, rng.randint(0, 4))
+        before, after = random_words(rng, rng.randint(0, 8)), random_words(rng, rng.randint(0, 4))
         bridge = "the weather in " if kind == "weather" else ""
         return f"{before} {bridge}{subject} {after}".strip() + rng.choice(["", "?", "."])
     if kind == "weather" and rng.random() < 0.15 and len(encode(f" {subject.lower()}")) == 1:
@@ -31,18 +31,18 @@ def ask(rng: Random, style: Style, kind: Literal["sum", "weather"], subject: str
     return rng.choice(free).format(subject)
 
 
-def ordered(rng: Random, expression: str) -> str | None:
-    """An expression of two operands as an order, `Multiply 3 by 4` say; None for any other."""
+def as_command(rng: Random, expression: str) -> str | None:
+    """Return a command such as `Multiply 3 by 4`, or None if there are not two operands."""
     match expression.split():
-        case [left, operator, right] if operator in words.ORDERS:
-            order = words.ORDERS[operator].format(left, right) + rng.choice(["", "."])
-            return order.lower() if rng.random() < 0.3 else order
+        case [left, operator, right] if operator in words.COMMANDS:
+            command = words.COMMANDS[operator].format(left, right) + rng.choice(["", "."])
+            return command.lower() if rng.random() < 0.3 else command
         case _:
             return None
 
 
-def spoken(rng: Random, expression: str) -> str:
-    """An expression as people type it: without spaces, or with words for the operators."""
+def as_typed(rng: Random, expression: str) -> str:
+    """Return an expression as people type it: without spaces, or with operators as words."""
     kind = rng.random()
     if kind < 0.3:
         return expression
@@ -54,7 +54,7 @@ def spoken(rng: Random, expression: str) -> str:
     )
 
 
-def babble(rng: Random, count: int) -> str:
-    """About `count` words, most of them unknown to the model, which has to read past them."""
+def random_words(rng: Random, count: int) -> str:
+    """Return about `count` words, most of which the model does not know and must ignore."""
     pieces = (decode([rng.randrange(1_000, 100_000)]).strip() for _ in range(count))
     return " ".join(piece for piece in pieces if piece.isalpha())

@@ -1,4 +1,4 @@
-"""A tool whose first call in every run fails, to see what a model makes of that."""
+"""A tool wrapper whose first call in every run fails, to test how a model reacts."""
 
 from __future__ import annotations
 
@@ -13,31 +13,31 @@ from ossia.tools import OpenTool, RunContext, Tool, ToolError, ToolReturn
 
 @dataclass(frozen=True)
 class FailsFirst(Tool):
-    """Another tool, but for the first call."""
+    """A tool that fails at its first call and then behaves like the wrapped tool."""
 
     tool: Tool
 
     @property
     def namespace(self) -> ToolNamespace:
-        """The other tool's: the model cannot tell."""
+        """The namespace of the wrapped tool, so that the model sees no difference."""
         return self.tool.namespace
 
     @asynccontextmanager
     async def open(self) -> AsyncGenerator[OpenTool]:
-        """Open the other tool."""
+        """Open the wrapped tool."""
         async with self.tool.open() as opened:
-            yield _OnceFailing(opened)
+            yield _OpenFailsFirst(opened)
 
 
-class _OnceFailing:
-    """The open tool."""
+class _OpenFailsFirst:
+    """The wrapper of an open tool."""
 
     def __init__(self, opened: OpenTool) -> None:
         self._opened = opened
         self._failed = False
 
     async def call(self, call: Message, context: RunContext[Any]) -> ToolReturn:
-        """Fail once, then answer."""
+        """Raise ToolError at the first call, then call the wrapped tool."""
         if not self._failed:
             self._failed = True
             raise ToolError("service unavailable")
