@@ -1,4 +1,4 @@
-"""What is shipped: the packages listed, the wheel and the source distribution match the tree."""
+"""The listed packages, the wheel and the source distribution match the repository."""
 
 from __future__ import annotations
 
@@ -16,25 +16,25 @@ from tests.house.sources import FOLDERS, ROOT, sources
 
 
 def tracked() -> list[Path]:
-    """The files that belong to the project, committed or about to be."""
+    """Return the project's files: tracked by git, or new and not ignored."""
     command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
     listed = subprocess.check_output(command, cwd=ROOT, text=True).split("\0")
     return [Path(name) for name in listed if name and (ROOT / name).is_file()]
 
 
 def build(kind: str, tree: Path, out: Path) -> Path:
-    """Build a `wheel` or an `sdist` with the backend itself, so that nothing is fetched."""
+    """Build a `wheel` or an `sdist` by calling the build backend, which needs no network."""
     code = f"import sys\nfrom setuptools import build_meta\nbuild_meta.build_{kind}(sys.argv[1])"
     command = [sys.executable, "-c", code, str(out)]
-    done = subprocess.run(command, cwd=tree, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    (made,) = out.iterdir()
-    return made
+    process = subprocess.run(command, cwd=tree, capture_output=True, text=True, check=False)
+    assert process.returncode == 0, process.stderr
+    (archive,) = out.iterdir()
+    return archive
 
 
 @pytest.fixture(scope="module")
 def sdist(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The source distribution of a copy of this tree, unpacked."""
+    """Build the source distribution from a copy of the repository, and unpack it."""
     copy, out, unpacked = (tmp_path_factory.mktemp(name) for name in ("copy", "sdist", "unpacked"))
     for path in tracked():
         (copy / path).parent.mkdir(parents=True, exist_ok=True)
@@ -47,7 +47,7 @@ def sdist(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def wheel(sdist: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The wheel, built from the source distribution as an installer would."""
+    """Build the wheel from the source distribution, as an installer does."""
     return build("wheel", sdist, tmp_path_factory.mktemp("wheel"))
 
 
@@ -56,13 +56,13 @@ def test_every_package_is_listed() -> None:
     assert sorted(listed) == sorted({source.package for source in sources().values()})
 
 
-def test_the_source_distribution_holds_what_it_takes_to_test_it(sdist: Path) -> None:
+def test_the_source_distribution_contains_everything_needed_to_test_it(sdist: Path) -> None:
     wanted = {path for path in tracked() if path.parts[0] in {*FOLDERS, "tests", "examples"}}
     wanted |= {Path(name) for name in ("LICENSE", "README.md", "pyproject.toml", "errors.py")}
     assert {str(path) for path in wanted if not (sdist / path).exists()} == set()
 
 
-def test_the_wheel_holds_the_package_and_nothing_else(wheel: Path) -> None:
+def test_the_wheel_contains_exactly_the_package(wheel: Path) -> None:
     ours = {path for path in tracked() if path.parts[0] in FOLDERS}
     ours |= {Path(name) for name in ("__init__.py", "errors.py", "py.typed")}
     with zipfile.ZipFile(wheel) as archive:
@@ -70,16 +70,16 @@ def test_the_wheel_holds_the_package_and_nothing_else(wheel: Path) -> None:
     assert names == {f"ossia/{path}" for path in ours}
 
 
-def test_the_wheel_works_without_the_tree(wheel: Path, tmp_path: Path) -> None:
+def test_the_wheel_works_without_the_repository(wheel: Path, tmp_path: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(tmp_path)
-        facts = {name.rpartition("/")[2] for name in archive.namelist() if ".dist-info/" in name}
-    assert {"LICENSE", "entry_points.txt"} <= facts
+        metadata = {name.rpartition("/")[2] for name in archive.namelist() if ".dist-info/" in name}
+    assert {"LICENSE", "entry_points.txt"} <= metadata
     code = (
         "import sys; sys.path.insert(0, sys.argv[1])\n"
         "import ossia, ossia.agent.cli, ossia.harmony as harmony\n"
         "print(ossia.__file__, harmony.decode(harmony.encode('héllo')))"
     )
     command = [sys.executable, "-I", "-c", code, str(tmp_path)]
-    said = subprocess.check_output(command, cwd=tmp_path, text=True).split()
-    assert said == [str(tmp_path / "ossia" / "__init__.py"), "héllo"]
+    printed = subprocess.check_output(command, cwd=tmp_path, text=True).split()
+    assert printed == [str(tmp_path / "ossia" / "__init__.py"), "héllo"]

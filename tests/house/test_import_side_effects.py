@@ -1,4 +1,4 @@
-"""Importing ossia does nothing: no output, no look at the environment, no file, no connection."""
+"""Importing ossia has no side effects: no output, file, connection or environment access."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ for name in foreign:
 import pydantic
 pydantic.TypeAdapter(int)  # pydantic looks for its plugins at its first schema
 
-done = []
+effects = []
 
-def from_here():
-    # The place of ours that asks Python's library for something, not a library that we import.
+def calling_line():
+    # Return our line that called the standard library, or None if another library called it.
     frame = sys._getframe(2)
     while frame and frame.f_code.co_filename.startswith(("<frozen os", "<frozen _coll", library)):
         if "site-packages" in frame.f_code.co_filename:
@@ -36,24 +36,24 @@ def from_here():
 
 class Environment(type(os.environ)):
     def __getitem__(self, key):
-        if place := from_here():
-            done.append(f"{place} reads ${key}")
+        if line := calling_line():
+            effects.append(f"{line} reads ${key}")
         return super().__getitem__(key)
 
 def audit(event, arguments):
-    if event in WATCHED and (place := from_here()):
-        done.append(f"{place} does {event} {arguments[:1]}")
+    if event in WATCHED and (line := calling_line()):
+        effects.append(f"{line} does {event} {arguments[:1]}")
 
 WATCHED = {"open", "socket.connect", "socket.bind", "subprocess.Popen", "os.fork", "os.mkdir"}
 os.environ.__class__ = Environment
 sys.addaudithook(audit)
 for name in ours:
     importlib.import_module(name)
-sys.exit("\\n".join(done) or None)
+sys.exit("\\n".join(effects) or None)
 """
 
 
-def test_importing_does_nothing() -> None:
+def test_importing_has_no_side_effects() -> None:
     ours = {
         name: source
         for name, source in sources().items()
@@ -61,8 +61,8 @@ def test_importing_does_nothing() -> None:
     }
     found = {module for source in ours.values() for module in imports(source, sources())}
     foreign = sorted(module for module in found if module.split(".")[0] != "ossia")
-    facts = json.dumps([foreign, {name: str(source.path) for name, source in ours.items()}])
-    done = subprocess.run(
-        [sys.executable, "-c", WATCH, facts], capture_output=True, text=True, check=False
+    modules = json.dumps([foreign, {name: str(source.path) for name, source in ours.items()}])
+    process = subprocess.run(
+        [sys.executable, "-c", WATCH, modules], capture_output=True, text=True, check=False
     )
-    assert (done.stdout, done.stderr, done.returncode) == ("", "", 0)
+    assert (process.stdout, process.stderr, process.returncode) == ("", "", 0)

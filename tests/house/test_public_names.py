@@ -1,4 +1,4 @@
-"""The public names. Whoever adds one adds it here: it is then promised to users."""
+"""The public names of each public package. A name listed here is a promise to users."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 
 from tests.house.sources import sources
 
-FACES = {
+PUBLIC_NAMES = {
     "ossia.harmony": """
         Delta DeveloperContent Ended Ending Event Header Message Reasoning ReasoningEffort
         RepairKind Repaired ResponseFormat Role STOP_TOKENS Started StreamParser
@@ -44,11 +44,16 @@ FACES = {
 }
 
 
-@pytest.mark.parametrize("root", FACES)
-def test_a_root_hands_on_its_public_names_and_nothing_else(root: str) -> None:
-    docstring, *lines = sources()[root].tree.body
+@pytest.mark.parametrize("package", PUBLIC_NAMES)
+def test_a_public_package_exports_exactly_its_public_names(package: str) -> None:
+    docstring, *statements = sources()[package].tree.body
     assert isinstance(docstring, ast.Expr)
-    aliases = [alias for line in lines if isinstance(line, ast.ImportFrom) for alias in line.names]
-    assert len(aliases) == len(lines), "a root holds one import a line, and no code"
+    aliases = [
+        alias
+        for statement in statements
+        if isinstance(statement, ast.ImportFrom)
+        for alias in statement.names
+    ]
+    assert len(aliases) == len(statements), "an __init__.py has one name per import and no code"
     assert [alias.name for alias in aliases if alias.asname != alias.name] == []
-    assert sorted(alias.name for alias in aliases) == sorted(FACES[root].split())
+    assert sorted(alias.name for alias in aliases) == sorted(PUBLIC_NAMES[package].split())
