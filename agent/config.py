@@ -31,8 +31,8 @@ class AgentConfig(Generic[OutputT]):
     tools: Sequence[Tool | Callable[..., Any]] = field(default=(), kw_only=True)
     """What the model can call. A plain function is a tool as if it had `@tool`."""
     output_type: OutputSpec[OutputT] = field(default=str, kw_only=True)  # type: ignore[assignment]
-    """The type of the output: `str`, any type that pydantic knows (requested as JSON), or a function
-    that makes the output from its arguments. With a list, the model chooses."""
+    """The type of the output: `str`, any type that pydantic knows (requested as JSON), or a
+    function that builds the output from its arguments. With a list, the model chooses."""
     reasoning: ReasoningEffort = field(default="medium", kw_only=True)
     reasoning_budget: int | None = field(default=None, kw_only=True)
     """Maximum number of reasoning tokens in a turn. Without a grammar, ossia ends the reasoning and

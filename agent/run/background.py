@@ -46,8 +46,9 @@ async def run_in_background() -> AsyncGenerator[Background]:
 
     Raises what the block or a task raises, as it is and not in a group.
     """
-    async with anyio.create_task_group() as group:
-        background = Background(group)
+    group = anyio.create_task_group()
+    background = Background(group)
+    async with group:
         try:
             yield background
         except (Exception, KeyboardInterrupt, SystemExit) as error:  # noqa: BLE001 - raised below

@@ -36,6 +36,19 @@ def test_another_folder_is_imported_through_its_package(name: str) -> None:
     assert crossing == []
 
 
+@pytest.mark.parametrize("name", sources())
+def test_no_function_imports_our_own_modules(name: str) -> None:
+    source = sources()[name]
+    found = {
+        f"{function.name}, line {getattr(node, 'lineno', 0)}"
+        for function in ast.walk(source.tree)
+        if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef)
+        for node in ast.walk(function)
+        if is_import_of_ours(node)
+    }
+    assert found == set()
+
+
 def test_every_part_of_the_agent_has_a_layer() -> None:
     assert {part for name in sources() if (part := agent_part(name))} <= AGENT_LEVELS.keys()
 
@@ -91,3 +104,19 @@ def exports(package: str) -> set[str]:
         return set()
     nodes = [node for node in source.tree.body if isinstance(node, ast.ImportFrom)]
     return {alias.asname or alias.name for node in nodes for alias in node.names}
+
+
+def is_import_of_ours(node: ast.AST) -> bool:
+    """Tell whether a node imports one of our modules, also by `import_module` with a constant."""
+    match node:
+        case ast.ImportFrom(level=level, module=module):
+            return bool(level) or (module or "").split(".")[0] == "ossia"
+        case ast.Import(names=names):
+            return any(alias.name.split(".")[0] == "ossia" for alias in names)
+        case ast.Call(
+            func=ast.Attribute(attr="import_module") | ast.Name(id="import_module" | "__import__"),
+            args=[ast.Constant(value=str(module)), *_],
+        ):
+            return module.startswith((".", "ossia"))
+        case _:
+            return False
