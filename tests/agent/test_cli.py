@@ -74,7 +74,11 @@ async def test_json_prints_an_event_a_line(tool: str) -> None:
     async with open_fake_vllm(replies()) as server:
         done = await run(server, "How is the weather?", "--tool", tool, "--json")
     events = [json.loads(line) for line in done.stdout.splitlines()]
-    assert [event["kind"] for event in events][:2] == ["step_started", "reasoning_delta"]
+    assert [event["kind"] for event in events][:3] == [
+        "run_started",
+        "step_started",
+        "reasoning_delta",
+    ]
     assert events[-1]["kind"] == "run_finished"
     assert events[-1]["result"]["output"] == "It is clear."
 

@@ -52,7 +52,7 @@ async def uninterrupted(folder: Path) -> Case:
 def check(outcome: Case, whole: Case) -> int:
     """Hold one outcome to what is promised; returns how many calls were told to be interrupted."""
     ran = Counter(map(int, outcome["ran"]))
-    told = [at for at, text in enumerate(outcome["said"]) if "it was interrupted" in text]
+    told = [at for at, text in enumerate(outcome["said"]) if "The call was interrupted" in text]
     same = [text for at, text in enumerate(outcome["said"]) if at not in told]
     assert same == [text for at, text in enumerate(whole["said"]) if at not in told], outcome
     # Only the call that the kill met may have been made twice, if it is idempotent, or not at all.

@@ -84,7 +84,7 @@ async def test_a_limit_ends_in_the_best_answer_if_the_user_wants_it(limit: str) 
     assert (finished.result.output, finished.result.limit) == ("Perhaps 5.", limit)
     assert [event.limit for event in told if isinstance(event, LimitReached)] == [limit]
     last = decode(engine.prompts[-1])
-    assert "This run has reached its limit" in last
+    assert "You have reached the limit of this task" in last
     assert last.endswith("<|start|>assistant<|channel|>final<|message|>")
     # Every call has an answer, be it that there is none.
     assert last.count("to=functions.") == last.count(" to=assistant")
@@ -117,7 +117,7 @@ async def test_a_model_that_goes_round_in_circles_is_told_first() -> None:
     described, engine = agent("repeats", CASES["repeats"][1])
     with pytest.raises(LimitExceeded):
         await described.run("Go.")
-    told = ["brought nothing new" in decode(prompt) for prompt in engine.prompts]
+    told = ["repeated earlier calls" in decode(prompt) for prompt in engine.prompts]
     # The first call is new; after two that are not, the words come.
     assert told == [False, False, False, True, True]
 

@@ -210,10 +210,10 @@ async def test_a_turn_that_leads_nowhere_goes_on_from_its_last_whole_message() -
 @pytest.mark.parametrize(
     ("turn", "why"),
     [
-        ("", "it was empty"),
-        ("<|return|>", "it held no call and no answer"),
-        ("<|channel|>analysis<|message|>What a stra", "it held no call and no answer"),
-        ("<|channel|>analysis<|channel|>Hm.<|end|>", "it held no call and no answer"),
+        ("", "it is empty"),
+        ("<|return|>", "it has neither a tool call nor an answer"),
+        ("<|channel|>analysis<|message|>What a stra", "it has neither a tool call nor an answer"),
+        ("<|channel|>analysis<|channel|>Hm.<|end|>", "it has neither a tool call nor an answer"),
     ],
 )
 async def test_a_turn_beyond_repair_is_sampled_again_from_the_same_prompt(
@@ -237,7 +237,7 @@ async def test_the_budget_of_resamples_is_for_turns_in_a_row() -> None:
 
 async def test_turns_that_keep_leading_nowhere_end_the_run() -> None:
     engine = ScriptedEngine([THOUGHT] * 3)
-    with pytest.raises(TurnError, match="no call and no answer"):
+    with pytest.raises(TurnError, match="it has neither a tool call nor an answer"):
         await Agent(engine).run("2 + 3?")
 
 
@@ -353,7 +353,7 @@ def test_run_sync_runs_again_and_again() -> None:
 
 
 def test_a_script_that_is_used_up_says_so() -> None:
-    with pytest.raises(AssertionError, match="no turn number 1"):
+    with pytest.raises(AssertionError, match="the script does not have turn 1"):
         Agent(ScriptedEngine([])).run_sync("2 + 3?")
 
 

@@ -1,11 +1,11 @@
-"""Reasoning is another kind of thing: nothing shows it that did not ask for it."""
+"""What shows reasoning, and what logs, errors and usage tell about a run."""
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import pytest
+import structlog
 from pydantic import BaseModel
 from structlog.testing import capture_logs
 
@@ -30,27 +30,34 @@ def add(a: int, b: int) -> int:
     return a + b
 
 
+def logged(caplog: pytest.LogCaptureFixture) -> str:
+    """Return the text and the fields of all log records."""
+    return "".join(f"{record.getMessage()} {vars(record)}" for record in caplog.records)
+
+
 def final(text: str) -> str:
     return f"{THOUGHT}<|start|>assistant<|channel|>final<|message|>{text}<|return|>"
 
 
-async def test_reasoning_reaches_no_log_no_answer_and_no_other_event() -> None:
+async def test_reasoning_reaches_no_log_no_answer_and_no_other_event(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     turns = [CALL, THOUGHT, final("{}"), final('{"total": 5}')]
     agent = Agent(ScriptedEngine(turns), tools=[add], output_type=Sum, journal=MemoryJournal())
-    with capture_logs() as logs:
-        async with agent.stream("2 + 3?") as events:
-            told = [event async for event in events]
-    assert logs
-    assert CANARY not in json.dumps(logs, default=repr)
-    thoughts = [event for event in told if isinstance(event, ReasoningDelta)]
+    with caplog.at_level("DEBUG", "ossia"):
+        async with agent.stream("2 + 3?") as run:
+            events = [event async for event in run]
+    assert caplog.records
+    assert CANARY not in logged(caplog)
+    thoughts = [event for event in events if isinstance(event, ReasoningDelta)]
     assert CANARY in "".join(event.text for event in thoughts)
-    others = [event for event in told if not isinstance(event, ReasoningDelta | RunFinished)]
+    others = [event for event in events if not isinstance(event, ReasoningDelta | RunFinished)]
     assert CANARY not in "".join(event.model_dump_json() for event in others)
-    finished = told[-1]
+    finished = events[-1]
     assert isinstance(finished, RunFinished)
     assert CANARY not in repr(finished.result)
     assert CANARY not in repr(finished.result.output)
-    # Whoever asks for it has it.
+    # The messages contain it, for debugging.
     assert CANARY in str([message.text for message in finished.result.messages])
 
 
@@ -63,13 +70,15 @@ async def test_reasoning_reaches_no_log_no_answer_and_no_other_event() -> None:
         ([CALL, EngineError("on fire")], {}),
     ],
 )
-async def test_no_error_tells_of_reasoning(turns: list[Any], options: dict[str, Any]) -> None:
+async def test_no_error_shows_reasoning(
+    turns: list[Any], options: dict[str, Any], caplog: pytest.LogCaptureFixture
+) -> None:
     journal = MemoryJournal()
     agent = Agent(ScriptedEngine(turns), tools=[add], journal=journal, **options)
-    with capture_logs() as logs, pytest.raises(OssiaError) as raised:
+    with caplog.at_level("DEBUG", "ossia"), pytest.raises(OssiaError) as raised:
         await agent.run("2 + 3?")
     shown = [str(raised.value), repr(raised.value), *getattr(raised.value, "__notes__", [])]
-    assert CANARY not in json.dumps([logs, shown], default=repr)
+    assert CANARY not in "".join([logged(caplog), *shown])
     (run,) = await journal.runs()
     assert CANARY not in repr(run)
 
@@ -77,8 +86,6 @@ async def test_no_error_tells_of_reasoning(turns: list[Any], options: dict[str, 
 async def test_what_is_logged_says_which_run_and_step_it_belongs_to(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    import structlog
-
     def look() -> str:
         """Look."""
         structlog.get_logger().info("looked")
@@ -87,13 +94,12 @@ async def test_what_is_logged_says_which_run_and_step_it_belongs_to(
     call = "<|channel|>commentary to=functions.look <|constrain|>json<|message|>{}<|call|>"
     agent = Agent(ScriptedEngine([call, final("Done.")]), tools=[look])
     context: Any = structlog.contextvars.merge_contextvars
-    with capture_logs(processors=[context]) as logs, caplog.at_level("INFO", "ossia.tools"):
+    with capture_logs(processors=[context]) as own, caplog.at_level("INFO", "ossia"):
         result = await agent.run("Look.")
-    looked = [entry for entry in logs if entry["event"] == "looked"]
-    looked += [vars(entry) for entry in caplog.records if entry.name == "ossia.tools"]
-    assert len(looked) == 2
-    assert looked[1]["event"] == "tool_call_finished"
-    assert {(entry["run_id"], entry["step"]) for entry in looked} == {(result.run_id, 1)}
+    logs = [*own, *(vars(record) for record in caplog.records)]
+    of_the_call = [entry for entry in logs if entry["event"] in ("looked", "tool_call_finished")]
+    assert len(of_the_call) == 2
+    assert {(entry["run_id"], entry["step"]) for entry in of_the_call} == {(result.run_id, 1)}
     finished = [entry for entry in logs if entry["event"] == "run_finished"]
     assert [(entry["run_id"], entry["steps"]) for entry in finished] == [(result.run_id, 2)]
 

@@ -123,7 +123,7 @@ async def test_a_call_that_may_have_begun_is_not_made_again_but_told() -> None:
     result = await agent.resume(await last_run(journal))
     assert counters.counts["pay"] == 0
     told = [message.text for message in result.messages if message.name == "functions.pay"]
-    assert "it was interrupted" in told[0]
+    assert "The call was interrupted and may have run partially." in told[0]
     assert result.usage.tool_calls == 2
 
 
@@ -165,7 +165,7 @@ async def test_a_run_is_resumed_by_the_agent_that_began_it() -> None:
     journal = MemoryJournal()
     first = await Agent(ScriptedEngine([ANSWER]), journal=journal).run("Go.")
     other = Agent(ScriptedEngine([]), instructions="Be brief.", journal=journal)
-    with pytest.raises(JournalError, match="other instructions, tools or output type"):
+    with pytest.raises(JournalError, match="other instructions, tools or another output type"):
         await other.resume(first.run_id)
 
 
@@ -235,7 +235,7 @@ async def test_a_fork_begins_with_the_first_steps_of_another_run() -> None:
     assert counters.counts == {"look": 2, "pay": 1}
     calls = [message.recipient for message in result.messages if message.role == "assistant"]
     assert [call for call in calls if call] == ["functions.look", "functions.pay"]
-    with pytest.raises(JournalError, match="has 4 steps, and no 9"):
+    with pytest.raises(JournalError, match="has 4 steps; it does not have step 9"):
         await fork.fork(first.run_id, step=9)
 
 

@@ -123,7 +123,7 @@ async def test_a_run_without_an_answer_is_no_tape() -> None:
     with pytest.raises(EngineError):
         await Agent(ScriptedEngine([EngineError("gone")]), journal=journal).run("Go.")
     (run,) = await journal.runs()
-    with pytest.raises(JournalError, match="no answer yet"):
+    with pytest.raises(JournalError, match="this run has not finished"):
         await Tape.of(journal, run.run_id)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import logging
 import signal
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
@@ -10,7 +11,6 @@ from dataclasses import dataclass
 
 import anyio
 import pytest
-from structlog.testing import capture_logs
 
 from examples.tiny_gpt_oss import checkpoint
 from ossia.agent import (
@@ -64,6 +64,17 @@ class Tape:
             os.killpg(self._server.process.pid, signal.SIGKILL)
 
 
+class LogEvents(logging.Handler):
+    """A handler that collects the names of events. (`caplog` ends with a test.)"""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.events: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.events.append(vars(record)["event"])
+
+
 @dataclass
 class Comparison:
     """Two runs of the same task: one without trouble, one whose server was killed."""
@@ -89,7 +100,10 @@ async def comparison(tiny_server: Server) -> AsyncGenerator[Comparison]:
     await run(undisturbed)
     port = int(tiny_server.url.rpartition(":")[2])
     successor = open_server(checkpoint(), port=port)
-    with capture_logs() as logs:
+    log = LogEvents()
+    logger = logging.getLogger("ossia")
+    logger.addHandler(log)
+    try:
         async with anyio.create_task_group() as group:
             group.start_soon(run, interrupted)
             await interrupted.killed.wait()
@@ -98,8 +112,9 @@ async def comparison(tiny_server: Server) -> AsyncGenerator[Comparison]:
             # It is closed at the end of the session. It may outlive this task group, because
             # `open_server` keeps no cancel scope open.
             await successor.__aenter__()
-    log_events = [entry["event"] for entry in logs]
-    yield Comparison(undisturbed, interrupted, results, log_events)
+    finally:
+        logger.removeHandler(log)
+    yield Comparison(undisturbed, interrupted, results, log.events)
     await successor.__aexit__(None, None, None)
 
 
