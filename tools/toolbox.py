@@ -81,11 +81,16 @@ class Toolbox:
         self._artifacts: ArtifactStore | None = None
 
     @property
+    def available(self) -> tuple[ToolNamespace, ...]:
+        """The namespaces of all tools that the model can call now, in the order of the tools."""
+        return tuple(tool.namespace for tool in self.tools if tool.is_available(self._context))
+
+    @property
     def functions(self) -> tuple[ToolDescription, ...]:
         """The functions that the developer message declares."""
         return tuple(
             function
-            for namespace in self._available()
+            for namespace in self.available
             if namespace.name == FUNCTIONS
             for function in namespace.tools
         )
@@ -93,12 +98,12 @@ class Toolbox:
     @property
     def namespaces(self) -> tuple[ToolNamespace, ...]:
         """The namespaces that the system message declares: all tools that are not functions."""
-        return tuple(space for space in self._available() if space.name != FUNCTIONS)
+        return tuple(space for space in self.available if space.name != FUNCTIONS)
 
     @property
     def recipients(self) -> tuple[str, ...]:
         """The names that a call can be addressed to."""
-        return tuple(name for space in self._available() for name in recipients_of(space))
+        return tuple(name for space in self.available for name in recipients_of(space))
 
     async def __aenter__(self) -> Self:
         if self._artifacts is not None:
@@ -227,9 +232,6 @@ class Toolbox:
             opened = self._open[id(tool)]
             if isinstance(opened, Stateful):
                 yield tool.namespace.name, opened
-
-    def _available(self) -> Iterator[ToolNamespace]:
-        return (tool.namespace for tool in self.tools if tool.is_available(self._context))
 
 
 def _is_failure(error: BaseException) -> bool:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, runtime_checkable
 
 from ...errors import ContextLengthError
+from ...harmony import ToolNamespace
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +35,11 @@ class TurnRequest:
     reasoning_budget: int | None = None
     """Maximum number of reasoning tokens. A grammar contains it; without one, an engine may enforce
     it itself."""
+    tools: Sequence[ToolNamespace] = field(default=(), repr=False)
+    """What the model can call in this turn, with complete schemas: a grammar has only what it can
+    express of them. A namespace without tools takes plain text."""
+    output_schema: Mapping[str, Any] | bool | None = field(default=None, repr=False)
+    """The complete JSON Schema of the answer; None for free text."""
     run_id: str = ""
     """The run that the turn belongs to, for logs and for the engine's own tracing."""
 

@@ -272,13 +272,16 @@ class Run(Generic[OutputT]):
     async def _request(self) -> TurnRequest:
         """Return the request for the next turn; the hooks may change it."""
         prompt = self.state.conversation.prompt_transcript.view()
+        tools = self._toolbox.available
         if self.state.position.limit is not None:
-            prompt = [*prompt, *answer_header()]
+            prompt, tools = [*prompt, *answer_header()], ()
         request = TurnRequest(
             prompt=prompt,
             sampling=self._meter.cap_tokens(self.agent.sampling),
             grammar=self._grammar(),
             reasoning_budget=self.agent.reasoning_budget,
+            tools=tools,
+            output_schema=self.agent.output_format.schema,
             run_id=self.run_id,
         )
         for hook in self.agent.hooks:
