@@ -6,6 +6,7 @@ from .fake_vllm import open_fake_vllm as open_fake_vllm
 from .forbid import forbid_real_engines as forbid_real_engines
 from .scripted import ScriptedEngine as ScriptedEngine
 from .tape import Tape as Tape
+from .test_engine import TestEngine as TestEngine
 from .turns import answer_turn as answer_turn
 from .turns import call_turn as call_turn
 from .turns import harmony_tokens as harmony_tokens

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Sequence
 from typing import Literal
 
 from ...harmony import STOP_TOKENS, decode
@@ -57,10 +57,19 @@ class ScriptedEngine:
         if isinstance(turn, Exception):
             raise turn
         tokens = harmony_tokens(turn) if isinstance(turn, str) else list(turn)
-        sampled = tokens[: request.sampling.max_tokens]
-        for at in range(0, len(sampled), self._chunk):
-            yield Sampled(tokens=tuple(sampled[at : at + self._chunk]))
-        has_stopped = bool(sampled) and sampled[-1] in STOP_TOKENS
-        finish: Literal["stop", "length"]
-        finish = "stop" if has_stopped or sampled == tokens else "length"
-        yield Sampled(finish=finish, cached_tokens=0)
+        for piece in pieces_of(tokens, request, chunk=self._chunk):
+            yield piece
+
+
+def pieces_of(tokens: Sequence[int], request: TurnRequest, *, chunk: int = 1) -> Iterator[Sampled]:
+    """Yield a turn as an engine samples it, up to the request's maximum number of tokens.
+
+    chunk: how many tokens each piece has.
+    """
+    sampled = tokens[: request.sampling.max_tokens]
+    for at in range(0, len(sampled), chunk):
+        yield Sampled(tokens=tuple(sampled[at : at + chunk]))
+    has_stopped = bool(sampled) and sampled[-1] in STOP_TOKENS
+    finish: Literal["stop", "length"]
+    finish = "stop" if has_stopped or len(sampled) == len(tokens) else "length"
+    yield Sampled(finish=finish, cached_tokens=0)

@@ -27,24 +27,14 @@ def call_turn(
     named: the arguments by name.
     """
     recipient = tool if "." in tool else f"functions.{tool}"
-    channel = "commentary" if recipient.startswith("functions.") else "analysis"
     if not isinstance(arguments, str):
         arguments = _json({**(arguments or {}), **named})
-    header = [*encode(f"{channel} to={recipient} "), special.CONSTRAIN, *encode("json")]
-    return [
-        *_opening(reasoning, preamble),
-        special.CHANNEL,
-        *header,
-        special.MESSAGE,
-        *encode(arguments),
-        special.CALL,
-    ]
+    return [*_opening(reasoning, preamble), *call_to(recipient, arguments)]
 
 
 def python_turn(code: str, *, reasoning: str = "", preamble: str = "") -> list[int]:
     """Return a turn that runs code with the `python` tool."""
-    header = [special.CHANNEL, *encode("analysis to=python code"), special.MESSAGE]
-    return [*_opening(reasoning, preamble), *header, *encode(code), special.CALL]
+    return [*_opening(reasoning, preamble), *call_to("python", code)]
 
 
 def answer_turn(answer: Any, *, reasoning: str = "") -> list[int]:
@@ -55,6 +45,18 @@ def answer_turn(answer: Any, *, reasoning: str = "") -> list[int]:
     text = answer if isinstance(answer, str) else _json(answer)
     header = [special.CHANNEL, *encode("final"), special.MESSAGE]
     return [*_opening(reasoning, ""), *header, *encode(text), special.RETURN]
+
+
+def call_to(recipient: str, content: str) -> list[int]:
+    """Return a call in the form that the model was trained with.
+
+    recipient: the complete name, such as `functions.add`, `browser.search` or `python`.
+    """
+    if recipient.startswith("functions."):
+        header = [*encode(f"commentary to={recipient} "), special.CONSTRAIN, *encode("json")]
+    else:
+        header = encode(f"analysis to={recipient} code")
+    return [special.CHANNEL, *header, special.MESSAGE, *encode(content), special.CALL]
 
 
 def harmony_tokens(text: str) -> list[int]:

@@ -39,7 +39,8 @@ PUBLIC_NAMES = {
         Server StepFinished StepStarted TurnDiscarded TurnRepaired Usage VLLMEngine open_server
     """,
     "ossia.agent.testing": """
-        FakeVLLM Reply ScriptedEngine Tape forbid_real_engines harmony_tokens open_fake_vllm
+        FakeVLLM Reply ScriptedEngine Tape TestEngine answer_turn call_turn forbid_real_engines
+        harmony_tokens open_fake_vllm python_turn
     """,
 }
 
