@@ -13,14 +13,22 @@ import resource
 import signal
 import sys
 from collections.abc import Callable
-from importlib import import_module
 from types import FrameType
 from typing import NoReturn
 
 from .control import Control, Request
 from .matplotlib_figures import install_backend, save_figures
+from .plain_shell import PlainShell
 from .shell import Failure, Shell, exception_text
 from .shorten import shorten
+
+# IPython is optional and slow to import. SIGINT cannot interrupt the import: the supervisor ignores
+# it, and a new process inherits that.
+_open_shell: Callable[[], Shell] = PlainShell
+with contextlib.suppress(ImportError):
+    from .ipython_shell import IPythonShell
+
+    _open_shell = IPythonShell
 
 _PR_SET_PDEATHSIG = 1
 _LIBC = ctypes.CDLL(None)
@@ -58,16 +66,6 @@ def main(boot_data: bytes) -> NoReturn:
             # The cell forked, and this is the child: only the parent reports.
             os._exit(0)
         control.report(request.nonce, json.dumps(report).encode())
-
-
-def _open_shell() -> Shell:
-    # Imported here, because IPython is optional and slow to import: SIGINT is ignored by now.
-    shell_class: Callable[[], Shell]
-    try:
-        shell_class = import_module(".ipython_shell", __package__).IPythonShell
-    except ImportError:
-        shell_class = import_module(".plain_shell", __package__).PlainShell
-    return shell_class()
 
 
 def _run(
