@@ -1,20 +1,19 @@
-"""A function-calling agent: the model calls a Python function of yours, and you watch it.
+"""A function-calling agent: the model calls a Python function, and you see it happen.
 
     ossia engine MODEL                      # in another terminal
     python examples/function_calling.py
 
-The function's name, description and parameters reach the model from its signature and docstring;
-what the caller hands over as `deps` reaches the function, and never the model.
+The model learns about a function from its name, type hints and docstring. The function gets the
+program's own data as `context.deps`, which the model never sees.
 """
 
 from __future__ import annotations
 
-import logging
 import sys
 from dataclasses import dataclass, field
+from functools import partial
 
 import anyio
-import structlog
 
 from ossia.agent import (
     Agent,
@@ -28,8 +27,8 @@ from ossia.tools import RunContext, ToolError, tool
 
 
 @dataclass
-class Station:
-    """Where the readings come from: a database in your program, a dictionary here."""
+class WeatherStations:
+    """The latest readings by city. In a real program, a database or an HTTP client."""
 
     readings: dict[str, tuple[int, str]] = field(
         default_factory=lambda: {"Paris": (21, "sunny"), "Oslo": (-3, "snow")}
@@ -37,20 +36,21 @@ class Station:
 
 
 @tool
-def get_weather(context: RunContext[Station], city: str) -> dict[str, int | str]:
+def get_weather(context: RunContext[WeatherStations], city: str) -> dict[str, int | str]:
     """Get the current weather in a city."""
-    if city not in context.deps.readings:
-        raise ToolError(f"no station in {city}; there are: {', '.join(context.deps.readings)}")
-    temperature, sky = context.deps.readings[city]
+    readings = context.deps.readings
+    if city not in readings:
+        raise ToolError(f"no weather station in {city}; known cities: {', '.join(readings)}")
+    temperature, sky = readings[city]
     return {"temperature": temperature, "sky": sky}
 
 
-async def ask(url: str, task: str = "What is the weather in Paris?") -> None:
-    """Put a task to the model at `url`, and print what happens as it happens."""
+async def main(url: str = "http://127.0.0.1:8000") -> None:
+    """Ask about the weather, and print what happens as it happens."""
     async with VLLMEngine(url) as engine:
         agent = Agent(engine, instructions="Answer in one sentence.", tools=[get_weather])
-        async with agent.stream(task, deps=Station()) as events:
-            async for event in events:
+        async with agent.stream("What is the weather in Paris?", deps=WeatherStations()) as run:
+            async for event in run:
                 match event:
                     case ReasoningDelta(text=text) | AnswerDelta(text=text):
                         print(text, end="", flush=True)
@@ -60,9 +60,8 @@ async def ask(url: str, task: str = "What is the weather in Paris?") -> None:
                         print(f"← {text}")
                     case _:
                         pass
-    print()
+    print(f"\n({run.result.usage.steps} steps)")
 
 
 if __name__ == "__main__":
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
-    anyio.run(ask, sys.argv[1] if len(sys.argv) > 1 else "http://127.0.0.1:8000")
+    anyio.run(partial(main, *sys.argv[1:]))

@@ -1,40 +1,38 @@
-"""Many tasks at once: a thousand questions, sixty-four at a time, each outcome a line of JSON.
+"""Many tasks at once: a hundred runs, sixteen at a time, and a line of JSON for each.
 
     ossia engine MODEL                      # in another terminal
     python examples/many_tasks.py
 
-The server batches what runs side by side. Outcomes come as they finish; one that fails is a line
-like the others.
+The server batches the turns of concurrent runs. Outcomes arrive as the runs finish, not in the
+order of the tasks. A run that fails has an error in its outcome and does not affect the others.
 """
 
 from __future__ import annotations
 
 import json
-import logging
 import sys
-from collections.abc import Iterable
+from functools import partial
 
 import anyio
-import structlog
 
 from ossia.agent import Agent, Limits, VLLMEngine
 
+TASKS = [f"Compute {number} + {7 * number}." for number in range(100)]
 
-async def work(url: str, tasks: Iterable[str]) -> int:
-    """Put all tasks to the model at `url`; returns how many were answered."""
-    answered = 0
+
+async def main(url: str = "http://127.0.0.1:8000") -> None:
+    """Run all tasks, and print each outcome as it arrives."""
     async with VLLMEngine(url) as engine:
         agent = Agent(engine, reasoning="low", limits=Limits(steps=4, seconds=300))
-        async with agent.run_many(tasks, concurrency=64) as outcomes:
+        async with agent.run_many(TASKS, concurrency=16) as outcomes:
             async for outcome in outcomes:
-                answered += outcome.error is None
-                said = {"error": str(outcome.error)} if outcome.error else outcome.output
-                print(json.dumps({"task": outcome.index, "said": said}), flush=True)
-    return answered
+                line: dict[str, object] = {"task": outcome.task}
+                if outcome.error:
+                    line["error"] = str(outcome.error)
+                else:
+                    line["output"] = outcome.output
+                print(json.dumps(line), flush=True)
 
 
 if __name__ == "__main__":
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
-    where = sys.argv[1] if len(sys.argv) > 1 else "http://127.0.0.1:8000"
-    count = int(sys.argv[2]) if len(sys.argv) > 2 else 1000
-    anyio.run(work, where, (f"Compute {number} + {7 * number}." for number in range(count)))
+    anyio.run(partial(main, *sys.argv[1:]))

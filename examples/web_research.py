@@ -1,19 +1,18 @@
-"""Web research: the model searches and reads, and its claims lead to the lines it was shown.
+"""Web research: the model searches and reads pages, and cites the lines behind each statement.
 
     ossia engine MODEL                      # in another terminal
     python examples/web_research.py "How do I cancel a task in asyncio?"
     python examples/web_research.py "..." --folder /usr/share/doc/python3-doc/html
 
-Without a folder it searches the web, by DuckDuckGo; only the public internet can be reached.
+By default it searches the web with DuckDuckGo, and reaches only public addresses. With --folder it
+searches local files and needs no network.
 """
 
 from __future__ import annotations
 
 import argparse
-import logging
 
 import anyio
-import structlog
 
 from ossia.agent import Agent, Engine, Limits, RunResult, VLLMEngine
 from ossia.tools import BrowserTool, DuckDuckGo, LocalSearch, SearchBackend, link_citations
@@ -23,7 +22,7 @@ rely on, and cite the lines behind each statement."""
 
 
 async def research(engine: Engine, question: str, search: SearchBackend) -> RunResult[str]:
-    """Answer a question from what a search finds."""
+    """Answer a question from the pages that a search finds."""
     agent = Agent(
         engine,
         instructions=INSTRUCTIONS,
@@ -34,29 +33,29 @@ async def research(engine: Engine, question: str, search: SearchBackend) -> RunR
 
 
 def report(result: RunResult[str]) -> str:
-    """The answer in Markdown, and below it the passages it stands on."""
-    lines = [link_citations(result.output, result.citations), ""]
-    for one in result.citations:
-        if one.shown:
-            lines.append(f"> {one.text}\n> — {one.title}, lines {one.lines[0]}-{one.lines[1]}\n")
+    """Return the answer in Markdown, followed by the passages that it cites."""
+    parts = [link_citations(result.output, result.citations), ""]
+    for citation in result.citations:
+        if citation.shown:
+            first, last = citation.lines
+            parts.append(f"> {citation.text}\n> — {citation.title}, lines {first}-{last}\n")
         else:
-            start, end = one.span
-            lines.append(f"Not found in any page: {result.output[start:end]}\n")
-    return "\n".join(lines)
+            start, end = citation.span
+            parts.append(f"Not found in any page: {result.output[start:end]}\n")
+    return "\n".join(parts)
 
 
 async def main() -> None:
-    """Read the command line, ask, and print the report."""
-    parser = argparse.ArgumentParser(description="Answer a question from what a search finds.")
+    """Answer the question on the command line, and print the report."""
+    parser = argparse.ArgumentParser(description="Answer a question from the web.")
     parser.add_argument("question")
-    parser.add_argument("--url", default="http://127.0.0.1:8000", help="where vLLM serves")
-    parser.add_argument("--folder", help="search here, and not in the web")
-    given = parser.parse_args()
-    search = LocalSearch(given.folder) if given.folder else DuckDuckGo()
-    async with VLLMEngine(given.url) as engine:
-        print(report(await research(engine, given.question, search)))
+    parser.add_argument("--url", default="http://127.0.0.1:8000", help="URL of the vLLM server")
+    parser.add_argument("--folder", help="folder to search instead of the web")
+    options = parser.parse_args()
+    search = LocalSearch(options.folder) if options.folder else DuckDuckGo()
+    async with VLLMEngine(options.url) as engine:
+        print(report(await research(engine, options.question, search)))
 
 
 if __name__ == "__main__":
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     anyio.run(main)
