@@ -1,33 +1,33 @@
-"""What the loop itself costs: tool steps with an engine that answers at once.
+"""Cost of the agent loop, with an engine that needs no time. `python tests/bench/agent.py`.
 
-One run of 200 steps next to pydantic-ai and openai-agents, then ours alone: 2,000 steps in a row,
-1,000 runs at once, and the journal. Run it by `make bench`.
+A run of 200 steps is compared with pydantic-ai and openai-agents. Then ossia alone: a run of 2,000
+steps, 1,000 concurrent runs, the memory of a run, and the cost of a journal.
 """
 
 from __future__ import annotations
 
-import logging
 import statistics
 import tempfile
 import time
 import tracemalloc
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import anyio
-import structlog
 from anyio.lowlevel import checkpoint
 from ratios import Case, show
 
 from ossia.agent import Agent, Journal, Limits, MemoryJournal, Sampled, SQLiteJournal, TurnRequest
-from ossia.agent.testing import harmony_tokens
+from ossia.agent.testing import answer_turn, call_turn
 
 STEPS = 200
-LONG = 2000
+LONG_RUN_STEPS = 2000
 RUNS, RUN_STEPS = 1000, 20
-WEIGHED = 50
-NEIGHBOURS = 4
+MEASURED_RUNS = 50
+JOURNAL_RUNS = 32
+BUSY_RUNS = 4
 REASONING = "I need to add these two numbers."
 
 
@@ -36,43 +36,33 @@ async def add(a: int, b: int) -> int:
     return a + b
 
 
-class Instant:
-    """An engine that has its turns ready. The nth step of each run adds n and 1."""
-
-    def __init__(self, steps: int) -> None:
-        call = (
-            f"<|channel|>analysis<|message|>{REASONING}<|end|><|start|>assistant<|channel|>"
-            "commentary to=functions.add <|constrain|>json<|message|>"
-        )
-        calls = [f'{call}{{"a": {n}, "b": 1}}<|call|>' for n in range(steps)]
-        final = "<|channel|>final<|message|>Done.<|return|>"
-        self.turns = [tuple(harmony_tokens(turn)) for turn in (*calls, final)]
-
-    def run(self) -> OneRun:
-        """An engine for one run."""
-        return OneRun(self.turns)
+def make_turns(steps: int) -> list[tuple[int, ...]]:
+    """Return the turns of a run: calls that add n and 1, then an answer."""
+    calls = [call_turn("add", a=n, b=1, reasoning=REASONING) for n in range(steps)]
+    return [tuple(turn) for turn in (*calls, answer_turn("Done."))]
 
 
-class OneRun:
-    """Plays the turns once, and notes when it was asked for each: in seconds of this process."""
+class InstantEngine:
+    """An engine for one run that needs no time for a turn."""
 
     def __init__(self, turns: Sequence[tuple[int, ...]]) -> None:
         self._turns = iter(turns)
-        self.asked_s: list[float] = []
+        self.request_times_s: list[float] = []
+        """When each turn was requested, in CPU seconds of this process."""
 
     async def generate(self, request: TurnRequest) -> AsyncGenerator[Sampled]:
-        """Play the next turn."""
-        self.asked_s.append(time.process_time())
+        """Return the next turn in one piece."""
+        self.request_times_s.append(time.process_time())
         yield Sampled(tokens=next(self._turns), finish="stop")
 
 
-def ours(engine: OneRun, journal: Journal | None = None) -> Agent:
-    """Our agent over such an engine."""
+def make_agent(engine: InstantEngine, journal: Journal | None = None) -> Agent:
+    """Return an ossia agent with the engine."""
     return Agent(engine, tools=[add], limits=Limits(steps=None), journal=journal)
 
 
 def pydantic_ai_run(steps: int) -> Callable[[], Awaitable[object]]:
-    """The same run in pydantic-ai."""
+    """Return a function that does the same run in pydantic-ai."""
     import pydantic_ai
     from pydantic_ai.messages import ModelMessage, ModelResponse, TextPart, ThinkingPart
     from pydantic_ai.messages import ToolCallPart as Call
@@ -96,7 +86,7 @@ def pydantic_ai_run(steps: int) -> Callable[[], Awaitable[object]]:
 
 
 def openai_agents_run(steps: int) -> Callable[[], Awaitable[object]]:
-    """The same run in openai-agents."""
+    """Return a function that does the same run in openai-agents."""
     import agents
     from openai.types import responses
 
@@ -140,12 +130,12 @@ def openai_agents_run(steps: int) -> Callable[[], Awaitable[object]]:
     return work
 
 
-def side_by_side() -> None:
-    """The table of ratios to the other frameworks."""
-    script = Instant(STEPS)
+def compare() -> None:
+    """Print the ratios to the other frameworks."""
+    turns = make_turns(STEPS)
 
     def our_run() -> None:
-        anyio.run(ours(script.run()).run, "Go.")
+        anyio.run(make_agent(InstantEngine(turns)).run, "Go.")
 
     for name, work in (
         ("pydantic-ai", pydantic_ai_run(STEPS)),
@@ -162,127 +152,144 @@ def side_by_side() -> None:
         show([case], reference=name, spend_s=1)
 
 
-async def long_run() -> None:
-    """How the cost of a step grows with the length of a run."""
-    engine = Instant(LONG).run()
-    await ours(engine).run("Go.")
-    times = [b - a for a, b in zip(engine.asked_s, engine.asked_s[1:], strict=False)]
-    first, last = (statistics.median(part) for part in (times[:200], times[-200:]))
-    print(f"median of the last 200 steps of {LONG}, to the first 200: {last / first:.2f}")
+async def measure_long_run() -> None:
+    """Print how the cost of a step grows with the length of the run."""
+    engine = InstantEngine(make_turns(LONG_RUN_STEPS))
+    await make_agent(engine).run("Go.")
+    times_s = [end - start for start, end in pairwise(engine.request_times_s)]
+    first, last = (statistics.median(part) for part in (times_s[:200], times_s[-200:]))
+    print(
+        f"median of the last 200 steps of {LONG_RUN_STEPS}, relative to the first 200: "
+        f"{last / first:.2f}"
+    )
 
 
-async def crowd() -> None:
-    """Many runs at once."""
-    script = Instant(RUN_STEPS)
-    answered = 0
+async def measure_concurrent_runs() -> None:
+    """Print how many of many concurrent runs succeed."""
+    turns = make_turns(RUN_STEPS)
+    succeeded = 0
 
-    async def one() -> None:
-        nonlocal answered
-        result = await ours(script.run()).run("Go.")
-        answered += result.usage.tool_calls == RUN_STEPS
+    async def work() -> None:
+        nonlocal succeeded
+        result = await make_agent(InstantEngine(turns)).run("Go.")
+        succeeded += result.usage.tool_calls == RUN_STEPS
 
+    started = time.perf_counter()
     async with anyio.create_task_group() as group:
         for _ in range(RUNS):
-            group.start_soon(one)
-    print(f"{RUNS} runs of {RUN_STEPS} steps at once: {answered} answered")
+            group.start_soon(work)
+    seconds = time.perf_counter() - started
+    print(f"{RUNS} concurrent runs of {RUN_STEPS} steps: {succeeded} succeeded in {seconds:.1f} s")
 
 
-async def weight() -> None:
-    """What a run weighs that waits for its engine, in its last step."""
-    script = Instant(RUN_STEPS)
-    arrived, waiting = anyio.Event(), 0
+async def measure_memory() -> None:
+    """Print the memory of a run that waits for the engine in its last step."""
+    turns = make_turns(RUN_STEPS)
+    all_wait, waiting = anyio.Event(), 0
 
-    class Waiting(OneRun):
+    class WaitingEngine(InstantEngine):
         async def generate(self, request: TurnRequest) -> AsyncGenerator[Sampled]:
             nonlocal waiting
-            if len(self.asked_s) == RUN_STEPS:
+            if len(self.request_times_s) == RUN_STEPS:
                 waiting += 1
-                if waiting == WEIGHED:
-                    arrived.set()
+                if waiting == MEASURED_RUNS:
+                    all_wait.set()
                 await anyio.sleep_forever()
             async for piece in super().generate(request):
                 yield piece
 
-    await ours(script.run()).run("Go.")  # what all runs share is there
+    # This run creates what all runs share, so it is not measured.
+    await make_agent(InstantEngine(turns)).run("Go.")
     tracemalloc.start()
     before, _ = tracemalloc.get_traced_memory()
     async with anyio.create_task_group() as group:
-        for _ in range(WEIGHED):
-            group.start_soon(ours(Waiting(script.turns)).run, "Go.")
-        await arrived.wait()
+        for _ in range(MEASURED_RUNS):
+            group.start_soon(make_agent(WaitingEngine(turns)).run, "Go.")
+        await all_wait.wait()
         after, _ = tracemalloc.get_traced_memory()
         group.cancel_scope.cancel()
-        each = (after - before) / WEIGHED
-        print(f"memory of a run that waits in its last step: {each / 1000:.0f} kB  (<= 200)")
+        size_kb = (after - before) / MEASURED_RUNS / 1000
+        print(f"memory of a run that waits in its last step: {size_kb:.0f} kB (promised <= 200)")
     tracemalloc.stop()
 
 
-async def journal_cost() -> None:
-    """A run with and without a journal."""
-    script = Instant(STEPS)
+async def measure_journal() -> None:
+    """Print the cost of a journal, for one run and for concurrent runs."""
+    turns = make_turns(STEPS)
 
-    async def seconds(journal: Journal | None) -> float:
+    async def run_seconds(journal: Journal | None) -> float:
         started = time.perf_counter()
-        await ours(script.run(), journal).run("Go.")
+        await make_agent(InstantEngine(turns), journal).run("Go.")
         return time.perf_counter() - started
 
     with tempfile.TemporaryDirectory() as folder:
         async with SQLiteJournal(Path(folder) / "journal.db") as journal:
-            pairs = [(await seconds(None), await seconds(journal)) for _ in range(5)]
-            without, having = (min(times) for times in zip(*pairs, strict=True))
-            step = 1e6 * (having - without) / STEPS
-            print(f"a step with a journal, to one without: {having / without:.1f} (+{step:.0f} us)")
-            many = 32
+            pairs = [(await run_seconds(None), await run_seconds(journal)) for _ in range(5)]
+            without_s, with_s = (min(times) for times in zip(*pairs, strict=True))
+            extra_us = 1e6 * (with_s - without_s) / STEPS
+            print(
+                f"a step with a journal, relative to one without: {with_s / without_s:.1f} "
+                f"(+{extra_us:.0f} us)"
+            )
             started = time.perf_counter()
             async with anyio.create_task_group() as group:
-                for _ in range(many):
-                    group.start_soon(seconds, journal)
-            share = (time.perf_counter() - started) / many
-            print(f"the same, {many} runs sharing commits: {share / without:.1f}")
+                for _ in range(JOURNAL_RUNS):
+                    group.start_soon(run_seconds, journal)
+            run_s = (time.perf_counter() - started) / JOURNAL_RUNS
+            print(f"the same in {JOURNAL_RUNS} runs that share commits: {run_s / without_s:.1f}")
 
 
-async def lateness() -> None:
-    """How late a run is served that waits for nothing, beside others whose writes are durable."""
-    script = Instant(STEPS)
+async def measure_wake_up_delay() -> None:
+    """Print how late the event loop wakes a task while other runs write to a durable journal."""
+    turns = make_turns(STEPS)
 
-    class Distant(OneRun):
+    class RemoteEngine(InstantEngine):
         async def generate(self, request: TurnRequest) -> AsyncGenerator[Sampled]:
-            await checkpoint()  # as every engine does that is asked over a network
+            # An engine that waits for the network lets other tasks run.
+            await checkpoint()
             async for piece in super().generate(request):
                 yield piece
 
-    async def work(journal: Journal) -> None:
+    async def run_forever(journal: Journal) -> None:
         while True:
-            await ours(Distant(script.turns), journal).run("Go.")
+            await make_agent(RemoteEngine(turns), journal).run("Go.")
 
-    async def worst(journal: Journal) -> float:
-        late: list[float] = []
+    async def p99_delay_s(journal: Journal) -> float:
+        delays_s: list[float] = []
         async with anyio.create_task_group() as group:
-            for _ in range(NEIGHBOURS):
-                group.start_soon(work, journal)
+            for _ in range(BUSY_RUNS):
+                group.start_soon(run_forever, journal)
             for _ in range(500):
-                due = time.perf_counter() + 0.001
+                expected = time.perf_counter() + 0.001
                 await anyio.sleep(0.001)
-                late.append(time.perf_counter() - due)
+                delays_s.append(time.perf_counter() - expected)
             group.cancel_scope.cancel()
-        return statistics.quantiles(late, n=100)[-1]
+        return statistics.quantiles(delays_s, n=100)[-1]
 
     with tempfile.TemporaryDirectory() as folder:
         async with SQLiteJournal(Path(folder) / "journal.db") as journal:
-            pairs = [(await worst(MemoryJournal()), await worst(journal)) for _ in range(5)]
-    memory, disk = (statistics.median(times) for times in zip(*pairs, strict=True))
+            pairs = [
+                (await p99_delay_s(MemoryJournal()), await p99_delay_s(journal)) for _ in range(5)
+            ]
+    memory_s, disk_s = (statistics.median(times) for times in zip(*pairs, strict=True))
     print(
-        f"p99 of how late a wake-up comes beside {NEIGHBOURS} runs, their writes durable, to in "
-        f"memory: {disk / memory:.2f} ({1000 * disk:.1f} ms)"
+        f"p99 of the delay of a wake-up beside {BUSY_RUNS} runs with a durable journal: "
+        f"{1000 * disk_s:.1f} ms; with a journal in memory {1000 * memory_s:.1f} ms; "
+        f"ratio {disk_s / memory_s:.2f}"
     )
 
 
 def main() -> None:
-    """Print everything."""
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
-    side_by_side()
-    for part in (long_run, crowd, weight, journal_cost, lateness):
-        anyio.run(part)
+    """Print all measurements."""
+    compare()
+    for measure in (
+        measure_long_run,
+        measure_concurrent_runs,
+        measure_memory,
+        measure_journal,
+        measure_wake_up_delay,
+    ):
+        anyio.run(measure)
 
 
 if __name__ == "__main__":

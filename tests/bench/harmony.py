@@ -51,7 +51,7 @@ def conversation() -> list[Message]:
     messages = [
         Message("system", SystemContent(conversation_start_date="2025-08-05")),
         Message("developer", DeveloperContent("Be exact.", (functions,))),
-        Message("user", "Summarise the quarterly figures."),
+        Message("user", "Summarize the quarterly figures."),
     ]
     for step in range(STEPS):
         arguments = f'{{"query": "page {step}", "limit": 20}}'
@@ -104,8 +104,8 @@ class Reference:
 
     def run(self, messages: list[Any]) -> list[int]:
         prompt: list[int] = []
-        for upto in range(3, len(messages) + 1, 3):
-            prompt = self._prompt(messages[:upto])
+        for end in range(3, len(messages) + 1, 3):
+            prompt = self._prompt(messages[:end])
         return prompt
 
     def stream(self, tokens: list[int]) -> int:
@@ -160,10 +160,10 @@ def cases(module: Any) -> list[Case]:
     dicts = [message.to_dict() for message in messages]
     tokens = completion()
     pieces = [(token,) for token in tokens]
-    read = reference.messages(dicts)
+    their_messages = reference.messages(dicts)
     for left, right in (
         (reference.render(dicts), ours.render(dicts)),
-        (reference.run(read), ours.run(messages)),
+        (reference.run(their_messages), ours.run(messages)),
         (reference.stream(tokens), ours.stream(tokens)),
         (reference.stream(tokens), ours.stream(pieces)),
         (reference.parse(tokens), ours.parse(tokens)),
@@ -171,7 +171,7 @@ def cases(module: Any) -> list[Case]:
         if left != right:
             raise SystemExit("the results differ, so their times cannot be compared")
     render_both = (partial(reference.render, dicts), partial(ours.render, dicts))
-    run_both = (partial(reference.run, read), partial(ours.run, messages))
+    run_both = (partial(reference.run, their_messages), partial(ours.run, messages))
     stream_both = (partial(reference.stream, tokens), partial(ours.stream, tokens))
     pieces_both = (partial(reference.stream, tokens), partial(ours.stream, pieces))
     parse_both = (partial(reference.parse, tokens), partial(ours.parse, tokens))
@@ -184,7 +184,7 @@ def cases(module: Any) -> list[Case]:
     ]
 
 
-def start_up() -> None:
+def measure_start_up() -> None:
     """Print how long a new interpreter takes to import the package and to encode."""
     code = (
         "import time; a = time.perf_counter(); import ossia.harmony as h; b = time.perf_counter();"
@@ -204,7 +204,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         os.environ["TIKTOKEN_ENCODINGS_BASE"] = str(write_ranks(Path(folder)).parent)
         show(cases(importlib.import_module("openai_harmony")), reference="openai-harmony")
-    start_up()
+    measure_start_up()
 
 
 if __name__ == "__main__":

@@ -59,8 +59,8 @@ def p50_ms(calls: list[Callable[[], object]], rounds: int) -> list[float]:
     return [statistics.median(times) for times in times_ms]
 
 
-def cells(run: Callable[[Coroutine[Any, Any, object]], object]) -> None:
-    """Measure a trivial cell in a warm sandbox, compared with the reference."""
+def measure_cells(run: Callable[[Coroutine[Any, Any, object]], object]) -> None:
+    """Print the time of a trivial cell in a warm sandbox, compared with the reference."""
     reference, docker_sandbox, bubblewrap_sandbox = (
         Reference(),
         DockerSandbox(),
@@ -93,14 +93,14 @@ def cells(run: Callable[[Coroutine[Any, Any, object]], object]) -> None:
         reference.close()
 
 
-async def until(condition: Callable[[], bool]) -> None:
+async def wait_until(condition: Callable[[], bool]) -> None:
     """Wait until a pool meets a condition."""
     while not condition():  # noqa: ASYNC110 - a pool has no such event
         await anyio.sleep(0.005)
 
 
-async def opening() -> None:
-    """Measure how long it takes to open a sandbox, and to acquire one from a pool."""
+async def measure_opening() -> None:
+    """Print how long it takes to open a sandbox, and to acquire one from a pool."""
     for kind in (DockerSandbox, BubblewrapSandbox):
         open_s: list[float] = []
         first_result_s: list[float] = []
@@ -115,7 +115,7 @@ async def opening() -> None:
     acquire_ms: list[float] = []
     async with SandboxPool(size=4, limit=12) as pool:
         for _ in range(20):
-            await until(lambda: len(pool) > 0)
+            await wait_until(lambda: len(pool) > 0)
             started = time.perf_counter()
             async with pool.acquire():
                 acquire_ms.append(1e3 * (time.perf_counter() - started))
@@ -124,13 +124,13 @@ async def opening() -> None:
     )
 
 
-async def crowd() -> None:
-    """Measure many sandboxes at once: cells per second, and memory per sandbox."""
+async def measure_concurrent_sandboxes() -> None:
+    """Print the cells per second of many sandboxes at once, and the memory of one."""
     async with (
         SandboxPool(size=SANDBOXES, limit=SANDBOXES) as pool,
         anyio.create_task_group() as group,
     ):
-        await until(lambda: len(pool) == SANDBOXES)
+        await wait_until(lambda: len(pool) == SANDBOXES)
         client = docker.from_env()
         filters: dict[str, Any] = {"label": f"{OWNER_LABEL}={owner_labels()[OWNER_LABEL]}"}
         containers: list[Any] = client.containers.list(filters=filters)
@@ -150,7 +150,7 @@ async def crowd() -> None:
         await anyio.wait_all_tasks_blocked()
         started = time.perf_counter()
         ready.set()
-        await until(lambda: not pool.in_use)
+        await wait_until(lambda: not pool.in_use)
         rate = SANDBOXES * CELLS / (time.perf_counter() - started)
         print(f"{SANDBOXES} sandboxes at once: {rate:.0f} cells per second in total")
 
@@ -159,9 +159,9 @@ def main() -> None:
     """Print all measurements."""
     anyio.run(build_image, print)
     with asyncio.Runner() as runner:
-        cells(runner.run)
-    anyio.run(opening)
-    anyio.run(crowd)
+        measure_cells(runner.run)
+    anyio.run(measure_opening)
+    anyio.run(measure_concurrent_sandboxes)
 
 
 if __name__ == "__main__":
