@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import logging
+import os
 import signal
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
