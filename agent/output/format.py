@@ -9,13 +9,12 @@ from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import Any, Generic, TypeVar, Union, cast
 
-from anyio import to_thread
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, create_model
 
 from ...errors import ToolDefinitionError, ToolError
 from ...harmony import ResponseFormat
 from ...tools import FunctionTool, RunContext
-from ...tools.functions import as_tool, describe_errors, is_async, unwrap
+from ...tools.functions import as_tool, describe_errors, is_async, run_function, unwrap
 from .partial import PartialAnswer, partial_validator
 
 OutputT = TypeVar("OutputT")
@@ -115,8 +114,7 @@ class _Choice:
         arguments = self.function.arguments.values(value)
         bound = self.function.signature.bind(function, arguments, context)
         try:
-            output = bound() if is_async(function) else await to_thread.run_sync(bound)
-            return await output if inspect.isawaitable(output) else output
+            return await run_function(bound, in_thread=not is_async(function))
         except ToolError as error:
             raise RejectedAnswer(str(error)) from error
 
