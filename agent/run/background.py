@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from functools import partial
+from math import inf
 from typing import Any
 
 import anyio
 from anyio.abc import TaskGroup
-
-from ...tools import is_cancelled
 
 
 class Background:
@@ -33,8 +32,10 @@ class Background:
         try:
             await work(*args)
         except anyio.get_cancelled_exc_class() as error:
-            if is_cancelled():
+            if anyio.current_effective_deadline() == -inf:
                 raise
+            # Something in the task cancelled it, or raised this itself. The task group would
+            # ignore that, and the work would be missing without an error.
             self.fail(error)
         except BaseException as error:  # noqa: BLE001 - raised where the block ends
             self.fail(error)
@@ -51,7 +52,7 @@ async def run_in_background() -> AsyncGenerator[Background]:
     async with group:
         try:
             yield background
-        except (Exception, KeyboardInterrupt, SystemExit) as error:  # noqa: BLE001 - raised below
+        except (Exception, GeneratorExit, KeyboardInterrupt, SystemExit) as error:  # noqa: BLE001
             background.fail(error)
         group.cancel_scope.cancel()
     if background.failure is not None:

@@ -75,7 +75,8 @@ class RunStream(Generic[OutputT]):
                     raise self._failure
                 raise StopAsyncIteration
             self._taken.set()
-            self._arrived = anyio.Event()
+            if self._arrived.is_set():
+                self._arrived = anyio.Event()
             await self._arrived.wait()
         return self._events.popleft()
 
