@@ -26,6 +26,7 @@ from .browser import SearXNG as SearXNG
 from .browser import Tavily as Tavily
 from .browser import YouCom as YouCom
 from .cancellation import is_cancelled as is_cancelled
+from .cancellation import is_failure as is_failure
 from .citations import Citation as Citation
 from .citations import link_citations as link_citations
 from .functions import FunctionTool as FunctionTool

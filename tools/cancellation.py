@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+from typing import cast
 
 import anyio
 
@@ -23,6 +24,21 @@ def is_cancelled() -> bool:
     except RuntimeError:  # NoEventLoopError, which older versions of anyio do not have
         return True
     return deadline == -math.inf or _task_is_cancelled()
+
+
+def is_failure(error: BaseException) -> bool:
+    """Return whether an exception is a failure of the code that raised it.
+
+    A real cancellation, SystemExit and KeyboardInterrupt are not: they end the run or the program.
+    """
+    if isinstance(error, Exception):
+        return True
+    if isinstance(error, BaseExceptionGroup):
+        group = cast("BaseExceptionGroup[BaseException]", error)
+        return all(map(is_failure, group.exceptions))
+    return not is_cancelled() and isinstance(
+        error, (GeneratorExit, anyio.get_cancelled_exc_class())
+    )
 
 
 def _task_is_cancelled() -> bool:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from time import perf_counter
 from types import TracebackType
-from typing import Any, Self, cast
+from typing import Any, Self
 
 import anyio
 
@@ -17,7 +17,7 @@ from ..errors import SandboxError, ToolError
 from ..harmony import Message, ToolDescription, ToolNamespace
 from ..sandbox import get_logger
 from .artifacts import DATA_FOLDER, ArtifactStore, find_file_store
-from .cancellation import is_cancelled
+from .cancellation import is_failure
 from .citations import Citation
 from .functions import as_tool
 from .protocol import (
@@ -168,7 +168,7 @@ class Toolbox:
         except SandboxError:
             raise
         except BaseException as raised:
-            if not _is_failure(raised):
+            if not is_failure(raised):
                 raise
             text, failed, error = f"Error: {call.name} failed unexpectedly", True, raised
         result = ToolResult(_message(text, call), failed, perf_counter() - started, files, error)
@@ -232,18 +232,6 @@ class Toolbox:
             opened = self._open[id(tool)]
             if isinstance(opened, Stateful):
                 yield tool.namespace.name, opened
-
-
-def _is_failure(error: BaseException) -> bool:
-    """Return whether an unexpected exception is a failure of the tool; others end the run."""
-    if isinstance(error, Exception):
-        return True
-    if isinstance(error, BaseExceptionGroup):
-        group = cast("BaseExceptionGroup[BaseException]", error)
-        return all(map(_is_failure, group.exceptions))
-    return not is_cancelled() and isinstance(
-        error, (GeneratorExit, anyio.get_cancelled_exc_class())
-    )
 
 
 def _log(result: ToolResult) -> None:

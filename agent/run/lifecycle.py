@@ -26,6 +26,7 @@ from ..journal import (
 )
 from .loop import Run
 from .meter import Meter
+from .outcome import as_failure
 from .prompt import Task, opening_messages
 from .recorder import RunRecorder
 from .state import RunState
@@ -199,9 +200,13 @@ async def _open(
             raise failure from failure.__cause__
         _attach_id(run_id, group)
         raise
-    except (Exception, SystemExit, KeyboardInterrupt) as error:
+    except BaseException as raised:
+        # What the block raised has its facts. The tools and the engine may fail before and after.
+        error = raised if raised is failure else as_failure(run_id, raised)
         _attach_id(run_id, error)
-        raise
+        if error is raised:
+            raise
+        raise error from raised
 
 
 def _attach_id(run_id: str, error: BaseException) -> None:

@@ -111,7 +111,7 @@ class Run(Generic[OutputT]):
                 except LimitExceeded as error:
                     await self._force_answer(error)
             if not self.outputs:  # another process accepted the answer
-                self.outputs.append(await self._validate(position.answer))
+                self.outputs.append(await self._restore_output(position.answer))
             result = await build_result(self.recorder, self.outputs[-1])
             await self._emit(RunFinished(**self.event_position, result=result))
         return result
@@ -141,17 +141,17 @@ class Run(Generic[OutputT]):
                                 await self._emit(*translator.translate(event, self.event_position))
                         if turn.is_over:
                             break
-        except (EngineError, LimitExceeded, anyio.get_cancelled_exc_class()) as error:
+        except (Exception, GeneratorExit, anyio.get_cancelled_exc_class()) as error:  # noqa: BLE001
             failure = self._engine_failure(error)
-            turn.failure = str(failure)
+            turn.failure = str(failure) or type(failure).__name__
             # Nothing that was sampled is lost: a resumed run continues from it.
             await self._record_turn(turn)
-            raise failure from error.__cause__
+            raise failure from failure.__cause__
         await self._record_turn(turn)
 
-    def _engine_failure(self, error: BaseException) -> EngineError | LimitExceeded:
+    def _engine_failure(self, error: BaseException) -> Exception:
         """Return why the turn broke off. Raises `error` if it is a real cancellation."""
-        if isinstance(error, EngineError | LimitExceeded):
+        if isinstance(error, Exception):
             return error
         if is_cancelled():
             raise error
@@ -261,8 +261,21 @@ class Run(Generic[OutputT]):
             output = await self.agent.output_format.validate(final.text, self._context)
         for hook in self.agent.hooks:
             change = await hook.before_output(output)
+            if isinstance(change, Refusal):
+                raise RejectedAnswer(change.reason)
             output = output if change is None else change
         return output
+
+    async def _restore_output(self, answer: Message) -> OutputT:
+        """Return the output of an answer that another process accepted."""
+        try:
+            return await self._validate(answer)
+        except RejectedAnswer as rejected:
+            raise OutputError(
+                f"the answer was accepted before, but now it is rejected because:\n{rejected}",
+                answer=answer.text,
+                faults=[str(rejected)],
+            ) from rejected
 
     async def _drop_pending_call(self, reason: str) -> None:
         if (message := self.state.position.pending_call) is not None:

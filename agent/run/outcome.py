@@ -9,7 +9,7 @@ import anyio
 
 from ...errors import JournalError, RunCancelled, RunError, RunFacts
 from ...sandbox import get_logger
-from ...tools import is_cancelled
+from ...tools import is_cancelled, is_failure
 from ..journal import RunFailed
 from ..result import OutputT, RunFile, RunResult
 from .recorder import RunRecorder
@@ -52,24 +52,34 @@ async def record_failure(
 ) -> AsyncGenerator[None]:
     """Journal whatever ends the run in this block, and add the run's facts to it.
 
-    A cancellation passes through, with a RunCancelled as its cause. A CancelledError that
-    something in the run raised although nobody cancelled it is a failure: it becomes a RunError.
+    A cancellation passes through, with a RunCancelled as its cause. A CancelledError or
+    GeneratorExit that something in the run raised although nobody cancelled it is a failure: it
+    becomes a RunError.
     """
     try:
         yield
-    except anyio.get_cancelled_exc_class() as cancelled:
-        if is_cancelled():
-            note_cancellation(facts(), cancelled)
+    except BaseException as raised:
+        if isinstance(raised, (GeneratorExit, anyio.get_cancelled_exc_class())) and is_cancelled():
+            note_cancellation(facts(), raised)
             raise
-        error = RunError(
-            f"something in the run {recorder.run_id} raised {type(cancelled).__name__}, but nobody "
-            "cancelled the run"
-        )
+        error = as_failure(recorder.run_id, raised)
         await _record(recorder, facts(), error)
-        raise error from cancelled
-    except (Exception, KeyboardInterrupt, SystemExit) as error:
-        await _record(recorder, facts(), error)
-        raise
+        if error is raised:
+            raise
+        raise error from raised
+
+
+def as_failure(run_id: str, raised: BaseException) -> BaseException:
+    """Return a RunError in place of a CancelledError or GeneratorExit that nobody asked for.
+
+    Other exceptions are returned as they are.
+    """
+    if isinstance(raised, Exception) or not is_failure(raised):
+        return raised
+    return RunError(
+        f"something in the run {run_id} raised {type(raised).__name__}, but nobody cancelled the "
+        "run"
+    )
 
 
 def note_cancellation(facts: RunFacts, cancelled: BaseException) -> None:
