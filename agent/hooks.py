@@ -12,10 +12,10 @@ from .events import Event
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """A hook's decision that a tool call does not run."""
+    """A hook's decision that a tool call does not run, or that an output is not accepted."""
 
     reason: str
-    """What the model reads, after `Error: `."""
+    """Why; the model reads it."""
 
 
 class Hook:
@@ -49,5 +49,8 @@ class Hook:
     async def after_tool_call(self, call: ToolCall, result: ToolResult) -> ToolResult | None:
         """Return a changed result, or None to keep it. The journal and the model get the change."""
 
-    async def before_output(self, output: Any) -> Any | None:
-        """Return a changed output, or None to keep it. It runs on each accepted answer."""
+    async def before_output(self, output: Any) -> Any | Refusal | None:
+        """Return a changed output, a Refusal, or None to keep it.
+
+        After a Refusal, the model corrects its answer, as often as `Agent.output_retries` allows.
+        """
