@@ -202,11 +202,11 @@ async def _open(
         raise
     except BaseException as raised:
         # What the block raised has its facts. The tools and the engine may fail before and after.
-        error = raised if raised is failure else as_failure(run_id, raised)
-        _attach_id(run_id, error)
-        if error is raised:
+        reason = raised if raised is failure else as_failure(run_id, raised)
+        _attach_id(run_id, reason)
+        if reason is raised:
             raise
-        raise error from raised
+        raise reason from raised
 
 
 def _attach_id(run_id: str, error: BaseException) -> None:
