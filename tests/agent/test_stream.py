@@ -72,8 +72,8 @@ async def consume(agent: Agent[Any], events: list[Event] | None = None) -> None:
                 events.append(event)
 
 
-async def take_until_the_answer(run: RunStream[Any]) -> None:
-    """Take events up to the first one of the answer."""
+async def take_first_delta(run: RunStream[Any]) -> None:
+    """Take events up to the first piece of the answer."""
     async for event in run:
         if isinstance(event, AnswerDelta):
             return
@@ -274,7 +274,7 @@ async def test_leaving_the_block_early_ends_the_run_and_its_task() -> None:
     tasks = running_tasks()
     engine, journal = WaitingEngine(), MemoryJournal()
     async with Agent(engine, journal=journal).stream("2 + 3?") as run:
-        await take_until_the_answer(run)
+        await take_first_delta(run)
         assert running_tasks() > tasks
     assert engine.was_closed
     assert running_tasks() == tasks
@@ -291,7 +291,7 @@ async def test_a_block_that_takes_no_event_ends() -> None:
 
 
 async def test_returning_from_the_block_ends_the_run() -> None:
-    async def first_answer(engine: WaitingEngine) -> str:
+    async def first_delta(engine: WaitingEngine) -> str:
         async with Agent(engine).stream("2 + 3?") as run:
             async for event in run:
                 if isinstance(event, AnswerDelta):
@@ -299,7 +299,7 @@ async def test_returning_from_the_block_ends_the_run() -> None:
         return ""
 
     engine = WaitingEngine()
-    assert (await first_answer(engine)).startswith("It")
+    assert (await first_delta(engine)).startswith("It")
     assert engine.was_closed
 
 
@@ -329,7 +329,7 @@ async def test_an_exception_in_the_block_ends_the_run_and_is_raised_as_it_is(
 
     async def fail_in_the_block() -> None:
         async with Agent(engine).stream("2 + 3?") as run:
-            await take_until_the_answer(run)
+            await take_first_delta(run)
             raise error
 
     with pytest.raises(kind) as raised:

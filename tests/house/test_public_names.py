@@ -27,7 +27,7 @@ PUBLIC_NAMES = {
         FileStore
         LocalSearch OpenTool Options PythonTool RunContext SearXNG SearchBackend Stateful
         Tavily Tool ToolCall ToolDefinitionError ToolResult ToolReturn
-        ToolError ToolRetry Toolbox YouCom is_cancelled link_citations tool
+        ToolError ToolRetry Toolbox YouCom is_cancelled is_failure link_citations tool
     """,
     "ossia.agent": """
         Chat Context ContextPolicy Journal LimitReached MemoryJournal Outcome PromptTrimmed Record
