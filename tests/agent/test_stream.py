@@ -48,18 +48,21 @@ def kinds(events: Sequence[Event]) -> list[str]:
 
 
 class WaitingEngine(ScriptedEngine):
-    """Samples the beginning of an answer, and then waits until it is cancelled."""
+    """Samples the beginning of an answer, waits until `resume` is set, and samples the rest."""
 
     def __init__(self) -> None:
         super().__init__([])
         self.is_waiting = anyio.Event()
+        self.resume = anyio.Event()
         self.was_closed = False
 
     async def generate(self, request: TurnRequest) -> AsyncGenerator[Sampled]:
         try:
-            yield Sampled(tokens=tuple(answer_turn("It is")[:-1]))
+            tokens = answer_turn("It is 5.")
+            yield Sampled(tokens=tuple(tokens[:5]))
             self.is_waiting.set()
-            await anyio.sleep_forever()
+            await self.resume.wait()
+            yield Sampled(tokens=tuple(tokens[5:]), finish="stop")
         finally:
             self.was_closed = True
 
@@ -214,17 +217,41 @@ async def test_two_consumers_share_the_events() -> None:
     assert kinds(taken)[-1] == "run_finished"
 
 
-async def test_a_timeout_around_an_event_loses_nothing() -> None:
-    engine = WaitingEngine()
-    async with Agent(engine).stream("2 + 3?") as run:
-        texts: list[str] = []
-        with anyio.move_on_after(0.05) as scope:
-            async for event in run:
-                texts += [event.text] if isinstance(event, AnswerDelta) else []
-        assert scope.cancelled_caught
-        assert "".join(texts) == "It is"
-        assert not engine.was_closed, "the run continues"
-    assert engine.was_closed
+async def test_cancelling_a_wait_for_an_event_does_not_end_the_run() -> None:
+    engine, scope = WaitingEngine(), anyio.CancelScope()
+    first: list[Event] = []
+    second: list[Event] = []
+
+    async def take(run: RunStream[str]) -> None:
+        with scope:
+            while True:
+                first.append(await anext(run))
+
+    with anyio.fail_after(20):
+        async with Agent(engine).stream("2 + 3?") as run, anyio.create_task_group() as group:
+            group.start_soon(take, run)
+            await engine.is_waiting.wait()
+            await anyio.wait_all_tasks_blocked()
+            scope.cancel()
+            await anyio.wait_all_tasks_blocked()
+            assert not engine.was_closed
+            engine.resume.set()
+            second += [event async for event in run]
+    deltas = [event.text for event in [*first, *second] if isinstance(event, AnswerDelta)]
+    assert "".join(deltas) == run.result.output == "It is 5."
+
+
+async def test_a_cancelled_scope_takes_no_event() -> None:
+    events: list[Event] = []
+    async with make_agent().stream("2 + 3?") as run:
+        while not events or not isinstance(events[-1], RunFinished):
+            with anyio.CancelScope() as scope:
+                scope.cancel()
+                await anext(run)
+            assert scope.cancelled_caught
+            events.append(await anext(run))
+    deltas = [event.text for event in events if isinstance(event, AnswerDelta)]
+    assert "".join(deltas) == run.result.output == "It is 5."
 
 
 async def test_the_run_waits_for_its_consumer_before_it_calls_a_tool() -> None:
@@ -430,8 +457,17 @@ async def test_cancelling_the_task_of_the_consumer_ends_the_run() -> None:
 
 async def test_a_deadline_around_the_block_ends_the_run() -> None:
     engine = WaitingEngine()
-    with pytest.raises(TimeoutError), anyio.fail_after(0.05):
-        await consume(Agent(engine))
+
+    async def set_the_deadline(scope: anyio.CancelScope) -> None:
+        await engine.is_waiting.wait()
+        scope.deadline = anyio.current_time()
+
+    scope = anyio.CancelScope()
+    async with anyio.create_task_group() as group:
+        group.start_soon(set_the_deadline, scope)
+        with scope:
+            await consume(Agent(engine))
+    assert scope.cancelled_caught
     assert engine.was_closed
 
 
