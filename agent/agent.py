@@ -51,7 +51,9 @@ class Agent(AgentConfig[OutputT]):
 
         Raises EngineError, SandboxError, LimitExceeded, OutputError, TurnError, GuardrailTripped,
         JournalError (also if the run of that id has another task), and whatever an output function
-        raises. `RunFacts.of(error)` returns the messages and the usage of the run that it ended.
+        or a hook raises. A CancelledError or GeneratorExit that something raises although nobody
+        cancelled the run is a RunError. `RunFacts.of(error)` returns the messages and the usage of
+        the run that it ended.
         """
         async with start_run(self, task, deps=deps, run_id=run_id, metadata=metadata) as run:
             return await run.execute()

@@ -1,4 +1,4 @@
-"""A run in the background, and its events for whoever iterates over it."""
+"""A run in the background, and an iterator over its events."""
 
 from __future__ import annotations
 
