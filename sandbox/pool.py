@@ -6,6 +6,7 @@ import time
 from collections import deque
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
+from copy import copy
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Self
@@ -133,7 +134,8 @@ class SandboxPool:
                     if self._warm:
                         return self._warm.popleft().sandbox
                     if self._failure is not None:
-                        raise self._failure
+                        # Several tasks may wait, and each adds its own facts to its error.
+                        raise copy(self._failure) from self._failure
                     self._refill()
                     await self._changed.wait()
         finally:

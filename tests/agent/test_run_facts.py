@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 from subprocess import CompletedProcess
-from typing import Any
+from typing import Any, Self
 
 import anyio
 import pytest
@@ -30,6 +30,7 @@ from ossia.agent.testing import (
     answer_turn,
     call_turn,
     open_fake_vllm,
+    python_turn,
 )
 from ossia.errors import (
     EngineError,
@@ -40,10 +41,12 @@ from ossia.errors import (
     RunCancelled,
     RunError,
     SandboxDiedError,
+    SandboxUnavailableError,
     ToolRetry,
 )
 from ossia.harmony import Message, ToolNamespace, decode
-from ossia.tools import OpenTool, RunContext, Tool, ToolReturn
+from ossia.sandbox import SandboxPool, UnsafeLocalSandbox
+from ossia.tools import OpenTool, PythonTool, RunContext, Tool, ToolReturn
 
 Raise = Callable[[], None]
 
@@ -493,6 +496,21 @@ async def test_run_many_does_not_drop_tasks_if_a_tool_cancels_the_task_that_runs
         async with agent.run_many(TASKS, concurrency=1) as outcomes:
             assert [outcome async for outcome in outcomes] == []
     assert isinstance(raised.value.__cause__, RunCancelled)
+
+
+async def test_runs_that_one_failure_ends_have_facts_of_their_own() -> None:
+    class UnavailableSandbox(UnsafeLocalSandbox):
+        async def __aenter__(self) -> Self:
+            raise SandboxUnavailableError("no sandbox")
+
+    engine = ScriptedEngine([python_turn("1")] * len(TASKS))
+    async with SandboxPool(make=UnavailableSandbox, size=1) as pool:
+        agent = Agent(engine, tools=[PythonTool(pool.acquire)])
+        async with agent.run_many(TASKS, concurrency=len(TASKS)) as outcomes:
+            errors = [outcome.error async for outcome in outcomes]
+    assert [type(error) for error in errors] == [SandboxUnavailableError] * len(TASKS)
+    facts = [RunFacts.of(error) for error in errors if error is not None]
+    assert len({fact.run_id for fact in facts if fact is not None}) == len(TASKS)
 
 
 @pytest.mark.parametrize("kind", [SystemExit, KeyboardInterrupt])
