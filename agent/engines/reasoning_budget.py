@@ -57,7 +57,7 @@ async def enforce_reasoning_budget(engine: Engine, request: TurnRequest) -> Asyn
 
 
 def _tokens_left(max_tokens: int | None, used: int) -> int | None:
-    """Return how many tokens the turn may still have; None is no limit."""
+    """Return how many tokens the turn may still have; None means no limit."""
     return None if max_tokens is None else max(0, max_tokens - used)
 
 

@@ -85,12 +85,12 @@ def summarize_run(run_id: str, records: Sequence[Record], *, steps: int) -> RunS
         if isinstance(record, UserMessageAdded) and record.origin == "user"
     ]
     failed = last if isinstance(last, RunFailed) else None
-    answered = isinstance(last, OutputAccepted)
+    has_output = isinstance(last, OutputAccepted)
     return RunSummary(
         run_id=run_id,
         started_at=opened.started_at,
         task=messages[-1].text if messages else "",
-        status="answered" if answered else "failed" if failed else "unfinished",
+        status="answered" if has_output else "failed" if failed else "unfinished",
         steps=steps,
         seconds=last.at_s,
         failure=f"{failed.error_type}: {failed.text}" if failed else None,

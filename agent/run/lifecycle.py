@@ -51,7 +51,7 @@ async def start_run(
 ) -> AsyncGenerator[Run[OutputT]]:
     """Open a new run; or, if the journal has a run of that id, continue it.
 
-    metadata: stored with the run, for whoever lists or resumes it.
+    metadata: stored with the run, and read when it is listed or resumed.
 
     Raises JournalError if the run of that id has another task.
     """
@@ -87,19 +87,19 @@ async def fork_run(
 ) -> AsyncGenerator[Run[OutputT]]:
     """Open a new run that starts with the first steps of another, whichever agent that one had.
 
-    step: the last step that is kept; None keeps all.
+    step: the last step of the copy; None copies all steps.
 
     Raises JournalError if the run is not in the agent's journal, or does not have this step.
     """
     first, *others = await _require_journal(agent).read(run_id)
     assert isinstance(first, RunOpened), "a run's first record is RunOpened"
     task = [message for message in first.messages if message.role not in AGENT_ROLES]
-    kept = list(_records_until(others, step, run_id))
+    remaining = list(_records_until(others, step, run_id))
     async with _open(agent, _new_run_id(), RunState(), deps) as run:
         opened = _run_opened(agent, run.recorder.toolbox, task)
-        kept = [_renumber(record, first.messages, opened.messages) for record in kept]
+        remaining = [_renumber(record, first.messages, opened.messages) for record in remaining]
         update = {"forked_from": run_id, "metadata": first.metadata}
-        await run.recorder.record(opened.model_copy(update=update), *kept)
+        await run.recorder.record(opened.model_copy(update=update), *remaining)
         await _restore_tools(run.recorder)
         yield run
 

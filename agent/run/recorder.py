@@ -74,14 +74,14 @@ class RunRecorder:
 
     async def record_turn(self, turn: Turn) -> None:
         """Record a turn: all of its tokens, and how many of them the run continues from."""
-        kept, events = len(turn.tokens), turn.events
+        kept_tokens, events = len(turn.tokens), turn.events
         if turn.fault is not None:
-            kept = turn.kept
-            events = [event for event in events if event.at < kept]
+            kept_tokens = turn.kept_tokens
+            events = [event for event in events if event.at < kept_tokens]
         sampled = TurnSampled(
             at_s=self.meter.seconds,
             tokens=tuple(turn.tokens),
-            kept_tokens=kept,
+            kept_tokens=kept_tokens,
             recipients=tuple(turn.recipients),
             usage=turn.usage,
             discard_reason=turn.fault,

@@ -38,7 +38,7 @@ class Turn:
     cached_tokens: int | None = None
     reasoning_tokens: int = 0
     repairs: int = 0
-    kept: int = 0
+    kept_tokens: int = 0
     """How many tokens form whole messages without repairs. The run can continue from there even if
     the rest of the turn is unusable."""
     engine_s: float = 0.0
@@ -115,7 +115,7 @@ class Turn:
             self.reasoning_tokens += ended.at + 1 - self._message_start
         self._message_start = ended.at + 1
         if ended.end is not None and not self.repairs:
-            self.kept = ended.at + 1
+            self.kept_tokens = ended.at + 1
         if message.recipient is not None:
             self.call = message
         elif message.channel == "final":

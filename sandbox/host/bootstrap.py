@@ -24,7 +24,7 @@ def boot_data(options: dict[str, Any]) -> bytes:
     """Return the bytes that a supervisor reads first: the kernel's modules and options.
 
     options: `data` (the data folder), `rlimits` (of the worker, with names in lower case),
-        `cpus` (for the worker; 0 is no limit) and `proxy` (port and socket, or None).
+        `cpus` (for the worker; 0 means no limit) and `proxy` (port and socket, or None).
     """
     return add_length_prefix(json.dumps({"modules": _modules(), "options": options}).encode())
 

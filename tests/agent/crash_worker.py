@@ -140,8 +140,8 @@ def run(folder: Path, case: dict[str, Any]) -> dict[str, Any]:
     async def go_on() -> None:
         journal = SQLiteJournal(path)
         agent = Agent(Model(), tools=tools(ran, "", 0), journal=journal)
-        begun = [run.run_id for run in await journal.runs() if run.metadata == {"case": name}]
-        stream = agent.stream_resumed(begun[0]) if begun else agent.stream("Go.")
+        started = [run.run_id for run in await journal.runs() if run.metadata == {"case": name}]
+        stream = agent.stream_resumed(started[0]) if started else agent.stream("Go.")
         async with stream as run:
             async for event in run:
                 finish(event)
@@ -158,8 +158,8 @@ def run(folder: Path, case: dict[str, Any]) -> dict[str, Any]:
         done.unlink(missing_ok=True)
         assert wait(child(lambda: anyio.run(go_on)), DEADLINE_S), f"{name} could not be resumed"
     calls = ran.read_text().split() if ran.exists() else []
-    said = json.loads(done.read_text())
-    return {"name": name, "killed": not whole, "said": said, "ran": calls, "seconds": took}
+    texts = json.loads(done.read_text())
+    return {"name": name, "killed": not whole, "texts": texts, "ran": calls, "seconds": took}
 
 
 if __name__ == "__main__":

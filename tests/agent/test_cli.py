@@ -93,7 +93,7 @@ async def test_the_options_reach_the_engine() -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "expected"),
     [
         (["--tool", "phyton"], "no tool named 'phyton'; known: python"),
         (["--tool", "nowhere.py:f"], "nowhere.py:f': "),
@@ -101,11 +101,11 @@ async def test_the_options_reach_the_engine() -> None:
         (["--reasoning", "extreme"], "'extreme' is not one of"),
     ],
 )
-async def test_a_mistake_is_answered_in_one_message(words: list[str], said: str) -> None:
+async def test_a_mistake_is_answered_in_one_message(words: list[str], expected: str) -> None:
     async with open_fake_vllm([]) as server:
         done = await run(server, "Hi", *words)
     message = " ".join(done.stderr.decode().split())
-    assert said in message
+    assert expected in message
     assert "Traceback" not in message
     assert done.returncode != 0
 

@@ -1,4 +1,4 @@
-"""`ossia doctor`: each thing it looks over, and what it says where one is missing."""
+"""`ossia doctor`: each check, and what it reports when something is missing."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ ONE = Reply(turn="<|channel|>")
 
 async def test_a_server_is_told_by_its_model_and_window() -> None:
     async with open_fake_vllm([], model="gpt-oss-20b", window=131_072) as server:
-        said = await check_server(VLLMEngine(server.url))
-    assert said == f"gpt-oss-20b at {server.url}, a window of 131,072 tokens"
+        report = await check_server(VLLMEngine(server.url))
+    assert report == f"gpt-oss-20b at {server.url}, a window of 131,072 tokens"
     with pytest.raises(EngineUnavailableError, match="ossia engine"):
         await check_server(VLLMEngine(server.url, absence_s=0.0))
 
 
 async def test_token_ids_are_seen_to_come() -> None:
     async with open_fake_vllm([ONE]) as server:
-        said = await check_token_ids(VLLMEngine(server.url))
-    assert "<|channel|>" in said
+        report = await check_token_ids(VLLMEngine(server.url))
+    assert "<|channel|>" in report
     async with open_fake_vllm([Reply(turn="<|channel|>", token_ids=False)]) as server:
         with pytest.raises(EngineProtocolError, match="update the server"):
             await check_token_ids(VLLMEngine(server.url))
@@ -52,11 +52,11 @@ async def test_the_command_names_all_it_looked_over(there: bool) -> None:
         with anyio.fail_after(180):
             done = await anyio.run_process(command, check=False)
     lines = done.stdout.decode().splitlines()
-    said = {line[2:].split(":")[0]: line[0] for line in lines if line[0] in "✓✗"}
+    report = {line[2:].split(":")[0]: line[0] for line in lines if line[0] in "✓✗"}
     assert {"vLLM on this machine", "sandbox, Docker", "sandbox, bubblewrap", "browser"} <= set(
-        said
+        report
     )
-    assert said["server"] == ("✓" if there else "✗")
-    assert said.get("grammars") == ("✗" if there else None)
+    assert report["server"] == ("✓" if there else "✗")
+    assert report.get("grammars") == ("✗" if there else None)
     assert done.returncode == (0 if there else 1)
     assert b"Traceback" not in done.stdout + done.stderr

@@ -155,14 +155,14 @@ async def test_a_batch_called_again_does_what_has_no_answer(
 async def test_results_of_other_tasks_are_left_alone(tmp_path: Path, found: str) -> None:
     file = tmp_path / "results.jsonl"
     file.write_text(found)
-    said = await ossia("batch", "-", str(file), given="one\n", code=2)
-    assert f"line 1 of {file} is not a result of these tasks" in " ".join(said.split())
+    output = await ossia("batch", "-", str(file), given="one\n", code=2)
+    assert f"line 1 of {file} is not a result of these tasks" in " ".join(output.split())
     assert file.read_text() == found
 
 
 async def test_a_task_that_is_no_json_string_is_told(tmp_path: Path) -> None:
-    said = await ossia("batch", "-", str(tmp_path / "results"), given='one\n"two\n', code=2)
-    assert "line 2 is not a JSON string" in said
+    output = await ossia("batch", "-", str(tmp_path / "results"), given='one\n"two\n', code=2)
+    assert "line 2 is not a JSON string" in output
 
 
 @pytest.mark.parametrize("command", [("run", "Hi"), ("chat",)])

@@ -26,7 +26,7 @@ Case = dict[str, Any]
 
 
 async def outcomes(folder: Path, cases: Sequence[Case]) -> list[Case]:
-    """What became of each case. Two workers share them, and one journal."""
+    """The outcome of each case. Two workers share them, and one journal."""
     found: list[Case] = []
 
     async def work(part: Sequence[Case]) -> None:
@@ -50,20 +50,24 @@ async def uninterrupted(folder: Path) -> Case:
 
 
 def check(outcome: Case, whole: Case) -> int:
-    """Hold one outcome to what is promised; returns how many calls were told to be interrupted."""
+    """Check the promises for one outcome, and return how many calls were interrupted."""
     ran = Counter(map(int, outcome["ran"]))
-    told = [at for at, text in enumerate(outcome["said"]) if "The call was interrupted" in text]
-    same = [text for at, text in enumerate(outcome["said"]) if at not in told]
-    assert same == [text for at, text in enumerate(whole["said"]) if at not in told], outcome
+    interrupted = [
+        at for at, text in enumerate(outcome["texts"]) if "The call was interrupted" in text
+    ]
+    same = [text for at, text in enumerate(outcome["texts"]) if at not in interrupted]
+    assert same == [text for at, text in enumerate(whole["texts"]) if at not in interrupted], (
+        outcome
+    )
     # Only the call that the kill met may have been made twice, if it is idempotent, or not at all.
-    assert len(told) <= 1, outcome
+    assert len(interrupted) <= 1, outcome
     assert all(ran[n] <= 1 for n in range(1, CALLS, 2)), outcome
     again = [n for n in range(0, CALLS, 2) if ran[n] > 1]
     assert len(again) <= 1, outcome
     assert all(ran[n] <= 2 for n in again), outcome
     missing = [n for n in range(CALLS) if ran[n] == 0]
-    assert len(missing) <= len(told), outcome
-    return len(told)
+    assert len(missing) <= len(interrupted), outcome
+    return len(interrupted)
 
 
 def check_journal(folder: Path) -> None:
@@ -82,12 +86,12 @@ async def test_killed_at_every_record_and_in_every_tool(tmp_path: Path) -> None:
     whole = await uninterrupted(tmp_path)
     found = await outcomes(tmp_path, cases)
     assert all(outcome["killed"] for outcome in found)
-    told = {outcome["name"] for outcome in found if check(outcome, whole)}
+    with_interrupted_call = {outcome["name"] for outcome in found if check(outcome, whole)}
     # A payment under way when its process was killed; the tools in between are made again.
     payments = range(1, CALLS, 2)
     after_turns = {f"after-{2 * n + 1}" for n in payments}
-    before_answers = {f"before-{2 * n + 2}" for n in payments}
-    assert told == after_turns | before_answers | {f"tool-{n}" for n in payments}
+    before_results = {f"before-{2 * n + 2}" for n in payments}
+    assert with_interrupted_call == after_turns | before_results | {f"tool-{n}" for n in payments}
     check_journal(tmp_path)
 
 

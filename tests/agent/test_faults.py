@@ -102,14 +102,14 @@ class Fragile:
 
 
 class Held(Tool):
-    """A tool that holds something during a run, and dies as told."""
+    """A tool that is open during a run, and fails as the test says."""
 
     def __init__(self) -> None:
         self.open_now = 0
 
     @property
     def namespace(self) -> ToolNamespace:
-        return ToolNamespace("held", "Raw text.")
+        return ToolNamespace("holder", "Raw text.")
 
     @asynccontextmanager
     async def open(self) -> AsyncGenerator[OpenTool]:
@@ -123,7 +123,7 @@ class Held(Tool):
             self.open_now -= 1
 
     async def call(self, call: Message, context: RunContext[object]) -> ToolReturn:
-        return ToolReturn("held")
+        return ToolReturn("holder")
 
 
 @tool(timeout_s=0.01, idempotent=True)
@@ -168,9 +168,9 @@ class Faults(RuleBasedStateMachine):
     def a_turn_leads_nowhere(self, turn: str) -> None:
         self.turns.append(turn)
 
-    @rule(error=st.sampled_from(ENGINE_ERRORS), begun=st.booleans())
-    def the_engine_fails(self, error: Exception, begun: bool) -> None:
-        self.turns.append((ask("misbehave"), error) if begun else error)
+    @rule(error=st.sampled_from(ENGINE_ERRORS), has_started=st.booleans())
+    def the_engine_fails(self, error: Exception, has_started: bool) -> None:
+        self.turns.append((ask("misbehave"), error) if has_started else error)
 
     @rule()
     def the_engine_falls_silent(self) -> None:
@@ -189,17 +189,17 @@ class Faults(RuleBasedStateMachine):
             anyio.run(self.play)
 
     async def play(self) -> None:
-        journal, held, engine = MemoryJournal(), Held(), Fragile(self.turns)
+        journal, holder, engine = MemoryJournal(), Held(), Fragile(self.turns)
         limits = Limits(steps=12, seconds=0.2)
-        agent = Agent(engine, tools=[misbehave, hang, held], limits=limits, journal=journal)
+        agent = Agent(engine, tools=[misbehave, hang, holder], limits=limits, journal=journal)
         ended = await self.outcome(agent)
-        assert (engine.open, held.open_now) == (0, 0)
+        assert (engine.open, holder.open_now) == (0, 0)
         assert ended in {"answered", "left", "cancelled", "failed"}
         runs = await journal.runs()
         if runs and ended != "answered":
             # Whatever it was: with an engine that works, and room, the run goes on to its answer.
             free = Limits(steps=None, repeats=None)
-            tools: list[Any] = [misbehave, hang, held]
+            tools: list[Any] = [misbehave, hang, holder]
             agent = Agent(Fragile([]), tools=tools, limits=free, journal=journal)
             assert (await agent.resume(runs[0].run_id)).output == "Done."
         assert len(asyncio.all_tasks()) == 1

@@ -77,12 +77,12 @@ async def test_a_limit_ends_in_the_best_answer_if_the_user_wants_it(limit: str) 
     limits, turns = CASES[limit]
     described, engine = agent(limit, [*turns, BEST], limits=replace(limits, then="answer"))
     with anyio.fail_after(20):
-        async with described.stream("Go.") as events:
-            told: list[Event] = [event async for event in events]
-    finished = told[-1]
+        async with described.stream("Go.") as run:
+            events: list[Event] = [event async for event in run]
+    finished = events[-1]
     assert isinstance(finished, RunFinished)
     assert (finished.result.output, finished.result.limit) == ("Perhaps 5.", limit)
-    assert [event.limit for event in told if isinstance(event, LimitReached)] == [limit]
+    assert [event.limit for event in events if isinstance(event, LimitReached)] == [limit]
     last = decode(engine.prompts[-1])
     assert "You have reached the limit of this task" in last
     assert last.endswith("<|start|>assistant<|channel|>final<|message|>")
@@ -113,16 +113,16 @@ async def test_the_last_answer_is_of_the_asked_type_too() -> None:
     assert len(raised.value.faults) == 3
 
 
-async def test_a_model_that_goes_round_in_circles_is_told_first() -> None:
+async def test_a_model_that_repeats_its_calls_gets_a_notice_first() -> None:
     described, engine = agent("repeats", CASES["repeats"][1])
     with pytest.raises(LimitExceeded):
         await described.run("Go.")
-    told = ["repeated earlier calls" in decode(prompt) for prompt in engine.prompts]
-    # The first call is new; after two that are not, the words come.
-    assert told == [False, False, False, True, True]
+    noticed = ["repeated earlier calls" in decode(prompt) for prompt in engine.prompts]
+    # The first call is new. After two repeated calls, the model reads the notice.
+    assert noticed == [False, False, False, True, True]
 
 
-async def test_calls_that_alternate_are_a_circle_too_and_news_ends_it() -> None:
+async def test_alternating_calls_are_repeats_too_and_a_new_result_ends_them() -> None:
     pair = [ask("look"), ask("peek", '{"n": 1}')]
     described, _ = agent("repeats", pair * 4)
     with pytest.raises(LimitExceeded) as raised:

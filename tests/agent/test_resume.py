@@ -122,8 +122,8 @@ async def test_a_call_that_may_have_begun_is_not_made_again_but_told() -> None:
         await agent.run("Go.")
     result = await agent.resume(await last_run(journal))
     assert counters.counts["pay"] == 0
-    told = [message.text for message in result.messages if message.name == "functions.pay"]
-    assert "The call was interrupted and may have run partially." in told[0]
+    texts = [message.text for message in result.messages if message.name == "functions.pay"]
+    assert "The call was interrupted and may have run partially." in texts[0]
     assert result.usage.tool_calls == 2
 
 
@@ -286,12 +286,12 @@ async def test_resuming_is_told_event_by_event() -> None:
     agent = Agent(Resuming(), tools=counters.tools, journal=journal)
     with pytest.raises(Killed):
         await agent.run("Go.")
-    async with agent.stream_resumed(await last_run(journal)) as events:
-        told: list[Event] = [event async for event in events]
-    answered = [event for event in told if isinstance(event, ToolCallFinished)]
-    assert [(event.recipient, event.step) for event in answered] == [
+    async with agent.stream_resumed(await last_run(journal)) as run:
+        events: list[Event] = [event async for event in run]
+    finished = [event for event in events if isinstance(event, ToolCallFinished)]
+    assert [(event.recipient, event.step) for event in finished] == [
         ("functions.look", 1),
         ("functions.pay", 2),
         ("functions.look", 3),
     ]
-    assert isinstance(told[-1], RunFinished)
+    assert isinstance(events[-1], RunFinished)

@@ -1,4 +1,4 @@
-"""Runs on tape: played again without engine or tools, and held to what was recorded."""
+"""Recorded runs: replayed without an engine and tools, and compared with the recording."""
 
 from __future__ import annotations
 
@@ -61,8 +61,8 @@ async def recorded(turns: list[Any], **options: Any) -> tuple[Agent[Sum], Tape]:
     result = await agent.run("Go.")
     tape = await Tape.of(journal, result.run_id)
     assert tape.messages == result.messages
-    asked = [[prompt[: len(one)] for prompt in engine.prompts] for one in tape.prompts]
-    assert all(one in prompts for one, prompts in zip(tape.prompts, asked, strict=True))
+    asked = [[prompt[: len(recorded)] for prompt in engine.prompts] for recorded in tape.prompts]
+    assert all(recorded in prompts for one, prompts in zip(tape.prompts, asked, strict=True))
     return replace(agent, engine=NoEngine(), tools=[broken]), tape
 
 
@@ -113,9 +113,9 @@ async def test_a_change_of_the_agent_is_shown_where_the_prompts_part() -> None:
     agent, tape = await recorded([ask(1), FINAL])
     with pytest.raises(
         AssertionError, match="the prompt of turn 1 is not the recorded one"
-    ) as told:
+    ) as raised:
         await tape.replay(replace(agent, instructions="Be brief."))
-    assert "Be brief." in str(told.value)
+    assert "Be brief." in str(raised.value)
 
 
 async def test_a_run_without_an_answer_is_no_tape() -> None:

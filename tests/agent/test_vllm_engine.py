@@ -53,7 +53,7 @@ async def test_what_is_asked_is_token_ids_for_token_ids() -> None:
     assert asked["stop_token_ids"] == [200002, 200012]
     assert asked["return_token_ids"]
     assert not asked["skip_special_tokens"]
-    assert asked["logit_bias"] == {"199999": -100}, "it ends a turn, and is no end of harmony's"
+    assert asked["logit_bias"] == {"199999": -100}, "it ends a turn, but is not an end of harmony's"
     assert asked["seed"] == 7
 
 

@@ -47,7 +47,7 @@ def test_loop_variables_say_what_they_are(area: str) -> None:
 
 @by_area
 def test_answer_means_the_final_text_of_the_model(area: str) -> None:
-    check(area, other_answers)
+    check(area, misused_final_text_names)
 
 
 @by_area
@@ -104,7 +104,7 @@ def old_names(source: Source) -> set[str]:
     )
 
 
-def other_answers(source: Source) -> set[str]:
+def misused_final_text_names(source: Source) -> set[str]:
     """Return the identifiers of a file that contain `answer` and mean something else by it."""
     names = {name for name in identifiers(source.tree) if "answer" in word_parts(name)}
     if place_without_tests(source).startswith(FINAL_TEXT_PLACES):

@@ -30,6 +30,7 @@ PUBLIC_NAMES = {
         ToolError ToolRetry Toolbox YouCom is_cancelled is_failure link_citations tool
     """,
     "ossia.agent": """
+        ConstrainedEngine TurnRequest RunStarted ToolCallReady Hook Refusal RunStream RunFacts
         Chat Context ContextPolicy Journal LimitReached MemoryJournal Outcome PromptTrimmed Record
         RunSummary SQLiteJournal TrimContext Windowed
         Agent AnswerDelta AnswerPartial AnswerRejected ToolCallFinished ToolCallArgumentsDelta

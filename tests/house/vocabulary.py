@@ -31,8 +31,7 @@ OLD_NAMES = pairs(
         "": "told said kept made due begun held",
         "agent": "CallStarted CallArgumentsDelta CallAnswered RunTaken TurnTaken CallEnded "
         "ModelTold AnswerTaken about Book book reins reined Watch HeldEngine canary sing "
-        "CANARY_SONG Shared Sharing Patience BrokenError read_line Settings Narrator Stamp recall "
-        "recall_output",
+        "CANARY_SONG Shared Sharing Patience BrokenError read_line Settings Narrator Stamp recall",
         "harmony": "mending settling loosen retold debris",
         "sandbox": "why_dead patience last_words",
         "tools": "Answer Keeper Citing shelf offered when keyed keyless",
@@ -64,11 +63,23 @@ LOOP_VARIABLES = frozenset({"one"})
 FINAL_TEXT_NAMES = words(
     "answer answers ANSWER AnswerDelta AnswerPartial AnswerRejected PartialAnswer RejectedAnswer "
     "answer_grammar answer_header answer_s answer_tokens answer_turn _print_answer _force_answer "
-    "_answer"
+    "_answer AnswerOnly FORCE_ANSWER _answer_delta answer_type answer_so_far has_answer "
+    "is_last_answer partial_answer"
 )
 """Identifiers that may contain `answer`: it means the model's final text."""
 
-FINAL_TEXT_PLACES = ("agent", "harmony", "examples", "e2e", "bench", "errors.py")
+FINAL_TEXT_PLACES = (
+    "agent",
+    "harmony",
+    "tools/browser",
+    "tools/citations.py",
+    "tools/protocol.py",
+    "tools/toolbox.py",
+    "examples",
+    "e2e",
+    "bench",
+    "errors.py",
+)
 """Where these may occur. What a tool or a server returns is a result or a response."""
 
 PHRASES = {

@@ -118,16 +118,16 @@ def without_titles(schema: Any) -> Any:
     return schema
 
 
-def call_ours(made: FunctionTool[..., Any], arguments: str) -> str:
+def call_ours(function_tool: FunctionTool[..., Any], arguments: str) -> str:
     try:
-        values = made.arguments.read(arguments, strict=False)
+        values = function_tool.arguments.read(arguments, strict=False)
     except ValueError:
         return "refused"
-    return repr(made.signature.bind(made.function, values, RunContext(None))())
+    return repr(function_tool.signature.bind(function_tool.function, values, RunContext(None))())
 
 
-async def call_theirs(made: pydantic_ai.Tool[Any], arguments: str) -> str:
-    schema: Any = made.function_schema
+async def call_theirs(function_tool: pydantic_ai.Tool[Any], arguments: str) -> str:
+    schema: Any = function_tool.function_schema
     try:
         values = schema.validator.validate_json(arguments)
     except ValueError:

@@ -95,9 +95,9 @@ class AsyncGreeter:
 
 async def test_callable_objects_are_tools(ask: Ask) -> None:
     for greeter, description in ((Greeter(), "Greets people."), (AsyncGreeter(), "Greet slowly.")):
-        made = tool(greeter, name="greet")
-        assert made.namespace.tools[0].description == description
-        assert (await ask(made, '{"name": "Ada"}')).message.text == "Ciao, Ada"
+        function_tool = tool(greeter, name="greet")
+        assert function_tool.namespace.tools[0].description == description
+        assert (await ask(function_tool, '{"name": "Ada"}')).message.text == "Ciao, Ada"
 
 
 async def test_the_model_does_not_see_the_keywords_of_a_partial(ask: Ask) -> None:
@@ -105,11 +105,14 @@ async def test_the_model_does_not_see_the_keywords_of_a_partial(ask: Ask) -> Non
         """Search."""
         return f"{query} {key} {limit}"
 
-    made = tool(functools.partial(search, key="hunter2"))
-    assert "hunter2" not in str(made.namespace)
-    assert (made.name, made.namespace.tools[0].description) == ("search", "Search.")
-    assert (await ask(made, '{"query": "q"}')).message.text == "q hunter2 10"
-    assert (await ask(made, '{"query": "q", "key": "mine"}')).failed
+    function_tool = tool(functools.partial(search, key="hunter2"))
+    assert "hunter2" not in str(function_tool.namespace)
+    assert (function_tool.name, function_tool.namespace.tools[0].description) == (
+        "search",
+        "Search.",
+    )
+    assert (await ask(function_tool, '{"query": "q"}')).message.text == "q hunter2 10"
+    assert (await ask(function_tool, '{"query": "q", "key": "mine"}')).failed
 
 
 async def test_the_signature_behind_a_decorator_is_used(ask: Ask) -> None:
@@ -278,9 +281,9 @@ def test_a_docstring_can_describe_only_parameters_and_two_at_once() -> None:
             Both.
         """
 
-    made: FunctionTool[..., Any] = tool(f)
-    assert made.namespace.tools[0].description == ""
-    properties = made.arguments.schema["properties"]
+    function_tool: FunctionTool[..., Any] = tool(f)
+    assert function_tool.namespace.tools[0].description == ""
+    properties = function_tool.arguments.schema["properties"]
     assert [properties[name]["description"] for name in "xy"] == ["Both.", "Both."]
 
 

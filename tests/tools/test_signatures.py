@@ -132,8 +132,8 @@ def function(signature: str) -> Callable[..., dict[str, Any]]:
     """Make a function with this signature; it returns its arguments."""
     names: dict[str, Any] = {}
     exec(f"def f({signature}):\n    return dict(locals())", NAMES, names)
-    made: Callable[..., dict[str, Any]] = names["f"]
-    return made
+    function: Callable[..., dict[str, Any]] = names["f"]
+    return function
 
 
 @pytest.mark.parametrize("signature", ALIKE)
@@ -170,10 +170,12 @@ def test_a_default_without_a_json_form_is_passed_on() -> None:
     def f(x: int = nothing) -> bool:  # type: ignore[assignment]
         return x is nothing
 
-    made = tool(f)
-    assert made.namespace.tools[0].parameters == {
+    function_tool = tool(f)
+    assert function_tool.namespace.tools[0].parameters == {
         "type": "object",
         "properties": {"x": {"type": "integer"}},
         "additionalProperties": False,
     }
-    assert made.signature.bind(f, made.arguments.read("{}", strict=False), RunContext(None))()
+    assert function_tool.signature.bind(
+        f, function_tool.arguments.read("{}", strict=False), RunContext(None)
+    )()

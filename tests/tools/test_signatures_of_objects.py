@@ -136,8 +136,8 @@ def function(signature: str) -> Callable[..., dict[str, Any]]:
     """Make a function with this signature; it returns its arguments."""
     names: dict[str, Any] = {}
     exec(f"def f({signature}):\n    return dict(locals())", globals(), names)
-    made: Callable[..., dict[str, Any]] = names["f"]
-    return made
+    function: Callable[..., dict[str, Any]] = names["f"]
+    return function
 
 
 @pytest.mark.parametrize("signature", ALIKE)

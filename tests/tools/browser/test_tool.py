@@ -50,7 +50,7 @@ def turn(function: str, **arguments: Any) -> str:
     )
 
 
-def answer(text: str) -> str:
+def final_message(text: str) -> str:
     return f"<|channel|>final<|message|>{text}<|return|>"
 
 
@@ -79,7 +79,7 @@ async def test_a_run_searches_opens_and_finds(library: LocalSearch) -> None:
             turn("open", id=0),
             turn("open", id="http://library.internal/salt.html"),
             turn("find", pattern="chloride"),
-            answer("Salt is NaCl【2†L2】."),
+            final_message("Salt is NaCl【2†L2】."),
         ]
     )
     result = await Agent(engine, tools=[BrowserTool(search=library)]).run("What is salt?")

@@ -154,7 +154,7 @@ class PageWriter:
         return link_mark
 
     def _resolve(self, path: str) -> tuple[str, str] | None:
-        """Return a page's absolute URL and the end of a link to it, or None if it is no page."""
+        """Return a page's absolute URL and the end of a link to it, or None if it is not a page."""
         resolved = self._resolved.get(path, _MISSING)
         if resolved is _MISSING:
             resolved = self._resolve_plain_path(path) or self._resolve_any(path)

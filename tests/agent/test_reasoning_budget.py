@@ -27,40 +27,40 @@ async def sampled(
     sampling = Sampling(max_tokens=max_tokens)
     request = TurnRequest(prompt=PROMPT, sampling=sampling, reasoning_budget=budget)
     async with aclosing(enforce_reasoning_budget(engine, request)) as pieces:
-        told = [piece async for piece in pieces]
-    return decode([token for piece in told for token in piece.tokens]), told, engine
+        received = [piece async for piece in pieces]
+    return decode([token for piece in received for token in piece.tokens]), received, engine
 
 
 @pytest.mark.parametrize("chunk", [1, 3, 100])
 @pytest.mark.parametrize("budget", [0, 1, 4, 9])
 async def test_reasoning_is_ended_where_its_budget_is_spent(budget: int, chunk: int) -> None:
-    said, pieces, engine = await sampled([LONG, ANSWER], budget, chunk=chunk)
+    text, pieces, engine = await sampled([LONG, ANSWER], budget, chunk=chunk)
     words = decode(harmony_tokens(WORDS)[:budget])
-    assert said == f"<|channel|>analysis<|message|>{words}{OPENING}{ANSWER}"
-    kept = harmony_tokens(f"<|channel|>analysis<|message|>{words}{OPENING}")
-    assert engine.prompts == [PROMPT, PROMPT + kept]
+    assert text == f"<|channel|>analysis<|message|>{words}{OPENING}{ANSWER}"
+    prefix = harmony_tokens(f"<|channel|>analysis<|message|>{words}{OPENING}")
+    assert engine.prompts == [PROMPT, PROMPT + prefix]
     assert pieces[-1].finish == "stop"
     assert all(piece.finish is None for piece in pieces[:-1])
 
 
 @pytest.mark.parametrize("chunk", [1, 3, 100])
 async def test_reasoning_within_its_budget_is_left_alone(chunk: int) -> None:
-    said, _, engine = await sampled([LONG], 10, chunk=chunk)
-    assert said == LONG
+    text, _, engine = await sampled([LONG], 10, chunk=chunk)
+    assert text == LONG
     assert len(engine.prompts) == 1
 
 
 async def test_all_reasoning_of_a_turn_shares_the_budget() -> None:
     thought = "<|channel|>analysis<|message|>one two three<|end|><|start|>assistant"
-    said, _, _ = await sampled([thought * 2 + LONG, ANSWER], 7)
+    text, _, _ = await sampled([thought * 2 + LONG, ANSWER], 7)
     shared = f"{thought * 2}<|channel|>analysis<|message|>one"
-    assert said == f"{shared}{OPENING}{ANSWER}"
+    assert text == f"{shared}{OPENING}{ANSWER}"
 
 
 async def test_who_goes_on_reasoning_has_to_answer() -> None:
-    said, _, engine = await sampled([LONG, "analysis<|message|>But<|end|>", "Five.<|return|>"], 2)
+    text, _, engine = await sampled([LONG, "analysis<|message|>But<|end|>", "Five.<|return|>"], 2)
     assert len(engine.prompts) == 3
-    assert [message.text for message in parse(harmony_tokens(said))] == ["one two", "", "Five."]
+    assert [message.text for message in parse(harmony_tokens(text))] == ["one two", "", "Five."]
 
 
 async def test_a_call_in_the_channel_of_reasoning_is_none() -> None:
@@ -69,12 +69,12 @@ async def test_a_call_in_the_channel_of_reasoning_is_none() -> None:
 
 
 async def test_what_is_written_for_the_model_counts_as_its_tokens() -> None:
-    said, pieces, engine = await sampled([LONG, ANSWER], 2, max_tokens=12)
+    text, pieces, engine = await sampled([LONG, ANSWER], 2, max_tokens=12)
     assert [request.sampling.max_tokens for request in engine.requests] == [12, 3]
     assert pieces[-1].finish == "length"
-    assert len(harmony_tokens(said)) == 12
-    said, pieces, _ = await sampled([LONG], 2, max_tokens=6)
-    assert len(harmony_tokens(said)) == 6
+    assert len(harmony_tokens(text)) == 12
+    text, pieces, _ = await sampled([LONG], 2, max_tokens=6)
+    assert len(harmony_tokens(text)) == 6
     assert pieces[-1].finish == "length"
 
 

@@ -91,7 +91,7 @@ class Echoing:
     """An engine that answers each task with its words, in the order that the test lets it."""
 
     def __init__(self) -> None:
-        self.begun: list[str] = []
+        self.started: list[str] = []
         self.most = 0
         self.now = 0
         self.gates: dict[str, anyio.Event] = {}
@@ -100,7 +100,7 @@ class Echoing:
         word = (
             decode(request.prompt).rpartition("<|start|>user<|message|>")[2].partition("<|end|>")[0]
         )
-        self.begun.append(word)
+        self.started.append(word)
         self.now += 1
         self.most = max(self.most, self.now)
         try:
@@ -145,10 +145,10 @@ async def test_outcomes_come_in_order_and_do_not_pile_up_behind_a_slow_one() -> 
         ):
 
             async def let_go() -> None:
-                while len(engine.begun) < 8:
+                while len(engine.started) < 8:
                     await anyio.lowlevel.checkpoint()
                 await anyio.wait_all_tasks_blocked()
-                assert len(engine.begun) == 8
+                assert len(engine.started) == 8
                 engine.gates["slow"].set()
 
             group.start_soon(let_go)
