@@ -48,7 +48,7 @@ def turn_grammar(
     output_schema: JSON Schema of the answer, or None for free text. `relax_schema` removes what
         the grammar engine cannot express, so validate the answer.
     reasoning_budget: the most reasoning tokens in the turn, over all its reasoning messages (at
-        most four); None is unlimited, 0 is no reasoning.
+        most four); None means any number, 0 means none.
     tool_choice: "auto", "required" (a tool call), "none" (the answer), or a recipient such as
         "functions.ping".
 

@@ -61,8 +61,8 @@ async def recorded(turns: list[Any], **options: Any) -> tuple[Agent[Sum], Tape]:
     result = await agent.run("Go.")
     tape = await Tape.of(journal, result.run_id)
     assert tape.messages == result.messages
-    asked = [[prompt[: len(recorded)] for prompt in engine.prompts] for recorded in tape.prompts]
-    assert all(recorded in prompts for one, prompts in zip(tape.prompts, asked, strict=True))
+    asked = [[prompt[: len(taped)] for prompt in engine.prompts] for taped in tape.prompts]
+    assert all(taped in prompts for taped, prompts in zip(tape.prompts, asked, strict=True))
     return replace(agent, engine=NoEngine(), tools=[broken]), tape
 
 
