@@ -1,4 +1,4 @@
-"""The README's Python blocks run, in order, and its commands exist."""
+"""The Python blocks of the documents run, in order, and the commands in them exist."""
 
 from __future__ import annotations
 
@@ -18,10 +18,17 @@ import ossia.agent
 from ossia.agent.cli.main import app
 from ossia.agent.testing import TestEngine
 
-README = (Path(__file__).parents[2] / "README.md").read_text()
-BLOCKS = re.findall(r"^```(\w*)\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
-PYTHON = [text for language, text in BLOCKS if language == "python"]
-SHELL = "".join(text for language, text in BLOCKS if language != "python")
+ROOT = Path(__file__).parents[2]
+
+
+def blocks(document: str) -> list[tuple[str, str]]:
+    """Return the language and the text of each fenced block of a document."""
+    text = (ROOT / document).read_text()
+    return re.findall(r"^```(\w*)\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+
+
+PYTHON = [text for language, text in blocks("README.md") if language == "python"]
+SHELL = "".join(text for language, text in blocks("README.md") if language != "python")
 COMMANDS = set(re.findall(r"^ossia ([a-z]+)", SHELL, re.MULTILINE))
 
 pytestmark = pytest.mark.timeout(300)
@@ -47,6 +54,13 @@ def test_the_python_blocks_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
                 ran.append(node.name)
     assert ran == ["main", "check_stock", "check_many"]
     assert isinstance(names["orders"].run_sync("Go.").output, list)
+
+
+def test_the_recipes_for_contributors_run() -> None:
+    recipes = [text for language, text in blocks("CONTRIBUTING.md") if language == "python"]
+    assert len(recipes) == 2
+    for number, block in enumerate(recipes, start=1):
+        exec(_compile(block, number), {"__name__": f"recipe_{number}"})
 
 
 def test_the_commands_exist() -> None:
