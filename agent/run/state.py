@@ -176,8 +176,7 @@ class RunState:
         match record:
             case RunOpened():
                 self.conversation.opening = record.messages
-                for message in record.messages:
-                    self.conversation.append(message)
+                self.conversation.transcript.extend(record.messages)
             case TurnSampled():
                 self._apply_turn(record, events)
             case ToolResultRecorded():

@@ -52,13 +52,13 @@ class Entry:
         except MessageError:
             # The sampled header cannot be rendered, so keep all tokens.
             return self
-        return Entry(self.messages, (*tokens[:-1],), (tokens[-1],), (tokens[-1],))
+        return Entry.rendered(self.messages, tokens)
 
     def rerendered(self) -> Entry:
         """Return the entry as rendered for a conversation with functions."""
         if not any(isinstance(part, SystemContent) for part in self.messages[0].parts):
             return self
-        return rendered_entry(self.messages[0], functions=True)
+        return Entry.rendered(self.messages, message_tokens(self.messages[0], functions=True))
 
     def to_dict(self) -> Json:
         """Return the messages and tokens as JSON."""
@@ -70,18 +70,17 @@ class Entry:
         }
 
     @classmethod
+    def rendered(cls, messages: tuple[Message, ...], tokens: Sequence[int]) -> Entry:
+        """Return an entry for messages that were rendered as these tokens, not sampled."""
+        return cls(messages, (*tokens[:-1],), (tokens[-1],), (tokens[-1],))
+
+    @classmethod
     def from_dict(cls, raw: Mapping[str, Any]) -> Entry:
         """Read the JSON of `to_dict`."""
         messages = tuple(map(Message.from_dict, raw["messages"]))
         # Earlier versions wrote the key `due`.
         closing_token = raw["closing_token"] if "closing_token" in raw else raw["due"]
         return cls(messages, tuple(raw["tokens"]), tuple(raw["end"]), tuple(closing_token))
-
-
-def rendered_entry(message: Message, *, functions: bool) -> Entry:
-    """Return an entry for a message that was not sampled."""
-    tokens = message_tokens(message, functions=functions)
-    return Entry((message,), (*tokens[:-1],), (tokens[-1],), (tokens[-1],))
 
 
 def sampled_entries(

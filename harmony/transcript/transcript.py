@@ -9,8 +9,8 @@ from typing import Any, overload
 
 from ..format import Json, Message, Role
 from ..parsing import Event
-from ..rendering import generation_prefix, offers_functions
-from .entries import Entry, rendered_entry, sampled_entries
+from ..rendering import generation_prefix, message_tokens, offers_functions
+from .entries import Entry, sampled_entries
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,17 +125,25 @@ class Transcript:
 
         Raises MessageError if its header could not be parsed again.
         """
-        entry = rendered_entry(message, functions=self._functions)
-        if not self._functions and offers_functions((message,)):
-            # The system message mentions functions, so it must be rendered again.
-            self._functions = True
-            earlier = [link.entry.rerendered() for link in self._links()]
-            self._last = None
-            for rerendered in earlier:
-                self._push(rerendered)
-        if message.role == "user":
-            self._drop_finished_reasoning()
-        self._push(entry)
+        self.extend((message,))
+
+    def extend(self, messages: Iterable[Message]) -> None:
+        """Append messages that were not sampled.
+
+        Raises MessageError if a header could not be parsed again; the messages before it stay.
+        """
+        for message in messages:
+            tokens = message_tokens(message, functions=self._functions)
+            if not self._functions and offers_functions((message,)):
+                # The system message mentions functions, so it must be rendered again.
+                self._functions = True
+                earlier = [link.entry.rerendered() for link in self._links()]
+                self._last = None
+                for rerendered in earlier:
+                    self._push(rerendered)
+            if message.role == "user":
+                self._drop_finished_reasoning()
+            self._push(Entry.rendered((message,), tokens))
 
     def append_sampled(
         self,
@@ -190,7 +198,8 @@ class Transcript:
                 continue
             for index, message in messages.items():
                 for new_message in changes.get(index, (message,)):
-                    copy._push(rendered_entry(new_message, functions=copy._functions))
+                    tokens = message_tokens(new_message, functions=copy._functions)
+                    copy._push(Entry.rendered((new_message,), tokens))
         return copy
 
     def to_dict(self) -> Json:
