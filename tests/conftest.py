@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import select
 import shutil
@@ -34,6 +35,15 @@ def own_state(tmp_path_factory: pytest.TempPathFactory) -> Generator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
         yield
+
+
+@pytest.fixture(autouse=True)
+def own_log_level() -> Generator[None]:
+    """Undo what the command line does to the log when a test calls it in this process."""
+    logger = logging.getLogger("ossia")
+    level = logger.level
+    yield
+    logger.setLevel(level)
 
 
 # What the markers require. Each function returns why this machine lacks it, or None.

@@ -102,9 +102,6 @@ async def comparison(tiny_server: Server) -> AsyncGenerator[Comparison]:
     successor = open_server(checkpoint(), port=port)
     log = LogEvents()
     logger = logging.getLogger("ossia")
-    # A test of the command line, which sets the level, may have run in this process.
-    level = logger.level
-    logger.setLevel(logging.WARNING)
     logger.addHandler(log)
     try:
         async with anyio.create_task_group() as group:
@@ -117,7 +114,6 @@ async def comparison(tiny_server: Server) -> AsyncGenerator[Comparison]:
             await successor.__aenter__()
     finally:
         logger.removeHandler(log)
-        logger.setLevel(level)
     yield Comparison(undisturbed, interrupted, results, log.events)
     await successor.__aexit__(None, None, None)
 
