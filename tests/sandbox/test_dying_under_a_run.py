@@ -140,7 +140,7 @@ async def test_a_run_whose_sandbox_cannot_restart_is_resumed_with_its_files(
     (run,) = await journal.runs()
 
     def read_file(prompt: str) -> str:
-        assert "it was interrupted" in prompt
+        assert "The call was interrupted" in prompt
         return python_turn("open('/mnt/data/kept.txt').read()")
 
     def finish(prompt: str) -> str:
