@@ -1,83 +1,91 @@
-"""The Python blocks of the documents run, in order, and the commands in them exist."""
+"""Every Python block of the README runs, and prints what its comments say."""
 
 from __future__ import annotations
 
-import ast
-import inspect
-import logging
-import re
+import json
 from pathlib import Path
-from types import CodeType
-from typing import Any
 
-import anyio
 import pytest
-from typer.main import get_command
 
-import ossia.agent
-from ossia.agent.cli.main import app
-from ossia.agent.testing import TestEngine
+from ossia.agent.testing import answer_turn, call_turn, python_turn
+from tests.examples.programs import Program, printed_lines, run_program
+from tests.house.documents import code_blocks
 
-ROOT = Path(__file__).parents[2]
+WEATHER = [call_turn("get_weather", city="Oslo"), answer_turn("Yes: it snows.")]
+STOCK = [call_turn("count_stock", article="A-1204"), answer_turn("17 pieces.")]
+PARIS = [call_turn("get_weather", city="Paris"), answer_turn("I can only see Oslo.")]
+SAVE = "open('/mnt/data/result.txt', 'w').write(str(417 * 38))"
+PAGES = [
+    call_turn("browser.search", query="salt"),
+    call_turn("browser.open", id=0),
+    answer_turn("It is NaCl【1†L2】."),
+]
 
+TURNS = {
+    "from ossia.agent import Agent, VLLMEngine": [],
+    "from ossia.tools import RunContext": [],
+    "from pydantic import BaseModel": [answer_turn([{"article": "A-1204", "pieces": 10}])],
+    "async def main": WEATHER,
+    "class OnlyOslo": PARIS,
+    "PythonTool": [python_turn(SAVE), answer_turn("It is 15846.")],
+    "BrowserTool": PAGES,
+    "SQLiteJournal": [*WEATHER, answer_turn("Take a coat.")],
+    "run_many": [answer_turn("Done.")] * 3,
+    'logging.basicConfig(level="INFO")': WEATHER,
+    "structlog": WEATHER,
+    "LimitExceeded": WEATHER[:1],
+    "ScriptedEngine": [],
+}
+"""The model's turns for each block, by a text that only this block contains."""
 
-def blocks(document: str) -> list[tuple[str, str]]:
-    """Return the language and the text of each fenced block of a document."""
-    text = (ROOT / document).read_text()
-    return re.findall(r"^```(\w*)\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
-
-
-PYTHON = [text for language, text in blocks("README.md") if language == "python"]
-SHELL = "".join(text for language, text in blocks("README.md") if language != "python")
-COMMANDS = set(re.findall(r"^ossia ([a-z]+)", SHELL, re.MULTILINE))
-
-pytestmark = pytest.mark.timeout(300)
-
-
-@pytest.mark.docker
-def test_the_python_blocks_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A test engine plays the model. The functions that a block defines for an event loop run."""
-    docs = tmp_path / "docs"
-    docs.mkdir()
-    (docs / "tasks.html").write_text("<title>Tasks</title><p>Call task.cancel().</p>")
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(ossia.agent, "VLLMEngine", _test_engine)
-    monkeypatch.setattr(logging, "basicConfig", _configure_nothing)
-    names: dict[str, Any] = {"__name__": "readme"}
-    ran: list[str] = []
-    for number, block in enumerate(PYTHON, start=1):
-        exec(_compile(block, number), names)
-        for node in ast.parse(block).body:
-            if isinstance(node, ast.AsyncFunctionDef):
-                assert inspect.iscoroutinefunction(names[node.name])
-                anyio.run(names[node.name])
-                ran.append(node.name)
-    assert ran == ["main", "check_stock", "check_many"]
-    assert isinstance(names["orders"].run_sync("Go.").output, list)
+BLOCKS = [block.text for block in code_blocks("README.md", "python")]
+FIRST_PROGRAM = "\n\n".join(BLOCKS[:2])
+"""The program that the other blocks continue."""
 
 
-def test_the_recipes_for_contributors_run() -> None:
-    recipes = [text for language, text in blocks("CONTRIBUTING.md") if language == "python"]
-    assert len(recipes) == 2
-    for number, block in enumerate(recipes, start=1):
-        exec(_compile(block, number), {"__name__": f"recipe_{number}"})
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Return the folder that a program runs in, with a page to search."""
+    (tmp_path / "docs").mkdir()
+    page = "<title>Salt</title><p>Salt is sodium chloride.</p>"
+    (tmp_path / "docs" / "salt.html").write_text(page)
+    return tmp_path
 
 
-def test_the_commands_exist() -> None:
-    known: set[str] = set(getattr(get_command(app), "commands"))  # noqa: B009 - of a click group
-    assert {"run", "chat", "batch", "runs", "engine", "doctor", "sandbox", "render"} == COMMANDS
-    assert known >= COMMANDS
+async def run_block(text: str, folder: Path) -> Program:
+    """Run the first program and one block, and check what they print."""
+    (turns,) = [turns for part, turns in TURNS.items() if part in text]
+    whole = FIRST_PROGRAM if text in FIRST_PROGRAM else f"{FIRST_PROGRAM}\n\n{text}"
+    program = await run_program(whole, [*WEATHER, *STOCK, *turns], folder)
+    assert program.stdout == printed_lines(whole)
+    assert program.requests == len([*WEATHER, *STOCK, *turns])
+    return program
 
 
-def _test_engine(url: str) -> TestEngine:
-    del url
-    return TestEngine()
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param(text, marks=[pytest.mark.docker] if "PythonTool" in text else [])
+        for text in BLOCKS
+    ],
+)
+async def test_a_block_prints_what_its_comments_say(text: str, folder: Path) -> None:
+    program = await run_block(text, folder)
+    if "logging" not in text:
+        assert program.stderr == ""
 
 
-def _configure_nothing(*, level: str) -> None:
-    assert level == "INFO"
+async def test_basic_config_shows_the_line_that_the_readme_shows(folder: Path) -> None:
+    (text,) = [text for text in BLOCKS if 'logging.basicConfig(level="INFO")' in text]
+    program = await run_block(text, folder)
+    assert any(
+        line.startswith("INFO:ossia.tools:tool_call_finished ")
+        for line in program.stderr.splitlines()
+    )
 
 
-def _compile(block: str, number: int) -> CodeType:
-    # Inherited flags would turn annotations into text, which `exec` in a plain dict cannot resolve.
-    return compile(block, f"README.md block {number}", "exec", dont_inherit=True)
+async def test_structlog_shows_the_events_of_ossia_as_json(folder: Path) -> None:
+    (text,) = [text for text in BLOCKS if "structlog" in text]
+    program = await run_block(text, folder)
+    events = [json.loads(line) for line in program.stderr.splitlines()]
+    assert "tool_call_finished" in [event["event"] for event in events]

@@ -63,6 +63,20 @@ def defined_names() -> frozenset[str]:
     return frozenset(names)
 
 
+@cache
+def constants() -> frozenset[str]:
+    """Return every string in the package that looks like a name, such as kinds of events."""
+    return frozenset(
+        node.value
+        for source in sources().values()
+        for node in ast.walk(source.tree)
+        if isinstance(node, ast.Constant)
+        and isinstance(node.value, str)
+        and "_" in node.value
+        and node.value.isidentifier()
+    )
+
+
 def _defined(node: ast.AST, owner: str) -> Iterator[str]:
     for child in ast.iter_child_nodes(node):
         found: list[str] = []
@@ -75,6 +89,8 @@ def _defined(node: ast.AST, owner: str) -> Iterator[str]:
             case ast.arg(arg=name):
                 yield name
             case ast.Assign(targets=[ast.Name(id=name)]) | ast.AnnAssign(target=ast.Name(id=name)):
+                found = [name]
+            case ast.Attribute(value=ast.Name(id="self"), attr=name, ctx=ast.Store()):
                 found = [name]
             case _:
                 pass
