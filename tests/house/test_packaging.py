@@ -58,7 +58,8 @@ def test_every_package_is_listed() -> None:
 
 def test_the_source_distribution_contains_everything_needed_to_test_it(sdist: Path) -> None:
     wanted = {path for path in tracked() if path.parts[0] in {*FOLDERS, "tests", "examples"}}
-    wanted |= {Path(name) for name in ("LICENSE", "README.md", "pyproject.toml", "errors.py")}
+    wanted |= {path for path in tracked() if path.parts[0] in {".setup", ".ci", ".github"}}
+    wanted |= {path for path in tracked() if len(path.parts) == 1 and path.name != ".gitignore"}
     assert {str(path) for path in wanted if not (sdist / path).exists()} == set()
 
 
