@@ -12,7 +12,7 @@ from .events import Event
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """A hook's decision that a tool call does not run, or that an output is not accepted."""
+    """A hook's decision against a tool call, a tool result or an output."""
 
     reason: str
     """Why; the model reads it."""
@@ -37,7 +37,7 @@ class Hook:
     async def before_turn(self, request: TurnRequest) -> TurnRequest | None:
         """Return a changed request, or None to keep it.
 
-        Sampling, grammar and reasoning budget may change; the prompt's tokens may not.
+        Sampling, grammar and reasoning budget may change. A change of the prompt is a ValueError.
         """
 
     async def before_tool_call(self, call: ToolCall) -> ToolCall | Refusal | None:
@@ -46,8 +46,14 @@ class Hook:
         The transcript keeps the call as the model wrote it; the tool runs the changed one.
         """
 
-    async def after_tool_call(self, call: ToolCall, result: ToolResult) -> ToolResult | None:
-        """Return a changed result, or None to keep it. The journal and the model get the change."""
+    async def after_tool_call(
+        self, call: ToolCall, result: ToolResult
+    ) -> ToolResult | Refusal | None:
+        """Return a changed result, a Refusal, or None to keep it.
+
+        Only the change reaches the journal and the model. After a Refusal, the model reads the
+        reason in place of the result.
+        """
 
     async def before_output(self, output: Any) -> Any | Refusal | None:
         """Return a changed output, a Refusal, or None to keep it.

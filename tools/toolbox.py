@@ -176,8 +176,10 @@ class Toolbox:
         return result
 
     def refuse(self, call: ToolCall, reason: str) -> ToolResult:
-        """Return the result of a call that is not run."""
-        return ToolResult(_message(f"Error: {reason}", call), failed=True, seconds=0.0)
+        """Return the result of a call that does not run, or whose result is withheld."""
+        message = _message(f"Error: {reason}", call)
+        log.info("tool_call_refused", tool=message.name)
+        return ToolResult(message, failed=True, seconds=0.0)
 
     async def read(self, path: str) -> bytes:
         """Read a file that a tool result named. Works until the run ends.

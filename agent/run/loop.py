@@ -37,6 +37,7 @@ from ..journal import OutputAccepted
 from ..output import RejectedAnswer
 from ..result import RunResult
 from .event_translator import EventTranslator
+from .hook_chain import HookChain
 from .outcome import build_result, record_failure
 from .recorder import RunRecorder
 from .trimmer import Trimmer
@@ -78,6 +79,7 @@ class Run(Generic[OutputT]):
         self.observers: list[Observer] = [
             hook.on_event for hook in agent.hooks if type(hook).on_event is not Hook.on_event
         ]
+        self._hooks = HookChain(agent.hooks)
         self._deps = deps
         self._is_resumed = is_resumed
         self._toolbox = recorder.toolbox
@@ -209,16 +211,17 @@ class Run(Generic[OutputT]):
 
     async def _run_hooked(self, call: ToolCall) -> tuple[ToolResult, bool]:
         """Run a call as the hooks change it; return its result and whether the tool ran."""
-        for hook in self.agent.hooks:
-            change = await hook.before_tool_call(call)
-            if isinstance(change, Refusal):
-                return self._toolbox.refuse(call, change.reason), False
-            call = change or call
+        changed = await self._hooks.before_tool_call(call)
+        if isinstance(changed, Refusal):
+            return self._toolbox.refuse(call, changed.reason), False
         with self._meter.with_deadline(), self._log_context():
-            result = await self._toolbox.call(call, self._context)
-        for hook in self.agent.hooks:
-            result = await hook.after_tool_call(call, result) or result
-        return result, True
+            result = await self._toolbox.call(changed, self._context)
+        final = await self._hooks.after_tool_call(changed, result)
+        if isinstance(final, Refusal):
+            refused = self._toolbox.refuse(call, final.reason)
+            # The files exist in the sandbox, so a resumed run needs them too.
+            return replace(refused, seconds=result.seconds, files=result.files), True
+        return final, True
 
     async def _validate_output(self, candidate: Message) -> None:
         """Accept the answer if it matches the output type; else tell the model why it does not."""
@@ -259,12 +262,11 @@ class Run(Generic[OutputT]):
         """Return an answer as the output type. Raises RejectedAnswer if it does not match."""
         with self._meter.with_deadline(), self._log_context():
             output = await self.agent.output_format.validate(final.text, self._context)
-        for hook in self.agent.hooks:
-            change = await hook.before_output(output)
-            if isinstance(change, Refusal):
-                raise RejectedAnswer(change.reason)
-            output = output if change is None else change
-        return output
+        changed = await self._hooks.before_output(output)
+        if isinstance(changed, Refusal):
+            raise RejectedAnswer(changed.reason)
+        accepted: OutputT = changed
+        return accepted
 
     async def _restore_output(self, answer: Message) -> OutputT:
         """Return the output of an answer that another process accepted."""
@@ -297,9 +299,7 @@ class Run(Generic[OutputT]):
             output_schema=self.agent.output_format.schema,
             run_id=self.run_id,
         )
-        for hook in self.agent.hooks:
-            request = replace(await hook.before_turn(request) or request, prompt=prompt)
-        return request
+        return await self._hooks.before_turn(request)
 
     def _grammar(self) -> dict[str, Any] | None:
         if not self.agent.grammar:

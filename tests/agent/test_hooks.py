@@ -27,7 +27,7 @@ from ossia.agent import (
 from ossia.agent.testing import ScriptedEngine, answer_turn, call_turn
 from ossia.errors import GuardrailTripped, OutputError
 from ossia.harmony import decode
-from ossia.tools import ToolCall, ToolResult, ToolRetry
+from ossia.tools import Attachment, ToolCall, ToolResult, ToolRetry, ToolReturn
 
 TURNS = [call_turn("add", a=2, b=3, reasoning="Let me add."), answer_turn("5")]
 
@@ -238,6 +238,56 @@ async def test_a_hook_can_change_a_result() -> None:
     assert texts == ["[redacted]"]
 
 
+class Withholder(Hook):
+    """Refuses every result."""
+
+    async def after_tool_call(self, call: ToolCall, result: ToolResult) -> Refusal:
+        return Refusal("the sum is secret")
+
+
+async def test_a_hook_can_withhold_a_result_and_the_model_reads_why() -> None:
+    adder, engine, journal, watcher = Adder(), ScriptedEngine(TURNS), MemoryJournal(), Recorder()
+    agent = Agent(engine, tools=adder.tools(), hooks=[Withholder(), watcher], journal=journal)
+    result = await agent.run("2 + 3?")
+    assert adder.calls == [(2, 3)]
+    assert watcher.log == ["before_turn", "before_tool_call", "before_turn", "before_output"]
+    assert "<|message|>Error: the sum is secret<|end|>" in decode(engine.prompts[1])
+    (finished,) = [event for event in watcher.events if isinstance(event, ToolCallFinished)]
+    assert (finished.text, finished.failed) == ("Error: the sum is secret", True)
+    assert result.usage.tool_calls == 1, "the tool ran"
+    assert '"5"' not in repr(await journal.read(result.run_id)), "the result is not journaled"
+
+
+async def test_a_withheld_result_keeps_its_files_for_a_resumed_run() -> None:
+    def write() -> ToolReturn:
+        """Write a file."""
+        return ToolReturn("done", attachments=(Attachment("sum.txt", b"5"),))
+
+    journal = MemoryJournal()
+    agent = make_agent(
+        Withholder(), turns=[call_turn("write"), answer_turn("5")], tools=[write], journal=journal
+    )
+    result = await agent.run("Write 5.")
+    assert [(file.path.rpartition("/")[2], file.data) for file in result.files] == [
+        ("sum-1.txt", b"5")
+    ]
+
+
+async def test_refused_and_withheld_calls_are_logged_without_the_reason(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level("INFO", logger="ossia")
+    await make_agent(Refuser()).run("2 + 3?")
+    await make_agent(Withholder()).run("2 + 3?")
+    lines = [record.getMessage() for record in caplog.records if record.name == "ossia.tools"]
+    assert [line.partition(" ")[0] for line in lines] == [
+        "tool_call_refused",
+        "tool_call_finished",
+        "tool_call_refused",
+    ]
+    assert not [line for line in lines if "allowed" in line or "secret" in line]
+
+
 async def test_a_hook_sees_the_exception_of_a_failed_call() -> None:
     class Reporter(Hook):
         error: BaseException | None = None
@@ -259,19 +309,18 @@ async def test_a_hook_sees_the_exception_of_a_failed_call() -> None:
 
 
 class Sampler(Hook):
-    """Changes everything in a request that a hook may change, and the prompt as well."""
+    """Changes everything in a request that a hook may change."""
 
     async def before_turn(self, request: TurnRequest) -> TurnRequest | None:
         return replace(
             request,
-            prompt=[1, 2, 3],
             sampling=replace(request.sampling, temperature=0.25, seed=7),
             grammar={"type": "structural_tag", "format": {"type": "any_text"}},
             reasoning_budget=99,
         )
 
 
-async def test_a_hook_can_change_sampling_grammar_and_budget_but_not_the_prompt() -> None:
+async def test_a_hook_can_change_sampling_grammar_and_budget() -> None:
     changed, unchanged = ScriptedEngine(TURNS), ScriptedEngine(TURNS)
     agent = Agent(changed, tools=[add], hooks=[Sampler()], sampling=Sampling(top_p=0.5))
     await agent.run("2 + 3?")
@@ -283,6 +332,45 @@ async def test_a_hook_can_change_sampling_grammar_and_budget_but_not_the_prompt(
     assert changed.prompts == unchanged.prompts
     first, second = changed.prompts
     assert second[: len(first)] == first
+
+
+@pytest.mark.parametrize(
+    ("part", "added"), [(slice(1, None), []), (slice(None), [1]), (slice(0), [])]
+)
+async def test_a_hook_that_changes_the_prompt_ends_the_run(part: slice, added: list[int]) -> None:
+    class Prompter(Hook):
+        async def before_turn(self, request: TurnRequest) -> TurnRequest | None:
+            return replace(request, prompt=[*request.prompt[part], *added])
+
+    engine = ScriptedEngine(TURNS)
+    with pytest.raises(ValueError, match=r"Prompter\.before_turn changed the prompt"):
+        await Agent(engine, tools=[add], hooks=[Prompter()]).run("2 + 3?")
+    assert engine.prompts == []
+
+
+async def test_a_hook_may_return_a_copy_of_the_prompt() -> None:
+    class Copier(Hook):
+        async def before_turn(self, request: TurnRequest) -> TurnRequest | None:
+            return replace(request, prompt=list(request.prompt))
+
+    assert (await make_agent(Copier()).run("2 + 3?")).output == "5"
+
+
+@pytest.mark.parametrize(
+    ("method", "expected"),
+    [
+        ("before_turn", "TurnRequest"),
+        ("before_tool_call", "ToolCall"),
+        ("after_tool_call", "ToolResult"),
+    ],
+)
+async def test_a_hook_that_returns_another_type_ends_the_run(method: str, expected: str) -> None:
+    async def return_text(self: Hook, *args: object) -> str:
+        return "no"
+
+    hook = type("Wrong", (Hook,), {method: return_text})()
+    with pytest.raises(TypeError, match=f"a value of type str; return a changed {expected}"):
+        await make_agent(hook).run("2 + 3?")
 
 
 async def test_a_change_of_a_request_is_for_one_turn() -> None:
