@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 import os
+import sys
 import warnings
 from typing import Any
 
@@ -80,6 +81,18 @@ class IPythonShell:
         self._shell: Any = interactive.instance(config=config)
         builtins.input = fail_on_input
         warnings.filterwarnings("ignore", message="To exit: use")
+        self._import_everything()
+
+    def _import_everything(self) -> None:
+        """Run cells that leave nothing behind, for the imports of the first cell and traceback.
+
+        Later, a file of the data folder could replace one of these modules.
+        """
+        for code in ("", "None", "raise Exception"):
+            self._shell.run_cell(code, store_history=False, silent=True)
+        for name in ("last_type", "last_value", "last_traceback", "last_exc"):
+            if hasattr(sys, name):
+                delattr(sys, name)
 
     def run(self, code: str) -> tuple[str | None, Failure | None]:
         """Run a cell."""

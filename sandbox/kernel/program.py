@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 PROGRAM = """\
-import importlib, json, os, socket, sys
+import sys
+# The working folder is the data folder: a file there must not replace a module of the kernel.
+sys.path[:] = [path for path in sys.path if path]
+import importlib, json, os, socket
 from importlib.machinery import ModuleSpec
 def read(fd, size):
     data = b''

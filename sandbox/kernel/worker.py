@@ -53,6 +53,8 @@ def main(boot_data: bytes) -> NoReturn:
     signal.signal(signal.SIGINT, _ignore_signal)
     install_backend(options["data"])
     shell = _open_shell()
+    # From now on, cells can import their own files.
+    sys.path.insert(0, "")
     worker_pid = os.getpid()
     control.ready()
     while True:

@@ -197,15 +197,18 @@ async def test_an_interpreter_that_closed_its_control_socket_is_killed(shared: S
 
 
 async def test_an_interrupt_while_ipython_is_imported_is_ignored(shared: Sandbox) -> None:
-    # /mnt/data is the first folder that a new interpreter imports from.
+    # Python imports the user's own packages before those of the image.
     code = """
-import os
-with open("IPython.py", "w") as file:
+import os, site
+os.makedirs(site.getusersitepackages())
+with open(f"{site.getusersitepackages()}/IPython.py", "w") as file:
     file.write("import os, signal; os.kill(os.getpid(), signal.SIGINT); raise ImportError")
 os._exit(0)
 """
     assert (await shared.execute(code)).state_lost
-    without_ipython = await shared.execute("import os; os.remove('IPython.py'); os._exit(7)")
+    assert (await shared.execute("%pwd")).error is not None, "IPython is not imported"
+    clean_up = "import os, shutil, site; shutil.rmtree(site.getuserbase()); os._exit(7)"
+    without_ipython = await shared.execute(clean_up)
     assert without_ipython.error is not None
     assert "exited with status 7" in without_ipython.error.message
     assert (await shared.execute("%pwd")).result == "'/mnt/data'"

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import inspect
+import sys
+import venv
+from pathlib import Path
 from typing import Any
 
 import anyio
@@ -10,7 +13,7 @@ import pytest
 from inline_snapshot import snapshot
 
 from ossia.errors import SandboxError
-from ossia.sandbox import Sandbox
+from ossia.sandbox import Sandbox, UnsafeLocalSandbox
 
 from .conftest import Kind
 
@@ -196,3 +199,47 @@ async def test_a_sandbox_that_is_not_open_is_an_error(kind: Kind) -> None:
     sandbox = kind()
     with pytest.raises(SandboxError, match="async with"):
         await sandbox.execute("1")
+
+
+SHADOWS = """
+import sys
+for name in {*sys.stdlib_module_names, *sys.modules, "IPython", "numpy", "stack_data"}:
+    if name.isidentifier():
+        with open(f"{name}.py", "w") as file:
+            file.write(f"raise ImportError('this is {name}.py')")
+"""
+"""A cell that writes a file for each name that the kernel might import."""
+
+
+async def check_with_files_named_like_modules(sandbox: Sandbox) -> None:
+    assert (await sandbox.execute(SHADOWS)).error is None
+    assert (await sandbox.execute("import os; os._exit(0)")).state_lost
+    assert (await sandbox.execute("print('hi'); 6 * 7")).result == "42"
+    failed = await sandbox.execute("1 / 0")
+    assert failed.error is not None
+    assert (failed.error.name, "1 / 0" in failed.error.traceback) == ("ZeroDivisionError", True)
+    failed = await sandbox.execute("(")
+    assert failed.error is not None
+    assert failed.error.name == "SyntaxError"
+    assert (
+        await sandbox.execute("await __import__('asyncio').sleep(0, 'done')")
+    ).result == "'done'"
+    # A cell imports its own files first, as everywhere in Python.
+    failed = await sandbox.execute("import wave")
+    assert failed.error is not None
+    assert failed.error.message == "this is wave.py"
+
+
+async def test_files_named_like_modules_do_not_break_the_kernel(sandbox: Sandbox) -> None:
+    await check_with_files_named_like_modules(sandbox)
+
+
+@pytest.mark.parametrize("packages", [True, False], ids=["ipython", "plain"])
+async def test_files_named_like_modules_do_not_break_a_local_kernel(
+    packages: bool, tmp_path: Path
+) -> None:
+    venv.create(tmp_path, system_site_packages=False)
+    python = sys.executable if packages else str(tmp_path / "bin" / "python")
+    async with UnsafeLocalSandbox(python=python) as sandbox:
+        assert ((await sandbox.execute("%pwd")).error is None) is packages
+        await check_with_files_named_like_modules(sandbox)
