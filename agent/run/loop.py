@@ -158,7 +158,8 @@ class Run(Generic[OutputT]):
         if is_cancelled():
             raise error
         failure = EngineError(
-            f"{self.agent.engine!r} raised {type(error).__name__}, but nobody cancelled the run"
+            f"{self.agent.engine!r}, or a hook that read its events, raised "
+            f"{type(error).__name__}, but nobody cancelled the run"
         )
         failure.__cause__ = error
         return failure
