@@ -1,4 +1,4 @@
-"""ossia: agents on OpenAI's open-weight gpt-oss models, over harmony tokens we own.
+"""ossia: tool-using agents on OpenAI's open-weight gpt-oss models, token ids in and token ids out.
 
 Import from the four folders: `ossia.harmony` (tokens and messages), `ossia.sandbox` (where
 untrusted code runs), `ossia.tools` (what a model may call), `ossia.agent` (the loop, its engines).

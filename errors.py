@@ -1,4 +1,7 @@
-"""Every error that ossia raises.
+"""The errors of ossia. Every failure of a run or of one of its parts is an OssiaError.
+
+A wrong argument is a TypeError or a ValueError, as in any Python library, and a call at the wrong
+time is a RuntimeError.
 
     OssiaError
     ├── HarmonyError                tokens or text that are not valid harmony       the caller acts
@@ -30,13 +33,14 @@
 A message says what happened and what to do; facts are attributes, so nobody has to parse the text.
 
 Whatever ends a run, also an exception from outside ossia, carries the run's facts:
-`RunFacts.of(error)` returns the run's id, its messages and its usage. On an OssiaError they are
-attributes as well: `error.run_id`, `error.messages`, `error.usage`. They survive pickling.
+`RunFacts.of(error)` returns the run's id, its messages (including reasoning) and its usage. On an
+OssiaError they are attributes as well: `error.run_id`, `error.messages`, `error.usage`. They
+survive pickling.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -64,12 +68,13 @@ class RunFacts:
 
     @classmethod
     def of(cls, error: BaseException) -> RunFacts | None:
-        """Return the facts of the run that this error or cancellation ended, if there is one."""
-        for source in (error, error.__cause__):
-            facts = getattr(source, _FACTS, None)
-            if isinstance(facts, cls):
-                return facts
-        return None
+        """Return the facts of the run that this error or cancellation ended, if there is one.
+
+        They are also found through a TimeoutError of `asyncio.timeout` or `anyio.fail_after`, an
+        error raised `from` the run's error, and an exception group in which only one run ended.
+        """
+        found = {facts.run_id: facts for facts in _facts_in(error)}
+        return found.popitem()[1] if len(found) == 1 else None
 
     def attach(self, error: BaseException) -> None:
         """Add the facts to an error, unless it already has those of another run inside this one."""
@@ -78,8 +83,28 @@ class RunFacts:
             setattr(error, _FACTS, self)
 
 
+def _facts_in(error: BaseException) -> Iterator[RunFacts]:
+    """Yield the facts of an error, or else of what it was raised from."""
+    waiting, seen = [error], set[int]()
+    while waiting:
+        source = waiting.pop()
+        if id(source) in seen:
+            continue
+        seen.add(id(source))
+        facts = getattr(source, _FACTS, None)
+        if isinstance(facts, RunFacts):
+            yield facts
+        elif source.__cause__ is not None:
+            waiting.append(source.__cause__)
+        elif isinstance(source, BaseExceptionGroup):
+            waiting += source.exceptions
+        elif isinstance(source, TimeoutError) and source.__context__ is not None:
+            # anyio raises it in place of the cancellation, without naming that as its cause.
+            waiting.append(source.__context__)
+
+
 class OssiaError(Exception):
-    """The base class of everything that ossia raises on purpose."""
+    """The base class of the errors of ossia."""
 
     def __reduce__(self) -> tuple[Any, ...]:
         # The default calls the constructor with the text alone, which fails for keyword arguments.

@@ -66,7 +66,10 @@ class Agent(AgentConfig[OutputT]):
         run_id: str | None = None,
         metadata: Mapping[str, Any] | None = None,
     ) -> RunResult[OutputT]:
-        """`run` for programs without an event loop. Raises RuntimeError inside one."""
+        """Work on a task like `run`, in a program without an event loop.
+
+        Raises RuntimeError inside a running event loop, and what `run` raises.
+        """
         if _is_in_event_loop():
             raise RuntimeError(
                 "Agent.run_sync does not work inside a running event loop; write "
@@ -83,7 +86,9 @@ class Agent(AgentConfig[OutputT]):
         run_id: str | None = None,
         metadata: Mapping[str, Any] | None = None,
     ) -> AsyncGenerator[RunStream[OutputT]]:
-        """`run`, event by event as it happens. Leaving the block ends the run.
+        """Work on a task like `run`, and give its events as they happen.
+
+        Leaving the block ends the run.
 
         async with agent.stream("What is 417 * 38?") as run:
             async for event in run:
@@ -111,7 +116,7 @@ class Agent(AgentConfig[OutputT]):
     async def stream_resumed(
         self, run_id: str, *, deps: object = None
     ) -> AsyncGenerator[RunStream[OutputT]]:
-        """`resume`, event by event from where the run stopped; see `stream`."""
+        """Continue a run like `resume`, and give its events from there on; see `stream`."""
         async with resume_run(self, run_id, deps=deps) as run, stream_events(run) as stream:
             yield stream
 
@@ -122,7 +127,11 @@ class Agent(AgentConfig[OutputT]):
 
         This agent may have another engine, other tools and other limits than that run's.
 
-        step: the last step that is kept, including its tool call and result; None keeps all.
+        step: the last step that is kept, including its tool call and result; 0 keeps only the task,
+            and None keeps all steps.
+
+        The new run has the metadata of the other. Raises JournalError if the run is not in the
+        journal or does not have this step; and what `run` raises.
         """
         async with fork_run(self, run_id, step=step, deps=deps) as run:
             return await run.execute()
@@ -131,7 +140,10 @@ class Agent(AgentConfig[OutputT]):
     async def chat(
         self, *, resume: str | None = None, deps: object = None
     ) -> AsyncGenerator[Chat[OutputT]]:
-        """A conversation over one transcript, for as long as the block lasts.
+        """Open a conversation over one transcript, for as long as the block lasts.
+
+        async with agent.chat() as chat:
+            print((await chat.say("What is 417 * 38?")).output)
 
         resume: the `run_id` of a chat in the journal to continue.
         """
@@ -140,7 +152,8 @@ class Agent(AgentConfig[OutputT]):
         else:
             opened = resume_run(self, resume, deps=deps)
         async with opened as run:
-            yield Chat(run)
+            with Chat[OutputT].open(run) as chat:
+                yield chat
 
     def run_many(
         self,

@@ -52,7 +52,7 @@ class AgentConfig(Generic[OutputT]):
     journal: Journal | None = field(default=None, kw_only=True)
     """Where runs are recorded while they run. With `SQLiteJournal()` they survive their process."""
     today: date | None = field(default=None, kw_only=True)
-    """The date that the model is told; None is today."""
+    """The date in the prompt; None means today."""
     output_format: OutputFormat[OutputT] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:

@@ -12,6 +12,7 @@ class Usage:
     steps: int = 0
     """Number of turns of the model."""
     tool_calls: int = 0
+    """Tool calls that ran; a call that was refused does not count."""
     prompt_tokens: int = 0
     """Tokens of all prompts, including those that the engine's prefix cache served."""
     cached_tokens: int | None = 0

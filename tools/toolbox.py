@@ -52,10 +52,10 @@ class Toolbox:
     """The tools of one run, opened when the run starts and closed when it ends.
 
     tools: tools, or plain functions, which become tools as with `@tool`.
-    deps: of the run, for tools that are available only in some runs.
-    folder: for files, if no tool stores files. None: a temporary folder.
-    max_chars: of a tool result. Of a longer one, the model reads the beginning and the end, and
-        where the full text is.
+    deps: passed to each tool's `enabled`, which decides whether it is available in this run.
+    folder: where files are stored if no tool stores files; None means a temporary folder.
+    max_chars: maximum length of a tool result. Of a longer one, the model reads the beginning and
+        the end, and where the full text is.
 
     Raises ToolDefinitionError if two tools have the same name, or a function cannot be a tool.
     """

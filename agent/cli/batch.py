@@ -39,7 +39,7 @@ def batch(
     api_key: options.ApiKey = None,
     journal: options.JournalFile = None,
 ) -> None:
-    """Work on many tasks at once. If it is run again, it does the tasks without a result."""
+    """Work on many tasks at once. Run it again to work on the tasks that have no result yet."""
     all_tasks = list(_read_tasks(tasks.read()))
     finished = _finished_tasks(results, all_tasks)
     open_tasks = [index for index in range(len(all_tasks)) if index not in finished]

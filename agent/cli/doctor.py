@@ -46,7 +46,10 @@ def doctor(
     model: options.Model = None,
     api_key: options.ApiKey = None,
 ) -> None:
-    """Check the server, its model, sandboxes and browser. Exits with 1 if runs cannot work."""
+    """Check the server, its model, sandboxes and browser.
+
+    The exit status is 1 if agents cannot run.
+    """
     checked = VLLMEngine(engine, model=model, api_key=api_key, absence_s=1.0)
     findings = anyio.run(_check_all, checked)
     console = Console(highlight=False)

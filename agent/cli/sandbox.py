@@ -51,7 +51,10 @@ def build(
 
 @app.command()
 def prune() -> None:
-    """Remove what killed programs left, and other versions' images older than a day."""
+    """Remove the sandboxes of killed programs, and old images.
+
+    Images of other ossia versions are removed if they are more than a day old.
+    """
     removed = anyio.run(prune_abandoned) + anyio.run(prune_images)
     console = Console(highlight=False)
     for name in removed:

@@ -57,7 +57,8 @@ class RunSummary:
     task: str
     """The latest message of the user."""
     status: Literal["answered", "failed", "unfinished"]
-    """`unfinished`: a process is working on the run, or was killed while it did."""
+    """`unfinished`: the run has no answer and no failure. A process is working on it, or it was
+    cancelled, left or killed."""
     steps: int
     seconds: float
     """Seconds of work on the run, summed over all processes."""
@@ -109,10 +110,10 @@ def run_not_found(run_id: str, known: Sequence[str]) -> RunNotFoundError:
 
 
 def run_taken_over(run_id: str) -> JournalError:
-    """Return the error for a run that another process has resumed."""
+    """Return the error for a run that another process or task has resumed."""
     return JournalError(
-        f"another process has resumed the run {run_id}, so this process cannot continue it. To "
-        "continue in both, fork the run",
+        f"the run {run_id} was resumed elsewhere (in another process or task), so it cannot "
+        "continue here. To continue in both places, fork the run",
         run_id=run_id,
     )
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator, Generator
+from contextlib import asynccontextmanager, contextmanager
 from typing import Generic
 
 from ...harmony import Message
@@ -14,7 +13,6 @@ from .loop import Run
 from .stream import RunStream, stream_events
 
 
-@dataclass(frozen=True)
 class Chat(Generic[OutputT]):
     """Many user messages over one transcript; tools keep their state between them.
 
@@ -26,7 +24,20 @@ class Chat(Generic[OutputT]):
     `messages` and leaves the prompt, as the harmony format requires.
     """
 
-    _run: Run[OutputT]
+    def __init__(self, run: Run[OutputT]) -> None:
+        self._run = run
+        self._has_ended = False
+        self._is_working = False
+
+    @classmethod
+    @contextmanager
+    def open(cls, run: Run[OutputT]) -> Generator[Chat[OutputT]]:
+        """Give a chat that accepts messages until the block ends."""
+        chat = cls(run)
+        try:
+            yield chat
+        finally:
+            chat._has_ended = True
 
     @property
     def run_id(self) -> str:
@@ -41,12 +52,34 @@ class Chat(Generic[OutputT]):
     async def say(self, text: str) -> RunResult[OutputT]:
         """Send a message and return the result. Its usage and files are those of the whole chat.
 
-        Raises what `Agent.run` raises; the chat can continue after that.
+        Raises what `Agent.run` raises; the chat can continue after that. Raises RuntimeError while
+        the chat works on another message, and after its block.
         """
-        return await self._run.execute(Message("user", text))
+        with self._working():
+            return await self._run.execute(Message("user", text))
 
     @asynccontextmanager
     async def stream(self, text: str) -> AsyncGenerator[RunStream[OutputT]]:
         """Send a message and stream the events until its answer; see `Agent.stream`."""
-        async with stream_events(self._run, Message("user", text)) as stream:
-            yield stream
+        with self._working():
+            async with stream_events(self._run, Message("user", text)) as stream:
+                yield stream
+
+    @contextmanager
+    def _working(self) -> Generator[None]:
+        """Claim the transcript for one message, because two at once would mix their turns."""
+        if self._has_ended:
+            raise RuntimeError(
+                "the chat has ended: send messages inside its `async with agent.chat()` block, or "
+                f"continue it from its journal with agent.chat(resume={self.run_id!r})"
+            )
+        if self._is_working:
+            raise RuntimeError(
+                "the chat is still working on another message: wait for its result, or leave its "
+                "stream, before you send the next one"
+            )
+        self._is_working = True
+        try:
+            yield
+        finally:
+            self._is_working = False

@@ -46,7 +46,7 @@ class HookChain:
                 return changed
             if changed is None:
                 continue
-            _check_type(hook.before_tool_call, changed, ToolCall)
+            _check_type(hook.before_tool_call, changed, ToolCall, " or a Refusal")
             call = changed
         return call
 
@@ -58,7 +58,7 @@ class HookChain:
                 return changed
             if changed is None:
                 continue
-            _check_type(hook.after_tool_call, changed, ToolResult)
+            _check_type(hook.after_tool_call, changed, ToolResult, " or a Refusal")
             result = changed
         return result
 
@@ -72,11 +72,11 @@ class HookChain:
         return output
 
 
-def _check_type(method: Any, value: object, expected: type) -> None:
+def _check_type(method: Any, value: object, expected: type, other: str = "") -> None:
     if not isinstance(value, expected):
         raise TypeError(
             f"{_name(method)} returned a value of type {type(value).__name__}; return a changed "
-            f"{expected.__name__}, or None to keep it"
+            f"{expected.__name__}{other}, or None to keep it"
         )
 
 

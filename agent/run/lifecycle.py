@@ -27,7 +27,7 @@ from ..journal import (
 from .loop import Run
 from .meter import Meter
 from .outcome import as_failure
-from .prompt import Task, opening_messages
+from .prompt import Task, opening_messages, task_messages
 from .recorder import RunRecorder
 from .state import RunState
 
@@ -91,6 +91,8 @@ async def fork_run(
 
     Raises JournalError if the run is not in the agent's journal, or does not have this step.
     """
+    if step is not None and not _is_step(step):
+        raise ValueError(f"step is {step!r}; give the number of a step, from 1, or 0 for the task")
     first, *others = await _require_journal(agent).read(run_id)
     assert isinstance(first, RunOpened), "a run's first record is RunOpened"
     task = [message for message in first.messages if message.role not in AGENT_ROLES]
@@ -141,7 +143,7 @@ async def _find_run(journal: Journal, run_id: str) -> list[Record]:
 def _check_task(run_id: str, opened: Record, task: Task) -> None:
     assert isinstance(opened, RunOpened), "a run's first record is RunOpened"
     recorded = [message for message in opened.messages if message.role not in AGENT_ROLES]
-    if recorded != ([Message("user", task)] if isinstance(task, str) else list(task)):
+    if recorded != task_messages(task):
         raise JournalError(
             f"the journal already has a run {run_id} with another task; give this task another "
             "run_id",
@@ -240,6 +242,10 @@ def _description(messages: Sequence[Message]) -> list[Message]:
         elif message.role == "developer":
             described.append(message)
     return described
+
+
+def _is_step(step: object) -> bool:
+    return isinstance(step, int) and step >= 0
 
 
 def _records_until(records: Sequence[Record], step: int | None, run_id: str) -> Iterator[Record]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date
-from typing import Any
+from typing import Any, cast
 
 from ...harmony import DeveloperContent, Message, SystemContent, ToolNamespace
 from ...tools import FUNCTIONS, Toolbox
@@ -35,5 +35,19 @@ def opening_messages(agent: AgentConfig[Any], toolbox: Toolbox, task: Task) -> l
     return [
         Message("system", system),
         *([Message("developer", developer)] if has_developer else []),
-        *([Message("user", task)] if isinstance(task, str) else task),
+        *task_messages(task),
     ]
+
+
+def task_messages(task: Task) -> list[Message]:
+    """Return a task as messages. Raises TypeError if it is neither text nor messages."""
+    messages = [Message("user", task)] if isinstance(task, str) else task
+    if not _are_messages(messages):
+        raise TypeError(f"the task is {task!r}; give text, or a list of ossia.harmony.Message")
+    return list(messages)
+
+
+def _are_messages(task: object) -> bool:
+    return isinstance(task, Sequence) and all(
+        isinstance(item, Message) for item in cast("Sequence[object]", task)
+    )

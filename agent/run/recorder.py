@@ -30,8 +30,8 @@ log = get_logger("ossia.agent")
 class RunRecorder:
     """Writes the records of one run; nothing else changes the run's state.
 
-    If there is a journal, every record is durable before it is applied. So a resumed run does next
-    what it would have done.
+    If there is a journal, every record is durable before it is applied. So a resumed run continues
+    exactly where it stopped.
     """
 
     def __init__(

@@ -49,6 +49,8 @@ async def run_tasks(
     """Give the outcomes of all tasks for as long as the block lasts; see `Agent.run_many`."""
     if concurrency < 1:
         raise ValueError(f"concurrency is {concurrency}; give 1 or more")
+    if isinstance(tasks, str):
+        raise TypeError("tasks is a string; give a list of tasks: run_many([task])")
     send, receive = anyio.create_memory_object_stream[Outcome[OutputT]]()
     # In order, runs that finish early wait for slow ones. A run takes a slot from its start until
     # its outcome is taken, so that finished runs cannot pile up.
@@ -81,6 +83,10 @@ async def _outcome(
     return Outcome(index, task, result=result)
 
 
+class _NoMoreTasks:
+    """What the queue has after its last task; a task may have any other value."""
+
+
 class _TaskQueue:
     """Hands out the tasks with their indices, each only when it is asked for."""
 
@@ -98,10 +104,10 @@ class _TaskQueue:
             if self._slots is not None:
                 await self._slots.acquire()
             if isinstance(self._tasks, AsyncIterator):
-                task = await anext(self._tasks, None)
+                task = await anext(self._tasks, _NoMoreTasks())
             else:
-                task = next(self._tasks, None)
-            if task is None:
+                task = next(self._tasks, _NoMoreTasks())
+            if isinstance(task, _NoMoreTasks):
                 if self._slots is not None:
                     self._slots.release()
                 return None

@@ -31,7 +31,8 @@ class RunStream(Generic[OutputT]):
         print(run.result.output)
 
     The run waits for the consumer at every event that is not a delta of text. So leaving the block
-    at a `ToolCallReady`, for example, ends the run before the tool is called.
+    at a `ToolCallReady`, for example, ends the run before the tool is called. If such a run is
+    resumed, the model reads that the call was interrupted; an `idempotent` tool is called then.
     """
 
     def __init__(self, run: Run[OutputT]) -> None:
@@ -56,12 +57,17 @@ class RunStream(Generic[OutputT]):
         """
         if self._failure is not None:
             raise self._failure
-        if self._result is None:
+        if self._result is not None:
+            return self._result
+        if self._is_over:
             raise RuntimeError(
-                "the run has not finished: iterate over its events to the end (async for event in "
-                "run), or use `await agent.run(...)` if you do not need them"
+                "the run has no result: it ended when its block was left before the last event. "
+                "Iterate over all events (async for event in run) inside the block"
             )
-        return self._result
+        raise RuntimeError(
+            "the run has not finished: iterate over its events to the end (async for event in "
+            "run), or use `await agent.run(...)` if you do not need them"
+        )
 
     def __aiter__(self) -> Self:
         return self

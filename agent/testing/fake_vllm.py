@@ -74,7 +74,7 @@ class FakeVLLM:
         """Set when the first completion request arrives."""
         self.client_disconnected = anyio.Event()
         """Set when a client disconnects from a stream that hangs."""
-        self._replies = iter(replies)
+        self._replies = iter(_checked(replies))
         self._model = model
         self._window = window
         self._probe_reply = _PROBE_REPLIES[grammars]
@@ -122,9 +122,9 @@ class FakeVLLM:
             return self._probe_reply
         self.requests.append(body)
         self.request_received.set()
-        reply = next(self._replies, None)
-        assert reply is not None, f"the script has no reply number {len(self.requests)}"
-        return reply
+        # Fail the request, not the task of this server: then the client's error has the reason.
+        number = len(self.requests)
+        return next(self._replies, Reply(status=500, error=f"the script has no reply {number}"))
 
     async def _misbehave(self, http: _Connection, reply: Reply, sent: int) -> bool:
         """Do what the script says for after `sent` tokens; return False to end the stream."""
@@ -149,7 +149,11 @@ async def open_fake_vllm(
     port: int = 0,
     grammars: Grammars = "obeyed",
 ) -> AsyncGenerator[FakeVLLM]:
-    """Serve a script on loopback until the block ends. A request after its last reply fails."""
+    """Serve a script of `Reply` objects on loopback until the block ends.
+
+    A completion request after the last reply gets the HTTP status 500. Raises TypeError for a
+    script that contains something else.
+    """
     fake = FakeVLLM(replies, model=model, window=window, grammars=grammars)
     listener = await anyio.create_tcp_listener(local_host="127.0.0.1", local_port=port)
     async with listener:
@@ -161,6 +165,18 @@ async def open_fake_vllm(
                 yield fake
             finally:
                 group.cancel_scope.cancel()
+
+
+def _checked(replies: Iterable[object]) -> list[Reply]:
+    checked: list[Reply] = []
+    for reply in replies:
+        if not isinstance(reply, Reply):
+            raise TypeError(
+                f"the script contains a value of type {type(reply).__name__}; give Reply(turn=...) "
+                "for each completion request"
+            )
+        checked.append(reply)
+    return checked
 
 
 class _Connection:

@@ -12,6 +12,9 @@ from .turns import harmony_tokens
 ScriptedTurn = str | Sequence[int] | Exception
 """Harmony text that begins after `<|start|>assistant`, or token ids, or what the engine raises."""
 
+_SHOWN_TOKENS = 200
+"""How many tokens of the prompt the error shows if the script is too short."""
+
 
 class ScriptedEngine:
     """An engine that plays turns from a script and remembers its requests.
@@ -51,7 +54,11 @@ class ScriptedEngine:
         """Play the next turn, up to the request's maximum number of tokens."""
         self.requests.append(request)
         turn = next(self._turns, None)
-        assert turn is not None, f"the script does not have turn {len(self.requests)}"
+        if turn is None:
+            raise AssertionError(
+                f"the script does not have turn {len(self.requests)}. The prompt ends with:\n"
+                + decode(request.prompt[-_SHOWN_TOKENS:])
+            )
         if callable(turn):
             turn = turn(decode(request.prompt))
         if isinstance(turn, Exception):

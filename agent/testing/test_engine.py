@@ -42,7 +42,7 @@ class TestEngine:
         for `python`, or invalid JSON.
     output: the output instead of a generated one. For a typed output, any value that pydantic can
         convert to JSON.
-    seed: another number generates other values, where the schemas allow it.
+    seed: a different number gives different values, if the schema allows it.
     """
 
     __test__ = False  # pytest would collect it as a test class because of its name

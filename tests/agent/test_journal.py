@@ -102,7 +102,7 @@ async def test_a_run_has_one_record_of_each_number(journal: Journal) -> None:
     """So two processes never write to the same run: the slower one gets an error."""
     await journal.append("a", 0, [OPENED])
     await journal.append("a", 1, [TURN])
-    with pytest.raises(JournalError, match="another process has resumed the run a"):
+    with pytest.raises(JournalError, match="the run a was resumed elsewhere"):
         await journal.append("a", 1, [USER_MESSAGE, USER_MESSAGE])
     assert await journal.read("a") == [OPENED, TURN]
 

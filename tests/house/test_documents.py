@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import builtins
 import re
 import shlex
 
@@ -83,7 +84,7 @@ def exists(document: str, text: str) -> bool:
         return is_valid_command(shlex.split(text))
     if "/" in text or text.endswith((".py", ".md", ".toml", ".txt")):
         return is_place(text)
-    return is_name(text) or has_only_known_names(document, text)
+    return is_name(text) or hasattr(builtins, text) or has_only_known_names(document, text)
 
 
 def is_place(text: str) -> bool:

@@ -42,7 +42,8 @@ class Options:
     description: str = ""
     """The description that the model reads; empty: the docstring's."""
     timeout_s: float | None = 120.0
-    """Seconds that one call may take; None: no limit."""
+    """Seconds that one call may take; None: no limit. A plain function cannot be stopped: the model
+    continues without its result, and its thread runs on."""
     retries: int = 3
     """How often in a row the model may try again after invalid arguments or a ToolRetry."""
     strict: bool = False
@@ -187,10 +188,10 @@ class OpenFunction:
 
 
 def _check(function: Callable[..., Any], name: str) -> None:
+    if isinstance(function, classmethod):
+        raise ToolDefinitionError(f"{name} is a classmethod: write @classmethod above @tool")
     if not callable(function):
-        raise ToolDefinitionError(
-            f"{function!r} is neither a tool nor a function; write @classmethod above @tool"
-        )
+        raise ToolDefinitionError(f"{function!r} is neither a tool nor a function")
     if not _NAME.fullmatch(name):
         raise ToolDefinitionError(
             f"{name!r} is not a valid name for a tool: use a letter or _, then letters, digits, _ "
