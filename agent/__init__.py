@@ -46,9 +46,11 @@ from .journal import Record as Record
 from .journal import RunSummary as RunSummary
 from .journal import SQLiteJournal as SQLiteJournal
 from .limits import Limits as Limits
+from .output import OutputSpec as OutputSpec
 from .result import RunFile as RunFile
 from .result import RunResult as RunResult
 from .run import Chat as Chat
 from .run import Outcome as Outcome
 from .run import RunStream as RunStream
+from .run import Task as Task
 from .usage import Usage as Usage

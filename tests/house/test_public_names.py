@@ -37,10 +37,10 @@ PUBLIC_NAMES = {
         ToolCallStarted
         Citation Engine Event Limits LocalVLLM PreambleDelta ReasoningDelta RunFile RunFinished
         RunResult Sampled Sampling
-        Server StepFinished StepStarted TurnDiscarded TurnRepaired Usage VLLMEngine open_server
+        OutputSpec Server StepFinished StepStarted Task TurnDiscarded TurnRepaired Usage VLLMEngine open_server
     """,
     "ossia.agent.testing": """
-        FakeVLLM Reply ScriptedEngine Tape TestEngine answer_turn call_turn forbid_real_engines
+        FakeVLLM Grammars Reply ScriptedEngine ScriptedTurn Tape TestEngine answer_turn call_turn forbid_real_engines
         harmony_tokens open_fake_vllm python_turn
     """,
 }
