@@ -11,37 +11,33 @@ from tests.house.sources import sources
 PUBLIC_NAMES = {
     "ossia.harmony": """
         Delta DeveloperContent Ended Ending Event Header Message Reasoning ReasoningEffort
-        RepairKind Repaired ResponseFormat Role STOP_TOKENS Started StreamParser
-        SystemContent ToolDescription ToolNamespace Transcript conversation_from_json
-        conversation_to_json count decode encode parse render special turn_grammar
-        typescript write_ranks
+        RepairKind Repaired ResponseFormat Role STOP_TOKENS Started StreamParser SystemContent
+        ToolDescription ToolNamespace Transcript conversation_from_json conversation_to_json count
+        decode encode parse render special turn_grammar typescript write_ranks
     """,
     "ossia.sandbox": """
-        BubblewrapSandbox DockerSandbox Execution ExecutionError Sandbox SandboxFile SandboxOptions
-        SandboxPool UnsafeLocalSandbox build_image build_tree get_folder get_logger image_tag
-        open_sandbox prune prune_images put_folder
+        BubblewrapSandbox DockerSandbox Execution ExecutionError Sandbox SandboxFile
+        SandboxOptions SandboxPool UnsafeLocalSandbox build_image build_tree get_folder get_logger
+        image_tag open_sandbox prune prune_images put_folder
     """,
     "ossia.tools": """
-        Attachment Brave BrowserTool Chromium Citation CitationSource DuckDuckGo Exa
-        FUNCTIONS FunctionTool Hit
-        FileStore
-        LocalSearch OpenTool Options PythonTool RunContext SearXNG SearchBackend Stateful
-        Tavily Tool ToolCall ToolDefinitionError ToolResult ToolReturn
-        ToolError ToolRetry Toolbox YouCom is_cancelled is_failure link_citations tool
+        Attachment Brave BrowserTool Chromium Citation CitationSource DuckDuckGo Exa FUNCTIONS
+        FileStore FunctionTool Hit LocalSearch OpenTool Options PythonTool RunContext SearXNG
+        SearchBackend Stateful Tavily Tool ToolCall ToolDefinitionError ToolError ToolResult
+        ToolRetry ToolReturn Toolbox YouCom is_cancelled is_failure link_citations tool
     """,
     "ossia.agent": """
-        ConstrainedEngine TurnRequest RunStarted ToolCallReady Hook Refusal RunStream RunFacts
-        Chat Context ContextPolicy Journal LimitReached MemoryJournal Outcome PromptTrimmed Record
-        RunSummary SQLiteJournal TrimContext Windowed
-        Agent AnswerDelta AnswerPartial AnswerRejected ToolCallFinished ToolCallArgumentsDelta
-        ToolCallStarted
-        Citation Engine Event Limits LocalVLLM PreambleDelta ReasoningDelta RunFile RunFinished
-        RunResult Sampled Sampling
-        OutputSpec Server StepFinished StepStarted Task TurnDiscarded TurnRepaired Usage VLLMEngine open_server
+        Agent AnswerDelta AnswerPartial AnswerRejected Chat Citation ConstrainedEngine Context
+        ContextPolicy Engine Event Hook Journal LimitReached Limits LocalVLLM MemoryJournal
+        Outcome OutputSpec PreambleDelta PromptTrimmed ReasoningDelta Record Refusal RunFacts
+        RunFile RunFinished RunResult RunStarted RunStream RunSummary SQLiteJournal Sampled
+        Sampling Server StepFinished StepStarted Task ToolCallArgumentsDelta ToolCallFinished
+        ToolCallReady ToolCallStarted TrimContext TurnDiscarded TurnRepaired TurnRequest Usage
+        VLLMEngine Windowed open_server
     """,
     "ossia.agent.testing": """
-        FakeVLLM Grammars Reply ScriptedEngine ScriptedTurn Tape TestEngine answer_turn call_turn forbid_real_engines
-        harmony_tokens open_fake_vllm python_turn
+        FakeVLLM Grammars Reply ScriptedEngine ScriptedTurn Tape TestEngine answer_turn call_turn
+        forbid_real_engines harmony_tokens open_fake_vllm python_turn
     """,
 }
 
