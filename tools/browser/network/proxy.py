@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import httpcore
 
 MAX_BYTES = 32 * 1024 * 1024
-"""Limit of what one page may load with all its resources. Beyond it, its connections end."""
+"""Limit of what one page may load with all its resources. Beyond it, nothing more arrives."""
 _CONNECT_S = 15.0
 _MAX_REQUEST_BYTES = 1024 * 1024
 _CHUNK_BYTES = 64 * 1024
@@ -60,11 +60,15 @@ class FilteringProxy:
             with suppress(*_DISCONNECTED, h11.ProtocolError):
                 await _ClientConnection(self, client).serve()
 
-    def count_bytes(self, chunk: bytes) -> bytes:
-        """Return the chunk after counting it. Raises EndOfStream at the page's limit."""
+    async def count_bytes(self, chunk: bytes) -> bytes:
+        """Return the chunk after counting it. Beyond the page's limit, wait until the page closes.
+
+        To end the connection instead would lose text: Chromium discards what it has not parsed of
+        a response that breaks off.
+        """
         self.bytes_left -= len(chunk)
         if self.bytes_left < 0:
-            raise anyio.EndOfStream
+            await anyio.sleep_forever()
         return chunk
 
 
@@ -116,7 +120,7 @@ class _ClientConnection:
                 group.start_soon(self._send_upstream, upstream)
                 with suppress(*_connection_errors()):
                     while chunk := await upstream.read(_CHUNK_BYTES):
-                        await self._stream.send(self._proxy.count_bytes(chunk))
+                        await self._stream.send(await self._proxy.count_bytes(chunk))
                 group.cancel_scope.cancel()
         finally:
             with anyio.CancelScope(shield=True):
@@ -143,7 +147,7 @@ class _ClientConnection:
                 headers = _end_to_end(response.headers)
                 await self._send(h11.Response(status_code=response.status, headers=headers))
                 async for chunk in response.aiter_stream():
-                    await self._send(h11.Data(data=self._proxy.count_bytes(chunk)))
+                    await self._send(h11.Data(data=await self._proxy.count_bytes(chunk)))
                 await self._send(h11.EndOfMessage())
         except failures as error:
             if self._http.our_state is not h11.SEND_RESPONSE:
