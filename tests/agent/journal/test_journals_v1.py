@@ -40,7 +40,7 @@ from ossia.harmony import decode
 from ossia.sandbox import UnsafeLocalSandbox
 from ossia.tools import PythonTool, tool
 
-FOLDER = Path(__file__).parent / "journals"
+FOLDER = Path(__file__).parent / "version_1"
 PROMPTS: dict[str, str] = json.loads((FOLDER / "prompts_v1.json").read_text())
 FINISHED = sorted(PROMPTS)
 UNFINISHED = ["failed", "trimmed_unfinished", "unfinished"]

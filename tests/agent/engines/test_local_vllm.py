@@ -14,7 +14,7 @@ from ossia.agent import LocalVLLM
 from ossia.agent.engines.vllm import engine_python
 from ossia.errors import EngineError
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 def test_without_vllm_the_error_says_how_to_install_it() -> None:
