@@ -15,7 +15,7 @@ from typing import Any
 import anyio
 import pytest
 
-from tests.agent.run.crash_worker import CALLS
+from tests.agent.failures.crash_worker import CALLS
 
 WORKER = Path(__file__).with_name("crash_worker.py")
 RECORDS = 2 * CALLS + 3
