@@ -16,7 +16,7 @@ from ossia.errors import EngineError, EngineProtocolError, EngineUnavailableErro
 ONE = Reply(turn="<|channel|>")
 
 
-async def test_a_server_is_told_by_its_model_and_window() -> None:
+async def test_the_server_check_names_the_model_and_its_window() -> None:
     async with open_fake_vllm([], model="gpt-oss-20b", window=131_072) as server:
         report = await check_server(VLLMEngine(server.url))
     assert report == f"gpt-oss-20b at {server.url}, a window of 131,072 tokens"
@@ -24,7 +24,7 @@ async def test_a_server_is_told_by_its_model_and_window() -> None:
         await check_server(VLLMEngine(server.url, absence_s=0.0))
 
 
-async def test_token_ids_are_seen_to_come() -> None:
+async def test_the_token_check_samples_token_ids() -> None:
     async with open_fake_vllm([ONE]) as server:
         report = await check_token_ids(VLLMEngine(server.url))
     assert "<|channel|>" in report
@@ -34,7 +34,9 @@ async def test_token_ids_are_seen_to_come() -> None:
 
 
 @pytest.mark.parametrize("grammars", ["ignored", "refused"])
-async def test_grammars_are_tried(grammars: Literal["ignored", "refused"]) -> None:
+async def test_the_grammar_check_reports_a_server_that_ignores_or_refuses_them(
+    grammars: Literal["ignored", "refused"],
+) -> None:
     async with open_fake_vllm([]) as server:
         assert "obeyed" in await check_grammars(VLLMEngine(server.url))
     async with open_fake_vllm([], grammars=grammars) as server:
@@ -44,7 +46,7 @@ async def test_grammars_are_tried(grammars: Literal["ignored", "refused"]) -> No
 
 @pytest.mark.timeout(200)
 @pytest.mark.parametrize("there", [True, False])
-async def test_the_command_names_all_it_looked_over(there: bool) -> None:
+async def test_the_command_lists_every_check(there: bool) -> None:
     async with open_fake_vllm([ONE], grammars="ignored") as server:
         url = server.url if there else "http://127.0.0.1:1"
         program = "from ossia.agent.cli import main; main()"

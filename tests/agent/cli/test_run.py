@@ -64,13 +64,13 @@ async def test_a_run_shows_reasoning_call_answer_and_cost(tool: str) -> None:
     assert b"\x1b" not in done.stdout, "no control character of a tool reaches the terminal"
 
 
-async def test_quiet_prints_the_answer_alone(tool: str) -> None:
+async def test_quiet_prints_only_the_answer(tool: str) -> None:
     async with open_fake_vllm(replies()) as server:
         done = await run(server, "-", "--tool", tool, "--quiet", stdin=b"How is the weather?")
     assert done.stdout.decode() == "It is clear.\n"
 
 
-async def test_json_prints_an_event_a_line(tool: str) -> None:
+async def test_json_prints_one_event_per_line(tool: str) -> None:
     async with open_fake_vllm(replies()) as server:
         done = await run(server, "How is the weather?", "--tool", tool, "--json")
     events = [json.loads(line) for line in done.stdout.splitlines()]
@@ -101,7 +101,7 @@ async def test_the_options_reach_the_engine() -> None:
         (["--reasoning", "extreme"], "'extreme' is not one of"),
     ],
 )
-async def test_a_mistake_is_answered_in_one_message(words: list[str], expected: str) -> None:
+async def test_a_wrong_option_gives_one_message(words: list[str], expected: str) -> None:
     async with open_fake_vllm([]) as server:
         done = await run(server, "Hi", *words)
     message = " ".join(done.stderr.decode().split())
@@ -110,7 +110,7 @@ async def test_a_mistake_is_answered_in_one_message(words: list[str], expected: 
     assert done.returncode != 0
 
 
-async def test_no_server_is_answered_with_the_way_to_one() -> None:
+async def test_the_error_for_a_missing_server_says_how_to_start_one() -> None:
     async with open_fake_vllm([]) as server:
         url = server.url
     done = await ossia("run", "Hi", "--engine", url)
@@ -120,6 +120,6 @@ async def test_no_server_is_answered_with_the_way_to_one() -> None:
     assert done.returncode == 1
 
 
-async def test_what_dead_owners_left_is_removed_by_prune() -> None:
+async def test_prune_removes_the_sandboxes_of_dead_processes() -> None:
     done = await ossia("sandbox", "prune")
     assert done.stdout.decode().endswith(" removed\n"), done.stderr.decode()

@@ -65,7 +65,7 @@ async def listed() -> list[dict[str, Any]]:
     return list(json.loads(await ossia("runs", "--json")))
 
 
-async def test_a_run_that_broke_off_is_listed_and_resumed(
+async def test_a_failed_run_is_listed_and_resumed(
     tool: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with server(Reply(turn=CALL), Reply(status=400), monkeypatch=monkeypatch):
@@ -80,7 +80,7 @@ async def test_a_run_that_broke_off_is_listed_and_resumed(
     assert run["status"] == "answered"
 
 
-async def test_runs_are_a_table_for_people(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_runs_are_printed_as_a_table(monkeypatch: pytest.MonkeyPatch) -> None:
     async with server(answer("One."), answer("Two."), monkeypatch=monkeypatch):
         await ossia("run", "the first\ntask", "--quiet")
         await ossia("run", "the second \x1b[31mtask", "--quiet")
@@ -91,7 +91,7 @@ async def test_runs_are_a_table_for_people(monkeypatch: pytest.MonkeyPatch) -> N
     assert len((await ossia("runs", "--number", "1")).splitlines()) == 2
 
 
-async def test_a_run_that_is_not_there_is_answered_with_those_that_are(
+async def test_the_error_for_an_unknown_run_lists_the_runs(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     async with server(answer("One."), monkeypatch=monkeypatch):
@@ -101,7 +101,9 @@ async def test_a_run_that_is_not_there_is_answered_with_those_that_are(
         await ossia("resume", "nosuch")
 
 
-async def test_a_chat_remembers_what_was_said(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_chat_keeps_its_messages_when_it_is_resumed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     async with server(answer("Hello Ann."), answer("Ann."), monkeypatch=monkeypatch) as fake:
         shown = await ossia("chat", given="I am Ann.\nWho am I?\n\nnever read\n")
     assert [line for line in shown.splitlines() if "·" not in line] == ["Hello Ann.", "Ann."]
@@ -110,7 +112,7 @@ async def test_a_chat_remembers_what_was_said(monkeypatch: pytest.MonkeyPatch) -
     assert len(second) > len(first)
 
 
-async def test_a_chat_goes_on_after_a_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_chat_continues_after_a_failed_message(monkeypatch: pytest.MonkeyPatch) -> None:
     replies = (Reply(status=400, error="no such thing"), answer("Here."))
     async with server(*replies, monkeypatch=monkeypatch):
         shown = await ossia("chat", given="Hi\nAre you there?\n")
@@ -135,7 +137,7 @@ async def test_a_batch_writes_a_line_for_each_task(
     assert {one["run_id"], two["run_id"]} == {run["run_id"] for run in await listed()}
 
 
-async def test_a_batch_called_again_does_what_has_no_answer(
+async def test_a_second_batch_works_on_the_tasks_without_an_answer(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file, tasks = tmp_path / "results.jsonl", "one\ntwo\n"
@@ -152,7 +154,7 @@ async def test_a_batch_called_again_does_what_has_no_answer(
 @pytest.mark.parametrize(
     "found", ["no json\n", '{"index": 0, "task": "another"}\n', '{"index": 7, "task": "one"}\n']
 )
-async def test_results_of_other_tasks_are_left_alone(tmp_path: Path, found: str) -> None:
+async def test_results_of_other_tasks_are_not_overwritten(tmp_path: Path, found: str) -> None:
     file = tmp_path / "results.jsonl"
     file.write_text(found)
     output = await ossia("batch", "-", str(file), given="one\n", code=2)
@@ -160,13 +162,13 @@ async def test_results_of_other_tasks_are_left_alone(tmp_path: Path, found: str)
     assert file.read_text() == found
 
 
-async def test_a_task_that_is_no_json_string_is_told(tmp_path: Path) -> None:
+async def test_a_task_line_that_is_not_a_json_string_is_an_error(tmp_path: Path) -> None:
     output = await ossia("batch", "-", str(tmp_path / "results"), given='one\n"two\n', code=2)
     assert "line 2 is not a JSON string" in output
 
 
 @pytest.mark.parametrize("command", [("run", "Hi"), ("chat",)])
-async def test_the_key_is_never_written_down(
+async def test_the_api_key_is_never_stored(
     command: Sequence[str], journal: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with server(answer("Hello."), monkeypatch=monkeypatch) as fake:
@@ -177,7 +179,7 @@ async def test_the_key_is_never_written_down(
     assert b"sk-planted" not in written
 
 
-async def test_a_server_that_is_gone_by_now_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_server_that_has_stopped_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     async with server(Reply(status=400), monkeypatch=monkeypatch):
         with pytest.raises(OssiaError):
             await ossia("run", "Hi")

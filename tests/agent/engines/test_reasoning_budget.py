@@ -33,7 +33,7 @@ async def sampled(
 
 @pytest.mark.parametrize("chunk", [1, 3, 100])
 @pytest.mark.parametrize("budget", [0, 1, 4, 9])
-async def test_reasoning_is_ended_where_its_budget_is_spent(budget: int, chunk: int) -> None:
+async def test_reasoning_ends_when_its_budget_is_used_up(budget: int, chunk: int) -> None:
     text, pieces, engine = await sampled([LONG, ANSWER], budget, chunk=chunk)
     words = decode(harmony_tokens(WORDS)[:budget])
     assert text == f"<|channel|>analysis<|message|>{words}{OPENING}{ANSWER}"
@@ -44,7 +44,7 @@ async def test_reasoning_is_ended_where_its_budget_is_spent(budget: int, chunk: 
 
 
 @pytest.mark.parametrize("chunk", [1, 3, 100])
-async def test_reasoning_within_its_budget_is_left_alone(chunk: int) -> None:
+async def test_reasoning_within_its_budget_is_not_changed(chunk: int) -> None:
     text, _, engine = await sampled([LONG], 10, chunk=chunk)
     assert text == LONG
     assert len(engine.prompts) == 1
@@ -57,18 +57,18 @@ async def test_all_reasoning_of_a_turn_shares_the_budget() -> None:
     assert text == f"{shared}{OPENING}{ANSWER}"
 
 
-async def test_who_goes_on_reasoning_has_to_answer() -> None:
+async def test_a_model_that_reasons_again_must_answer() -> None:
     text, _, engine = await sampled([LONG, "analysis<|message|>But<|end|>", "Five.<|return|>"], 2)
     assert len(engine.prompts) == 3
     assert [message.text for message in parse(harmony_tokens(text))] == ["one two", "", "Five."]
 
 
-async def test_a_call_in_the_channel_of_reasoning_is_none() -> None:
+async def test_a_call_in_the_analysis_channel_is_not_reasoning() -> None:
     call = f"<|channel|>analysis to=python code<|message|>{WORDS}<|call|>"
     assert (await sampled([call], 2))[0] == call
 
 
-async def test_what_is_written_for_the_model_counts_as_its_tokens() -> None:
+async def test_tokens_written_for_the_model_count_as_sampled() -> None:
     text, pieces, engine = await sampled([LONG, ANSWER], 2, max_tokens=12)
     assert [request.sampling.max_tokens for request in engine.requests] == [12, 3]
     assert pieces[-1].finish == "length"
@@ -91,7 +91,7 @@ class Watched(ScriptedEngine):
             self.closed += 1
 
 
-async def test_the_engine_stops_before_it_is_asked_again() -> None:
+async def test_the_engine_stops_before_the_next_request() -> None:
     engine = Watched([LONG, ANSWER])
     request = TurnRequest(prompt=PROMPT, reasoning_budget=2)
     async with aclosing(enforce_reasoning_budget(engine, request)) as pieces:
@@ -100,7 +100,7 @@ async def test_the_engine_stops_before_it_is_asked_again() -> None:
     assert engine.closed == 2
 
 
-async def test_a_server_without_grammars_is_held_to_the_budget() -> None:
+async def test_the_budget_is_enforced_on_a_server_without_grammars() -> None:
     replies = [Reply(turn=LONG), Reply(turn=ANSWER)]
     async with open_fake_vllm(replies, grammars="ignored") as server:
         result = await Agent(VLLMEngine(server.url), reasoning_budget=3).run("2 + 3?")
@@ -109,7 +109,7 @@ async def test_a_server_without_grammars_is_held_to_the_budget() -> None:
     assert result.usage.repairs == 0
 
 
-async def test_a_server_with_grammars_is_held_to_it_by_them() -> None:
+async def test_a_grammar_enforces_the_budget_on_a_server_with_grammars() -> None:
     async with open_fake_vllm([Reply(turn=LONG)]) as server:
         await Agent(VLLMEngine(server.url), reasoning_budget=3).run("2 + 3?")
     assert len(server.requests) == 1, "what obeys a grammar needs no reins"

@@ -99,7 +99,7 @@ async def test_watch_raises_when_the_server_exits(fake_python: MakePython) -> No
             await server.watch()
 
 
-async def test_finds_out_whether_vllm_has_an_option(tmp_path: Path) -> None:
+async def test_an_option_is_passed_only_to_a_vllm_that_has_it(tmp_path: Path) -> None:
     package = tmp_path / "vllm" / "engine"
     package.mkdir(parents=True)
     (package.parent / "__init__.py").write_text("raise SystemExit('imported')")

@@ -35,7 +35,7 @@ def tokens_of(pieces: list[Sampled]) -> list[int]:
     return [token for piece in pieces for token in piece.tokens]
 
 
-async def test_tokens_come_as_they_are_sampled_and_the_cost_comes_last() -> None:
+async def test_tokens_arrive_as_they_are_sampled_and_the_usage_last() -> None:
     async with open_fake_vllm([Reply(turn=ANSWER, cached_tokens=2)]) as server:
         pieces = await generate(VLLMEngine(server.url))
     assert tokens_of(pieces) == TOKENS
@@ -43,7 +43,7 @@ async def test_tokens_come_as_they_are_sampled_and_the_cost_comes_last() -> None
     assert all(piece.finish is None for piece in pieces[:-1])
 
 
-async def test_what_is_asked_is_token_ids_for_token_ids() -> None:
+async def test_the_request_has_token_ids_and_asks_for_token_ids() -> None:
     async with open_fake_vllm([Reply(turn=ANSWER)], window=100) as server:
         await generate(VLLMEngine(server.url + "/v1/"), Sampling(seed=7))
     (asked,) = server.requests
@@ -57,7 +57,7 @@ async def test_what_is_asked_is_token_ids_for_token_ids() -> None:
     assert asked["seed"] == 7
 
 
-async def test_a_turn_that_reaches_its_limit_says_length() -> None:
+async def test_a_turn_at_its_maximum_finishes_with_length() -> None:
     async with open_fake_vllm([Reply(turn=ANSWER)]) as server:
         pieces = await generate(VLLMEngine(server.url), Sampling(max_tokens=4))
     assert tokens_of(pieces) == TOKENS[:4]
@@ -65,7 +65,7 @@ async def test_a_turn_that_reaches_its_limit_says_length() -> None:
 
 
 @pytest.mark.parametrize("after", range(len(TOKENS) + 1))
-async def test_a_turn_that_breaks_off_is_taken_up_from_the_tokens_received(after: int) -> None:
+async def test_an_interrupted_turn_continues_from_the_tokens_received(after: int) -> None:
     replies = [Reply(turn=TOKENS, drop_after=after), Reply(turn=TOKENS[after:])]
     async with open_fake_vllm(replies) as server:
         pieces = await generate(VLLMEngine(server.url), Sampling(max_tokens=50))
@@ -78,21 +78,21 @@ async def test_a_turn_that_breaks_off_is_taken_up_from_the_tokens_received(after
 
 
 @pytest.mark.parametrize("status", [408, 429, 502, 503, 504])
-async def test_a_server_that_is_busy_is_asked_again(status: int) -> None:
+async def test_a_busy_server_gets_the_request_again(status: int) -> None:
     replies = [Reply(status=status), Reply(status=status), Reply(turn=ANSWER)]
     async with open_fake_vllm(replies) as server:
         assert tokens_of(await generate(VLLMEngine(server.url))) == TOKENS
     assert len(server.requests) == 3
 
 
-async def test_a_server_that_stays_away_is_given_up_with_the_reason() -> None:
+async def test_a_server_that_stays_away_is_an_error_with_the_reason() -> None:
     async with open_fake_vllm([Reply(status=503)]) as server:
         engine = VLLMEngine(server.url, absence_s=0)
         with pytest.raises(EngineUnavailableError, match="HTTP 503"):
             await generate(engine)
 
 
-async def test_a_server_that_falls_silent_is_left() -> None:
+async def test_a_silent_server_is_an_error_after_the_deadline() -> None:
     replies = [Reply(turn=TOKENS, hang_after=2), Reply(turn=TOKENS[2:])]
     async with open_fake_vllm(replies) as server:
         with fail_after(20):
@@ -100,7 +100,7 @@ async def test_a_server_that_falls_silent_is_left() -> None:
     assert tokens_of(pieces) == TOKENS
 
 
-async def test_nobody_at_the_url_is_said_with_the_way_out() -> None:
+async def test_the_error_for_an_unreachable_url_says_how_to_start_a_server() -> None:
     async with open_fake_vllm([]) as server:
         url = server.url
     with pytest.raises(EngineUnavailableError, match="ossia engine") as raised:
@@ -109,12 +109,12 @@ async def test_nobody_at_the_url_is_said_with_the_way_out() -> None:
     assert url in str(raised.value)
 
 
-def test_what_is_no_url_is_refused_at_once() -> None:
+def test_an_invalid_url_is_refused_at_once() -> None:
     with pytest.raises(EngineError, match="write it like http://127"):
         VLLMEngine("localhost:8000")
 
 
-async def test_a_wrong_model_is_answered_with_those_there_are() -> None:
+async def test_the_error_for_an_unknown_model_lists_the_models() -> None:
     async with open_fake_vllm([]) as server:
         with pytest.raises(ModelNotFoundError, match="gpt-oss-fake") as raised:
             await generate(VLLMEngine(server.url, model="gpt-oss-20b"))
@@ -122,7 +122,7 @@ async def test_a_wrong_model_is_answered_with_those_there_are() -> None:
     assert raised.value.known == ("gpt-oss-fake",)
 
 
-async def test_a_prompt_beyond_the_window_is_refused_with_both_numbers() -> None:
+async def test_the_error_for_a_prompt_that_is_too_long_has_both_sizes() -> None:
     async with open_fake_vllm([], window=3) as server:
         with pytest.raises(ContextLengthError) as raised:
             await generate(VLLMEngine(server.url))
@@ -130,27 +130,27 @@ async def test_a_prompt_beyond_the_window_is_refused_with_both_numbers() -> None
     assert server.requests == []
 
 
-async def test_a_server_without_token_ids_is_told_apart() -> None:
+async def test_a_server_that_sends_no_token_ids_is_a_protocol_error() -> None:
     async with open_fake_vllm([Reply(turn=ANSWER, token_ids=False)]) as server:
         with pytest.raises(EngineProtocolError, match="update the server"):
             await generate(VLLMEngine(server.url))
 
 
-async def test_broken_json_is_shown_and_not_retried() -> None:
+async def test_broken_json_is_in_the_error_and_not_retried() -> None:
     async with open_fake_vllm([Reply(turn=ANSWER, line_after=(2, "{oops"))]) as server:
         with pytest.raises(EngineProtocolError, match="oops"):
             await generate(VLLMEngine(server.url))
     assert len(server.requests) == 1
 
 
-async def test_an_error_in_mid_stream_is_told_in_the_server_s_words() -> None:
+async def test_an_error_in_the_stream_has_the_text_of_the_server() -> None:
     line = '{"error": {"message": "Token id 300000 is out of vocabulary"}}'
     async with open_fake_vllm([Reply(turn=ANSWER, line_after=(0, line))]) as server:
         with pytest.raises(EngineError, match="out of vocabulary"):
             await generate(VLLMEngine(server.url))
 
 
-async def test_a_refusal_is_told_in_the_server_s_words() -> None:
+async def test_a_refused_request_has_the_text_of_the_server() -> None:
     async with open_fake_vllm([Reply(status=400, error="top_p must be in (0, 1]")]) as server:
         with pytest.raises(EngineError, match="top_p must be") as raised:
             await generate(VLLMEngine(server.url))
@@ -166,7 +166,7 @@ async def test_the_api_key_is_sent_and_never_shown() -> None:
     assert "s3cret" not in repr(engine) + str(raised.value)
 
 
-async def test_leaving_a_turn_closes_the_stream_so_that_the_server_stops() -> None:
+async def test_leaving_a_turn_closes_the_stream() -> None:
     async with open_fake_vllm([Reply(turn=TOKENS, hang_after=2)]) as server:
         request = TurnRequest(prompt=PROMPT)
         async with aclosing(VLLMEngine(server.url).generate(request)) as pieces:
@@ -186,7 +186,7 @@ async def test_cancelling_a_run_closes_the_stream() -> None:
             await server.client_disconnected.wait()
 
 
-async def test_runs_share_the_connections_of_an_engine_that_is_held_open() -> None:
+async def test_runs_share_the_connections_of_an_open_engine() -> None:
     opened: list[httpx.AsyncClient] = []
 
     def client() -> httpx.AsyncClient:
@@ -204,7 +204,7 @@ async def test_runs_share_the_connections_of_an_engine_that_is_held_open() -> No
     assert server.headers[-1]["x-team"] == "blue"
 
 
-async def test_an_engine_that_is_not_held_opens_and_closes_by_itself() -> None:
+async def test_a_run_opens_and_closes_an_engine_that_is_not_open() -> None:
     async with open_fake_vllm([Reply(turn=ANSWER), Reply(turn=ANSWER)]) as server:
         agent = Agent(VLLMEngine(server.url))
         for _ in range(2):
@@ -215,7 +215,7 @@ GRAMMAR = turn_grammar()
 
 
 @pytest.mark.parametrize("grammars", ["ignored", "refused"])
-async def test_a_server_that_does_not_obey_grammars_is_found_out_once_and_used_without(
+async def test_a_server_that_ignores_grammars_is_probed_once_and_used_without_them(
     grammars: Literal["ignored", "refused"], caplog: pytest.LogCaptureFixture
 ) -> None:
     replies = [Reply(turn=ANSWER), Reply(turn=ANSWER)]
@@ -228,14 +228,14 @@ async def test_a_server_that_does_not_obey_grammars_is_found_out_once_and_used_w
     assert not any("structured_outputs" in asked for asked in server.requests)
 
 
-async def test_a_server_that_obeys_is_sent_the_grammar_of_the_turn() -> None:
+async def test_a_server_that_obeys_grammars_gets_the_grammar_of_the_turn() -> None:
     async with open_fake_vllm([Reply(turn=ANSWER)]) as server:
         await Agent(VLLMEngine(server.url)).run("417 * 38?")
     (asked,) = server.requests
     assert json.loads(asked["structured_outputs"]["structural_tag"]) == GRAMMAR
 
 
-async def test_the_rest_of_a_broken_turn_goes_without_a_grammar() -> None:
+async def test_the_rest_of_an_interrupted_turn_has_no_grammar() -> None:
     """A grammar begins where a turn begins; what is left is parsed leniently."""
     replies = [Reply(turn=TOKENS, drop_after=4), Reply(turn=TOKENS[4:])]
     async with open_fake_vllm(replies) as server:
@@ -245,7 +245,7 @@ async def test_the_rest_of_a_broken_turn_goes_without_a_grammar() -> None:
     assert "structured_outputs" not in second
 
 
-async def test_a_server_that_is_away_is_not_taken_for_one_that_disobeys() -> None:
+async def test_an_unreachable_server_does_not_count_as_one_that_ignores_grammars() -> None:
     async with open_fake_vllm([]) as server:
         url = server.url
     with pytest.raises(EngineUnavailableError):

@@ -73,7 +73,7 @@ async def test_a_limit_is_an_error_that_names_it(limit: str) -> None:
 
 
 @pytest.mark.parametrize("limit", CASES)
-async def test_a_limit_ends_in_the_best_answer_if_the_user_wants_it(limit: str) -> None:
+async def test_a_run_at_its_limit_can_end_with_an_answer(limit: str) -> None:
     limits, turns = CASES[limit]
     described, engine = agent(limit, [*turns, BEST], limits=replace(limits, then="answer"))
     with anyio.fail_after(20):
@@ -90,7 +90,7 @@ async def test_a_limit_ends_in_the_best_answer_if_the_user_wants_it(limit: str) 
     assert last.count("to=functions.") == last.count(" to=assistant")
 
 
-async def test_the_last_answer_is_of_the_asked_type_too() -> None:
+async def test_an_answer_at_the_limit_has_the_output_type() -> None:
     class Sum(BaseModel):
         total: int
 
@@ -122,7 +122,7 @@ async def test_a_model_that_repeats_its_calls_gets_a_notice_first() -> None:
     assert noticed == [False, False, False, True, True]
 
 
-async def test_alternating_calls_are_repeats_too_and_a_new_result_ends_them() -> None:
+async def test_alternating_calls_are_repeats_until_a_result_changes() -> None:
     pair = [ask("look"), ask("peek", '{"n": 1}')]
     described, _ = agent("repeats", pair * 4)
     with pytest.raises(LimitExceeded) as raised:
@@ -135,7 +135,7 @@ async def test_alternating_calls_are_repeats_too_and_a_new_result_ends_them() ->
     assert (await described.run("Go.")).output == "Done."
 
 
-async def test_limits_are_those_of_the_whole_run_when_it_is_resumed() -> None:
+async def test_limits_count_across_a_resume() -> None:
     journal = MemoryJournal()
     described, _ = agent("steps", CASES["steps"][1], journal=journal)
     with pytest.raises(LimitExceeded) as raised:

@@ -60,7 +60,7 @@ async def test_the_answer_is_the_output() -> None:
     assert result.usage.sampled_tokens == len(harmony_tokens(ANSWER))
 
 
-async def test_a_call_is_run_and_its_answer_is_shown_to_the_model() -> None:
+async def test_a_call_runs_and_the_model_reads_its_result() -> None:
     engine = ScriptedEngine([ASK, ANSWER])
     result = await Agent(engine, tools=[add]).run("2 + 3?")
     assert result.output == "It is 5."
@@ -79,7 +79,7 @@ async def test_the_second_prompt_is_the_first_and_what_was_sampled() -> None:
 
 
 @pytest.mark.parametrize("chunk", [1, 2, 7, 1000])
-async def test_the_run_does_not_depend_on_how_the_tokens_come(chunk: int) -> None:
+async def test_the_size_of_the_pieces_does_not_matter(chunk: int) -> None:
     engine = ScriptedEngine([ASK, ANSWER], chunk=chunk)
     events = await events_of(Agent(engine, tools=[add]))
     assert "".join(e.text for e in events if isinstance(e, ReasoningDelta)) == "I need the sum."
@@ -91,7 +91,7 @@ async def test_the_run_does_not_depend_on_how_the_tokens_come(chunk: int) -> Non
     assert isinstance(events[-1], RunFinished)
 
 
-async def test_a_preamble_is_told_and_is_no_answer() -> None:
+async def test_a_preamble_is_an_event_and_not_an_answer() -> None:
     engine = ScriptedEngine(
         [f"<|channel|>commentary<|message|>Let me see.<|end|><|start|>assistant{ANSWER}"]
     )
@@ -102,7 +102,7 @@ async def test_a_preamble_is_told_and_is_no_answer() -> None:
     assert finished.result.output == "It is 5."
 
 
-async def test_what_a_model_imagines_after_its_call_is_cut_off() -> None:
+async def test_text_after_a_tool_call_is_dropped() -> None:
     imagined = ASK.replace("<|call|>", "<|end|>") + (
         "<|start|>functions.add to=assistant<|channel|>commentary<|message|>99<|end|>"
         "<|start|>assistant<|channel|>final<|message|>It is 99.<|return|>"
@@ -113,7 +113,7 @@ async def test_what_a_model_imagines_after_its_call_is_cut_off() -> None:
     assert "99" not in decode(engine.prompts[1])
 
 
-async def test_a_failing_tool_is_told_to_the_model() -> None:
+async def test_the_model_reads_that_a_tool_failed() -> None:
     def divide(a: int, b: int) -> float:
         """Divide two numbers."""
         raise ToolError(f"cannot divide {a} by {b}")
@@ -148,14 +148,14 @@ GOOD = '<|channel|>final<|message|>{"parts": [2, 3], "total": 5}<|return|>'
 BAD = '<|channel|>final<|message|>{"parts": [2, "x"], "total": 5}<|return|>'
 
 
-async def test_the_answer_is_of_the_asked_type() -> None:
+async def test_the_output_has_the_type_that_was_asked_for() -> None:
     engine = ScriptedEngine([GOOD])
     result = await Agent(engine, output_type=Sum).run("2 + 3?")
     assert result.output == Sum(parts=[2, 3], total=5)
     assert "# Response Formats" in decode(engine.prompts[0])
 
 
-async def test_every_turn_is_held_to_the_tools_and_the_type_of_the_run() -> None:
+async def test_the_grammar_of_each_turn_has_the_tools_and_the_output_type() -> None:
     engine = ScriptedEngine([ASK, GOOD, ANSWER])
     await Agent(engine, tools=[add], output_type=Sum, reasoning_budget=50).run("2 + 3?")
     (described,) = Toolbox([add]).functions
@@ -186,7 +186,7 @@ async def test_an_answer_of_the_wrong_type_goes_back_with_the_reason() -> None:
     assert finished.result.output == Sum(parts=[2, 3], total=5)
 
 
-async def test_answers_that_stay_wrong_end_the_run_with_the_last_one() -> None:
+async def test_the_error_after_wrong_answers_has_the_last_one() -> None:
     engine = ScriptedEngine([BAD, BAD, BAD])
     with pytest.raises(OutputError) as raised:
         await Agent(engine, output_type=Sum).run("2 + 3?")
@@ -197,7 +197,7 @@ async def test_answers_that_stay_wrong_end_the_run_with_the_last_one() -> None:
 THOUGHT = "<|channel|>analysis<|message|>Hm.<|end|>"
 
 
-async def test_a_turn_that_leads_nowhere_goes_on_from_its_last_whole_message() -> None:
+async def test_an_unusable_turn_continues_from_its_last_whole_message() -> None:
     engine = ScriptedEngine([THOUGHT, ANSWER])
     events = await events_of(Agent(engine, sampling=Sampling(seed=7)))
     assert [type(e) for e in events if isinstance(e, TurnDiscarded)] == [TurnDiscarded]
@@ -216,9 +216,7 @@ async def test_a_turn_that_leads_nowhere_goes_on_from_its_last_whole_message() -
         ("<|channel|>analysis<|channel|>Hm.<|end|>", "it has neither a tool call nor an answer"),
     ],
 )
-async def test_a_turn_beyond_repair_is_sampled_again_from_the_same_prompt(
-    turn: str, why: str
-) -> None:
+async def test_a_turn_without_a_whole_message_is_sampled_again(turn: str, why: str) -> None:
     engine = ScriptedEngine([turn, ANSWER])
     events = await events_of(Agent(engine))
     assert [e.reason for e in events if isinstance(e, TurnDiscarded)] == [why]
@@ -228,20 +226,20 @@ async def test_a_turn_beyond_repair_is_sampled_again_from_the_same_prompt(
     assert finished.result.usage.resamples == 1
 
 
-async def test_the_budget_of_resamples_is_for_turns_in_a_row() -> None:
+async def test_turn_retries_counts_unusable_turns_in_a_row() -> None:
     engine = ScriptedEngine([THOUGHT, THOUGHT, ASK, THOUGHT, THOUGHT, ANSWER])
     result = await Agent(engine, tools=[add]).run("2 + 3?")
     assert result.output == "It is 5."
     assert result.usage.resamples == 4
 
 
-async def test_turns_that_keep_leading_nowhere_end_the_run() -> None:
+async def test_too_many_unusable_turns_end_the_run() -> None:
     engine = ScriptedEngine([THOUGHT] * 3)
     with pytest.raises(TurnError, match="it has neither a tool call nor an answer"):
         await Agent(engine).run("2 + 3?")
 
 
-async def test_turns_that_are_cut_say_so() -> None:
+async def test_a_turn_that_was_cut_off_says_so() -> None:
     engine = ScriptedEngine([ANSWER] * 3)
     with pytest.raises(TurnError, match="it was cut"):
         await Agent(engine, sampling=Sampling(max_tokens=2)).run("2 + 3?")
@@ -276,7 +274,7 @@ class SilentEngine:
             self.stopped.set()
 
 
-async def test_a_run_that_takes_too_long_is_ended_and_the_engine_told() -> None:
+async def test_a_run_that_takes_too_long_ends_and_closes_the_engine() -> None:
     engine = SilentEngine()
     with fail_after(10), pytest.raises(LimitExceeded) as raised:
         await Agent(engine, limits=Limits(seconds=0.01)).run("2 + 3?")
@@ -308,7 +306,7 @@ async def test_leaving_the_stream_early_stops_the_engine() -> None:
     assert engine.closed
 
 
-async def test_events_survive_the_way_through_json() -> None:
+async def test_events_survive_json() -> None:
     engine = ScriptedEngine([ASK, ANSWER])
     adapter: TypeAdapter[Event] = TypeAdapter(Event)
     for event in await events_of(Agent(engine, tools=[add])):
@@ -316,7 +314,7 @@ async def test_events_survive_the_way_through_json() -> None:
             assert adapter.validate_json(adapter.dump_json(event)) == event
 
 
-async def test_files_that_tools_write_are_taken_out_before_the_run_ends() -> None:
+async def test_files_that_tools_write_are_copied_before_the_run_ends() -> None:
     def plot() -> bytes:
         """Draw."""
         return b"\x89PNG"
@@ -347,17 +345,17 @@ async def test_control_tokens_in_a_task_are_harmless_text() -> None:
     assert [message.role for message in messages[:2]] == ["system", "user"]
 
 
-def test_run_sync_runs_again_and_again() -> None:
+def test_run_sync_can_be_called_many_times() -> None:
     agent = Agent(ScriptedEngine([ANSWER, ANSWER]))
     assert agent.run_sync("2 + 3?").output == agent.run_sync("2 + 3?").output == "It is 5."
 
 
-def test_a_script_that_is_used_up_says_so() -> None:
+def test_a_script_that_is_too_short_raises() -> None:
     with pytest.raises(AssertionError, match="the script does not have turn 1"):
         Agent(ScriptedEngine([])).run_sync("2 + 3?")
 
 
-def test_a_turn_of_a_script_can_follow_from_the_prompt() -> None:
+def test_a_turn_of_a_script_can_depend_on_the_prompt() -> None:
     def answer(prompt: str) -> str:
         assert prompt.endswith("5<|end|><|start|>assistant")
         return ANSWER
@@ -365,7 +363,7 @@ def test_a_turn_of_a_script_can_follow_from_the_prompt() -> None:
     assert Agent(ScriptedEngine([ASK, answer]), tools=[add]).run_sync("2 + 3?").output
 
 
-def test_the_same_agent_opens_every_run_with_the_same_tokens() -> None:
+def test_runs_of_one_agent_start_with_the_same_tokens() -> None:
     engine = ScriptedEngine([ANSWER, ANSWER])
     tools: list[Callable[..., Any]] = [add]
     agent = Agent(engine, tools=tools, instructions="Be brief.")

@@ -39,7 +39,7 @@ def final(text: str) -> str:
     return f"{THOUGHT}<|start|>assistant<|channel|>final<|message|>{text}<|return|>"
 
 
-async def test_reasoning_reaches_no_log_no_answer_and_no_other_event(
+async def test_no_log_answer_or_other_event_contains_reasoning(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     turns = [CALL, THOUGHT, final("{}"), final('{"total": 5}')]
@@ -70,7 +70,7 @@ async def test_reasoning_reaches_no_log_no_answer_and_no_other_event(
         ([CALL, EngineError("on fire")], {}),
     ],
 )
-async def test_no_error_shows_reasoning(
+async def test_no_error_text_contains_reasoning(
     turns: list[Any], options: dict[str, Any], caplog: pytest.LogCaptureFixture
 ) -> None:
     journal = MemoryJournal()
@@ -83,7 +83,7 @@ async def test_no_error_shows_reasoning(
     assert CANARY not in repr(run)
 
 
-async def test_what_is_logged_says_which_run_and_step_it_belongs_to(
+async def test_log_lines_name_their_run_and_step(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     def look() -> str:

@@ -100,7 +100,7 @@ async def uninterrupted() -> tuple[Message, ...]:
 
 @pytest.mark.parametrize("after", [False, True])
 @pytest.mark.parametrize("at", range(2, 10))
-async def test_a_run_goes_on_after_a_death_at_any_record(at: int, *, after: bool) -> None:
+async def test_a_run_continues_after_a_crash_at_any_record(at: int, *, after: bool) -> None:
     journal, counters = DyingJournal(at, after=after), Counters()
     agent = Agent(Resuming(), tools=counters.tools, journal=journal)
     with pytest.raises(Killed):
@@ -114,7 +114,7 @@ async def test_a_run_goes_on_after_a_death_at_any_record(at: int, *, after: bool
     assert result.usage.steps == 4
 
 
-async def test_a_call_that_may_have_begun_is_not_made_again_but_told() -> None:
+async def test_the_model_reads_that_a_call_was_interrupted() -> None:
     # The fifth record is the turn that asks for the payment.
     journal, counters = DyingJournal(4, after=True), Counters()
     agent = Agent(Resuming(), tools=counters.tools, journal=journal)
@@ -127,7 +127,7 @@ async def test_a_call_that_may_have_begun_is_not_made_again_but_told() -> None:
     assert result.usage.tool_calls == 2
 
 
-async def test_a_run_whose_engine_failed_goes_on_from_what_was_sampled() -> None:
+async def test_a_run_continues_from_what_a_failed_engine_sampled() -> None:
     class Breaking(ScriptedEngine):
         async def generate(self, request: TurnRequest) -> AsyncGenerator[Sampled]:
             self.requests.append(request)
@@ -151,7 +151,9 @@ async def test_a_run_whose_engine_failed_goes_on_from_what_was_sampled() -> None
     assert second == first + thought
 
 
-async def test_an_answered_run_gives_its_result_again_and_asks_nobody(tmp_path: Path) -> None:
+async def test_resuming_a_finished_run_returns_its_result_without_the_engine(
+    tmp_path: Path,
+) -> None:
     agent = Agent(Resuming(), tools=Counters().tools, journal=SQLiteJournal(tmp_path / "j.db"))
     first = await agent.run("Go.")
     again = await Agent(
@@ -161,7 +163,7 @@ async def test_an_answered_run_gives_its_result_again_and_asks_nobody(tmp_path: 
     assert again.usage == first.usage
 
 
-async def test_a_run_is_resumed_by_the_agent_that_began_it() -> None:
+async def test_only_an_agent_like_the_first_resumes_a_run() -> None:
     journal = MemoryJournal()
     first = await Agent(ScriptedEngine([ANSWER]), journal=journal).run("Go.")
     other = Agent(ScriptedEngine([]), instructions="Be brief.", journal=journal)
@@ -169,12 +171,12 @@ async def test_a_run_is_resumed_by_the_agent_that_began_it() -> None:
         await other.resume(first.run_id)
 
 
-async def test_without_a_journal_nothing_is_resumed() -> None:
+async def test_an_agent_without_a_journal_cannot_resume() -> None:
     with pytest.raises(JournalError, match="journal=SQLiteJournal"):
         await Agent(ScriptedEngine([])).resume("a")
 
 
-async def test_who_resumes_a_run_takes_it_from_whoever_works_on_it() -> None:
+async def test_resuming_a_run_takes_it_over_from_another_task() -> None:
     journal = MemoryJournal()
     waiting, go_on = anyio.Event(), anyio.Event()
 
@@ -203,7 +205,7 @@ async def test_who_resumes_a_run_takes_it_from_whoever_works_on_it() -> None:
     assert "was resumed elsewhere" in str(ended[0])
 
 
-async def test_files_and_python_go_on(tmp_path: Path) -> None:
+async def test_files_and_python_continue(tmp_path: Path) -> None:
     journal = SQLiteJournal(tmp_path / "j.db")
     write = (
         "<|channel|>analysis to=python code<|message|>x = 1; open('a.txt', 'w').write('hi')<|call|>"
@@ -221,7 +223,7 @@ async def test_files_and_python_go_on(tmp_path: Path) -> None:
     assert [(file.path, file.data) for file in result.files] == [("/mnt/data/a.txt", b"hi")]
 
 
-async def test_a_fork_begins_with_the_first_steps_of_another_run() -> None:
+async def test_a_fork_starts_with_the_first_steps_of_another_run() -> None:
     journal, counters = MemoryJournal(), Counters()
     agent = Agent(Resuming(), tools=counters.tools, journal=journal)
     first = await agent.run("Go.")
@@ -239,7 +241,7 @@ async def test_a_fork_begins_with_the_first_steps_of_another_run() -> None:
         await fork.fork(first.run_id, step=9)
 
 
-async def test_a_cancelled_run_leaves_its_messages_and_can_be_resumed() -> None:
+async def test_a_cancelled_run_has_its_messages_and_can_be_resumed() -> None:
     journal = MemoryJournal()
     thinking = anyio.Event()
 
@@ -281,7 +283,7 @@ async def test_the_time_before_a_resume_is_not_counted() -> None:
     assert run.seconds <= result.seconds < 60
 
 
-async def test_resuming_is_told_event_by_event() -> None:
+async def test_a_resumed_run_has_events() -> None:
     journal, counters = DyingJournal(3, after=False), Counters()
     agent = Agent(Resuming(), tools=counters.tools, journal=journal)
     with pytest.raises(Killed):

@@ -28,7 +28,7 @@ def python(code: str) -> str:
 # One conversation.
 
 
-async def test_a_chat_goes_on_over_one_transcript() -> None:
+async def test_a_chat_continues_one_transcript() -> None:
     engine = ScriptedEngine([final("15846"), final("7923")])
     async with Agent(engine).chat() as chat:
         assert (await chat.say("What is 417 * 38?")).output == "15846"
@@ -46,7 +46,7 @@ async def test_the_reasoning_of_answered_turns_leaves_the_prompt_of_a_chat() -> 
     assert "A secret thought." not in decode(engine.prompts[1])
 
 
-async def test_tools_keep_their_state_from_one_turn_of_a_chat_to_the_next() -> None:
+async def test_tools_keep_their_state_through_a_chat() -> None:
     turns = [python("x = 7"), final("Kept."), python("print(x)"), final("7")]
     agent = Agent(ScriptedEngine(turns), tools=[PythonTool(UnsafeLocalSandbox)])
     async with agent.chat() as chat:
@@ -55,7 +55,7 @@ async def test_tools_keep_their_state_from_one_turn_of_a_chat_to_the_next() -> N
         assert [m.text for m in chat.messages if m.name == "python"][-1] == "7"
 
 
-async def test_limits_count_anew_with_each_thing_that_the_user_says() -> None:
+async def test_limits_count_from_zero_with_each_message_of_a_chat() -> None:
     turns = [python("1"), final("1"), python("2"), final("2"), python("3"), python("4")]
     limits = Limits(steps=2)
     tools = [PythonTool(UnsafeLocalSandbox)]
@@ -66,7 +66,7 @@ async def test_limits_count_anew_with_each_thing_that_the_user_says() -> None:
             await chat.say("Three?")
 
 
-async def test_a_chat_goes_on_after_an_error() -> None:
+async def test_a_chat_continues_after_an_error() -> None:
     engine = ScriptedEngine([EngineError("gone"), final("Back.")])
     async with Agent(engine).chat() as chat:
         with pytest.raises(EngineError):
@@ -74,7 +74,7 @@ async def test_a_chat_goes_on_after_an_error() -> None:
         assert (await chat.say("Still there?")).output == "Back."
 
 
-async def test_a_chat_is_resumed_from_the_journal() -> None:
+async def test_a_chat_can_be_resumed() -> None:
     journal = MemoryJournal()
     async with Agent(ScriptedEngine([final("Hello, Ada.")]), journal=journal).chat() as chat:
         await chat.say("I am Ada.")
@@ -114,7 +114,7 @@ class Echoing:
             self.now -= 1
 
 
-async def test_all_tasks_are_worked_on_as_many_at_once_as_asked() -> None:
+async def test_run_many_works_on_as_many_tasks_at_once_as_asked() -> None:
     engine = Echoing()
     tasks = [f"task {number}" for number in range(50)]
     async with Agent(engine).run_many(tasks, concurrency=7) as outcomes:
@@ -123,7 +123,7 @@ async def test_all_tasks_are_worked_on_as_many_at_once_as_asked() -> None:
     assert engine.most <= 7
 
 
-async def test_outcomes_come_as_they_finish() -> None:
+async def test_outcomes_arrive_as_runs_finish() -> None:
     engine = Echoing()
     engine.gates["slow"] = anyio.Event()
     with anyio.fail_after(20):
@@ -134,7 +134,7 @@ async def test_outcomes_come_as_they_finish() -> None:
     assert (first, last.output, last.index) == (["a", "b"], "slow", 0)
 
 
-async def test_outcomes_come_in_order_and_do_not_pile_up_behind_a_slow_one() -> None:
+async def test_ordered_outcomes_do_not_pile_up_behind_a_slow_one() -> None:
     engine = Echoing()
     engine.gates["slow"] = anyio.Event()
     tasks = ["slow", *(f"task {number}" for number in range(100))]
@@ -155,7 +155,7 @@ async def test_outcomes_come_in_order_and_do_not_pile_up_behind_a_slow_one() -> 
             assert [outcome.output async for outcome in outcomes] == tasks
 
 
-async def test_a_failing_run_harms_no_other() -> None:
+async def test_a_failing_run_does_not_affect_others() -> None:
     async with Agent(Echoing()).run_many(["a", "fail", "b"], concurrency=2) as outcomes:
         found = {outcome.task: outcome async for outcome in outcomes}
     assert (found["a"].output, found["b"].output) == ("a", "b")
@@ -164,7 +164,7 @@ async def test_a_failing_run_harms_no_other() -> None:
         _ = found["fail"].output
 
 
-async def test_nothing_begins_while_nobody_takes_the_outcomes() -> None:
+async def test_no_run_starts_while_nobody_takes_the_outcomes() -> None:
     engine = Echoing()
     taken: list[int] = []
 
@@ -181,7 +181,7 @@ async def test_nothing_begins_while_nobody_takes_the_outcomes() -> None:
         assert len(taken) == 4
 
 
-async def test_leaving_early_ends_the_runs_that_go_on() -> None:
+async def test_leaving_the_block_ends_the_active_runs() -> None:
     engine = Echoing()
     engine.gates["slow"] = anyio.Event()
     with anyio.fail_after(20):
@@ -190,7 +190,7 @@ async def test_leaving_early_ends_the_runs_that_go_on() -> None:
     assert engine.now == 0
 
 
-async def test_tasks_may_come_as_they_arise() -> None:
+async def test_tasks_may_come_from_an_async_generator() -> None:
     async def arising() -> AsyncGenerator[str]:
         for word in ("a", "b"):
             await anyio.lowlevel.checkpoint()
@@ -200,7 +200,7 @@ async def test_tasks_may_come_as_they_arise() -> None:
         assert [outcome.output async for outcome in outcomes] == ["a", "b"]
 
 
-async def test_no_concurrency_is_refused() -> None:
+async def test_a_concurrency_of_zero_is_an_error() -> None:
     with pytest.raises(ValueError, match="give 1 or more"):
         async with Agent(Echoing()).run_many([], concurrency=0):
             pass

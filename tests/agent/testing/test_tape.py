@@ -87,7 +87,7 @@ RUNS: dict[str, tuple[list[Any], dict[str, Any]]] = {
 
 
 @pytest.mark.parametrize("name", RUNS)
-async def test_a_replay_is_the_run_byte_for_byte(name: str, tmp_path: Path) -> None:
+async def test_a_replay_has_the_same_tokens_and_messages(name: str, tmp_path: Path) -> None:
     turns, options = RUNS[name]
     agent, tape = await recorded(turns, **options)
     tape.save(tmp_path / "tapes" / "run.jsonl")
@@ -98,7 +98,7 @@ async def test_a_replay_is_the_run_byte_for_byte(name: str, tmp_path: Path) -> N
     assert result.messages == tape.messages
 
 
-async def test_a_chat_is_replayed_too() -> None:
+async def test_a_chat_can_be_replayed() -> None:
     journal = MemoryJournal()
     agent = Agent(ScriptedEngine([FINAL, ask(1), FINAL]), tools=[read], journal=journal)
     async with agent.chat() as chat:
@@ -109,7 +109,7 @@ async def test_a_chat_is_replayed_too() -> None:
     assert result.messages == tape.messages
 
 
-async def test_a_change_of_the_agent_is_shown_where_the_prompts_part() -> None:
+async def test_the_error_for_a_changed_agent_shows_where_the_prompts_differ() -> None:
     agent, tape = await recorded([ask(1), FINAL])
     with pytest.raises(
         AssertionError, match="the prompt of turn 1 is not the recorded one"
@@ -118,7 +118,7 @@ async def test_a_change_of_the_agent_is_shown_where_the_prompts_part() -> None:
     assert "Be brief." in str(raised.value)
 
 
-async def test_a_run_without_an_answer_is_no_tape() -> None:
+async def test_a_run_without_an_answer_is_not_a_tape() -> None:
     journal = MemoryJournal()
     with pytest.raises(EngineError):
         await Agent(ScriptedEngine([EngineError("gone")]), journal=journal).run("Go.")
