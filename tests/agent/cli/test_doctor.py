@@ -45,10 +45,10 @@ async def test_the_grammar_check_reports_a_server_that_ignores_or_refuses_them(
 
 
 @pytest.mark.timeout(200)
-@pytest.mark.parametrize("there", [True, False])
-async def test_the_command_lists_every_check(there: bool) -> None:
+@pytest.mark.parametrize("has_server", [True, False])
+async def test_the_command_lists_every_check(has_server: bool) -> None:
     async with open_fake_vllm([ONE], grammars="ignored") as server:
-        url = server.url if there else "http://127.0.0.1:1"
+        url = server.url if has_server else "http://127.0.0.1:1"
         program = "from ossia.agent.cli import main; main()"
         command = [sys.executable, "-c", program, "doctor", "--engine", url]
         with anyio.fail_after(180):
@@ -58,7 +58,7 @@ async def test_the_command_lists_every_check(there: bool) -> None:
     assert {"vLLM on this machine", "sandbox, Docker", "sandbox, bubblewrap", "browser"} <= set(
         report
     )
-    assert report["server"] == ("✓" if there else "✗")
-    assert report.get("grammars") == ("✗" if there else None)
-    assert done.returncode == (0 if there else 1)
+    assert report["server"] == ("✓" if has_server else "✗")
+    assert report.get("grammars") == ("✗" if has_server else None)
+    assert done.returncode == (0 if has_server else 1)
     assert b"Traceback" not in done.stdout + done.stderr

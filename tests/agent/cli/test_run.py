@@ -1,4 +1,4 @@
-"""The command line, as its users run it: a process of its own."""
+"""`ossia run`, started as a process of its own."""
 
 from __future__ import annotations
 
@@ -11,14 +11,10 @@ from subprocess import CompletedProcess
 import anyio
 import pytest
 
-from ossia.agent.testing import FakeVLLM, Reply, open_fake_vllm
+from ossia.agent.testing import FakeVLLM, Reply, answer_turn, call_turn, open_fake_vllm
 
-CALL = (
-    "<|channel|>analysis<|message|>I need the weather.<|end|>"
-    "<|start|>assistant<|channel|>commentary to=functions.get_weather <|constrain|>json"
-    '<|message|>{"city": "Paris"}<|call|>'
-)
-ANSWER = "<|channel|>final<|message|>It is clear.<|return|>"
+CALL = call_turn("get_weather", city="Paris", reasoning="I need the weather.")
+ANSWER = answer_turn("It is clear.")
 TOOL = '''
 def get_weather(city: str) -> str:
     """Get the weather.\x1b[31m"""
@@ -27,7 +23,7 @@ def get_weather(city: str) -> str:
 
 
 async def ossia(*words: str, stdin: bytes = b"") -> CompletedProcess[bytes]:
-    """Run the program. What it prints is as wide as its lines are."""
+    """Run a command in a process of its own. Its output is not wrapped."""
     command = [sys.executable, "-c", "from ossia.agent.cli import main; main()", *words]
     with anyio.fail_after(50):
         return await anyio.run_process(command, input=stdin, check=False)
@@ -88,8 +84,8 @@ async def test_the_options_reach_the_engine() -> None:
     async with open_fake_vllm([Reply(turn=ANSWER)]) as server:
         done = await run(server, "Hi", *options)
     assert done.returncode == 0, done.stderr.decode()
-    (asked,) = server.requests
-    assert (asked["temperature"], asked["seed"]) == (0.5, 3)
+    (request,) = server.requests
+    assert (request["temperature"], request["seed"]) == (0.5, 3)
 
 
 @pytest.mark.parametrize(

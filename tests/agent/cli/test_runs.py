@@ -1,4 +1,4 @@
-"""The commands that keep runs, and go on with them: chat, batch, runs, resume."""
+"""The commands that use the journal: runs, resume, chat and batch."""
 
 from __future__ import annotations
 
@@ -14,18 +14,14 @@ from anyio import to_thread
 from typer.testing import CliRunner
 
 from ossia.agent.cli.main import app
-from ossia.agent.testing import FakeVLLM, Reply, open_fake_vllm
+from ossia.agent.testing import FakeVLLM, Reply, answer_turn, call_turn, open_fake_vllm
 from ossia.errors import EngineUnavailableError, JournalError, OssiaError
 
-CALL = (
-    "<|channel|>analysis<|message|>I need the weather.<|end|>"
-    "<|start|>assistant<|channel|>commentary to=functions.get_weather <|constrain|>json"
-    '<|message|>{"city": "Paris"}<|call|>'
-)
+CALL = call_turn("get_weather", city="Paris", reasoning="I need the weather.")
 
 
 def answer(text: str) -> Reply:
-    return Reply(turn=f"<|channel|>final<|message|>{text}<|return|>")
+    return Reply(turn=answer_turn(text))
 
 
 @pytest.fixture(autouse=True)
@@ -43,12 +39,12 @@ def tool(tmp_path: Path) -> str:
     return f"{file}:get_weather"
 
 
-async def ossia(*words: str, given: str = "", code: int = 0) -> str:
-    """What the program prints; it has an event loop of its own, so a thread of its own too.
+async def ossia(*words: str, stdin: str = "", code: int = 0) -> str:
+    """Run a command and return what it prints; for exit code 2 (wrong usage), the error.
 
-    code: its exit code; where that says that the words were wrong, why they were is returned.
+    The command has its own event loop, so it runs in a thread.
     """
-    call = partial(CliRunner().invoke, app, words, input=given, catch_exceptions=False)
+    call = partial(CliRunner().invoke, app, words, input=stdin, catch_exceptions=False)
     done = await to_thread.run_sync(call)
     assert done.exit_code == code, done.output
     return done.stderr if code == 2 else done.stdout
@@ -61,7 +57,7 @@ async def server(*replies: Reply, monkeypatch: pytest.MonkeyPatch) -> AsyncGener
         yield fake
 
 
-async def listed() -> list[dict[str, Any]]:
+async def list_runs() -> list[dict[str, Any]]:
     return list(json.loads(await ossia("runs", "--json")))
 
 
@@ -71,12 +67,12 @@ async def test_a_failed_run_is_listed_and_resumed(
     async with server(Reply(turn=CALL), Reply(status=400), monkeypatch=monkeypatch):
         with pytest.raises(OssiaError):
             await ossia("run", "How is the weather?", "--tool", tool)
-    (run,) = await listed()
+    (run,) = await list_runs()
     assert (run["status"], run["task"]) == ("failed", "How is the weather?")
     async with server(answer("It is clear."), monkeypatch=monkeypatch) as fake:
         shown = await ossia("resume", run["run_id"], "--engine", fake.url, "--quiet")
     assert shown == "It is clear.\n"
-    (run,) = await listed()
+    (run,) = await list_runs()
     assert run["status"] == "answered"
 
 
@@ -96,7 +92,7 @@ async def test_the_error_for_an_unknown_run_lists_the_runs(
 ) -> None:
     async with server(answer("One."), monkeypatch=monkeypatch):
         await ossia("run", "Hi", "--quiet")
-    (run,) = await listed()
+    (run,) = await list_runs()
     with pytest.raises(JournalError, match=f"no run 'nosuch'.*{run['run_id']}"):
         await ossia("resume", "nosuch")
 
@@ -105,9 +101,9 @@ async def test_a_chat_keeps_its_messages_when_it_is_resumed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     async with server(answer("Hello Ann."), answer("Ann."), monkeypatch=monkeypatch) as fake:
-        shown = await ossia("chat", given="I am Ann.\nWho am I?\n\nnever read\n")
+        shown = await ossia("chat", stdin="I am Ann.\nWho am I?\n\nnever read\n")
     assert [line for line in shown.splitlines() if "·" not in line] == ["Hello Ann.", "Ann."]
-    first, second = (asked["prompt"] for asked in fake.requests)
+    first, second = (request["prompt"] for request in fake.requests)
     assert second[: len(first)] == first
     assert len(second) > len(first)
 
@@ -115,7 +111,7 @@ async def test_a_chat_keeps_its_messages_when_it_is_resumed(
 async def test_a_chat_continues_after_a_failed_message(monkeypatch: pytest.MonkeyPatch) -> None:
     replies = (Reply(status=400, error="no such thing"), answer("Here."))
     async with server(*replies, monkeypatch=monkeypatch):
-        shown = await ossia("chat", given="Hi\nAre you there?\n")
+        shown = await ossia("chat", stdin="Hi\nAre you there?\n")
     assert "no such thing" in shown
     assert "Here." in shown
 
@@ -130,11 +126,11 @@ async def test_a_batch_writes_a_line_for_each_task(
 ) -> None:
     file, tasks = tmp_path / "results.jsonl", 'Say one.\n\n"Say\\ntwo."\n'
     async with server(answer("1"), answer("1"), monkeypatch=monkeypatch):
-        await ossia("batch", "-", str(file), given=tasks)
+        await ossia("batch", "-", str(file), stdin=tasks)
     one, two = results(file)
     assert (one["task"], one["output"], one["error"]) == ("Say one.", "1", None)
     assert two["task"] == "Say\ntwo."
-    assert {one["run_id"], two["run_id"]} == {run["run_id"] for run in await listed()}
+    assert {one["run_id"], two["run_id"]} == {run["run_id"] for run in await list_runs()}
 
 
 async def test_a_second_batch_works_on_the_tasks_without_an_answer(
@@ -143,27 +139,27 @@ async def test_a_second_batch_works_on_the_tasks_without_an_answer(
     file, tasks = tmp_path / "results.jsonl", "one\ntwo\n"
     options = ("batch", "-", str(file), "--concurrency", "1")
     async with server(answer("1"), Reply(status=400), monkeypatch=monkeypatch):
-        await ossia(*options, given=tasks, code=1)
+        await ossia(*options, stdin=tasks, code=1)
     assert [line["error"] is None for line in results(file)] == [True, False]
     async with server(answer("2"), monkeypatch=monkeypatch) as fake:
-        await ossia(*options, given=tasks)
+        await ossia(*options, stdin=tasks)
     assert len(fake.requests) == 1
     assert [line.get("output") for line in results(file)] == ["1", None, "2"]
 
 
 @pytest.mark.parametrize(
-    "found", ["no json\n", '{"index": 0, "task": "another"}\n', '{"index": 7, "task": "one"}\n']
+    "existing", ["no json\n", '{"index": 0, "task": "another"}\n', '{"index": 7, "task": "one"}\n']
 )
-async def test_results_of_other_tasks_are_not_overwritten(tmp_path: Path, found: str) -> None:
+async def test_results_of_other_tasks_are_not_overwritten(tmp_path: Path, existing: str) -> None:
     file = tmp_path / "results.jsonl"
-    file.write_text(found)
-    output = await ossia("batch", "-", str(file), given="one\n", code=2)
+    file.write_text(existing)
+    output = await ossia("batch", "-", str(file), stdin="one\n", code=2)
     assert f"line 1 of {file} is not a result of these tasks" in " ".join(output.split())
-    assert file.read_text() == found
+    assert file.read_text() == existing
 
 
 async def test_a_task_line_that_is_not_a_json_string_is_an_error(tmp_path: Path) -> None:
-    output = await ossia("batch", "-", str(tmp_path / "results"), given='one\n"two\n', code=2)
+    output = await ossia("batch", "-", str(tmp_path / "results"), stdin='one\n"two\n', code=2)
     assert "line 2 is not a JSON string" in output
 
 
@@ -172,7 +168,7 @@ async def test_the_api_key_is_never_stored(
     command: Sequence[str], journal: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with server(answer("Hello."), monkeypatch=monkeypatch) as fake:
-        await ossia(*command, "--api-key", "sk-planted", given="Hi\n")
+        await ossia(*command, "--api-key", "sk-planted", stdin="Hi\n")
     assert fake.headers[-1]["authorization"] == "Bearer sk-planted"
     written = b"".join(file.read_bytes() for file in journal.parent.glob("journal.db*"))
     assert b"Hi" in written
@@ -183,6 +179,6 @@ async def test_a_server_that_has_stopped_is_reported(monkeypatch: pytest.MonkeyP
     async with server(Reply(status=400), monkeypatch=monkeypatch):
         with pytest.raises(OssiaError):
             await ossia("run", "Hi")
-    (run,) = await listed()
+    (run,) = await list_runs()
     with pytest.raises(EngineUnavailableError):
         await ossia("resume", run["run_id"])

@@ -1,4 +1,4 @@
-"""VLLMEngine against a server that misbehaves to order."""
+"""VLLMEngine with a scripted server that also misbehaves."""
 
 from __future__ import annotations
 
@@ -236,7 +236,7 @@ async def test_a_server_that_obeys_grammars_gets_the_grammar_of_the_turn() -> No
 
 
 async def test_the_rest_of_an_interrupted_turn_has_no_grammar() -> None:
-    """A grammar begins where a turn begins; what is left is parsed leniently."""
+    """A grammar describes a whole turn, so the rest of a turn is sampled without one."""
     replies = [Reply(turn=TOKENS, drop_after=4), Reply(turn=TOKENS[4:])]
     async with open_fake_vllm(replies) as server:
         assert (await Agent(VLLMEngine(server.url)).run("417 * 38?")).output == "It is 15846."

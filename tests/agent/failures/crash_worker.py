@@ -1,9 +1,9 @@
-"""Kills runs and resumes them: a program, whose children are cheap since they are forked warm.
+"""A program that kills runs and resumes them. It forks its children, so they start fast.
 
-Reads cases from standard input, a line of JSON each: {"name", "kill", "at"}. For each it runs an
-agent in a child, has it killed (SIGKILL) as the case says, and resumes the run in another child.
-Writes a line of JSON for each: what the run's messages were, which calls were run, how long the
-first child lived.
+Reads cases from standard input, one line of JSON each: {"name", "kill", "at"}. For each case it
+runs an agent in a child, kills it (SIGKILL) as the case says, and resumes the run in another child.
+Writes one line of JSON for each: the run's messages, the calls that ran, and how long the first
+child lived.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from typing import Any
 import anyio
 
 from ossia.agent import Agent, Record, Sampled, SQLiteJournal, TurnRequest
-from ossia.agent.testing import harmony_tokens
+from ossia.agent.testing import answer_turn, call_turn
 from ossia.harmony import decode, encode
 from ossia.tools import tool
 
@@ -30,31 +30,27 @@ CALLS = 6
 DEADLINE_S = 30.0
 
 
-def turn(number: int) -> str:
-    """What the model says after that many answers of tools."""
+def turn(number: int) -> list[int]:
+    """Return the model's turn after this number of tool results."""
     if number == CALLS:
-        return "<|channel|>final<|message|>All done.<|return|>"
+        return answer_turn("All done.")
     name = "pay" if number % 2 else "note"
-    return (
-        f"<|channel|>analysis<|message|>Call {number}.<|end|><|start|>assistant"
-        f"<|channel|>commentary to=functions.{name} <|constrain|>json<|message|>"
-        f'{{"n": {number}}}<|call|>'
-    )
+    return call_turn(name, n=number, reasoning=f"Call {number}.")
 
 
 class Model:
-    """An engine whose turn depends on its prompt alone, as a model's does."""
+    """An engine whose turn depends only on the prompt, like a model's."""
 
     async def generate(self, request: TurnRequest) -> AsyncGenerator[Sampled]:
-        """Say what comes after the answers in the prompt, in two pieces."""
-        tokens = harmony_tokens(turn(decode(request.prompt).count(" to=assistant")))
+        """Yield the turn that follows the tool results in the prompt, in two pieces."""
+        tokens = turn(decode(request.prompt).count(" to=assistant"))
         yield Sampled(tokens=tuple(tokens[:5]))
         await anyio.lowlevel.checkpoint()
         yield Sampled(tokens=tuple(tokens[5:]), finish="stop")
 
 
 class MortalJournal(SQLiteJournal):
-    """Its process is killed at one of its appends."""
+    """A journal whose process is killed at one of its appends."""
 
     def __init__(self, path: Path, kill: str, at: float) -> None:
         super().__init__(path)
@@ -64,7 +60,7 @@ class MortalJournal(SQLiteJournal):
     async def append(
         self, run_id: str, number: int, records: Sequence[Record], blobs: Sequence[bytes] = ()
     ) -> None:
-        """Append, and be killed before or after that, if it is time."""
+        """Append the records; kill the process before or after that at the chosen append."""
         self._left -= 1
         if self._left == 0 and self._kill == "before":
             die()
@@ -74,12 +70,12 @@ class MortalJournal(SQLiteJournal):
 
 
 def die() -> None:
-    """Be killed."""
+    """Kill this process."""
     os.kill(os.getpid(), signal.SIGKILL)
 
 
 def tools(ran: Path, kill: str, at: float) -> list[Any]:
-    """Tools that write down each time they run; the process may be killed right after that."""
+    """Return tools that record each call in a file; the process may be killed right after that."""
 
     def count(name: str, n: int) -> str:
         with ran.open("a") as file:
@@ -102,7 +98,7 @@ def tools(ran: Path, kill: str, at: float) -> list[Any]:
 
 
 def child(work: Callable[[], None]) -> int:
-    """Fork; returns the child's process id."""
+    """Fork, run `work` in the child, and return the child's process id."""
     pid = os.fork()
     if pid == 0:
         status = 1
@@ -115,7 +111,7 @@ def child(work: Callable[[], None]) -> int:
 
 
 def wait(pid: int, seconds: float) -> bool:
-    """Wait for a child to end by itself; kill it after that long. Whether it was well."""
+    """Wait for a child to end, or kill it after some seconds; return whether it succeeded."""
     handle = os.pidfd_open(pid)
     ended, _, _ = select.select([handle], [], [], seconds)
     if not ended:
@@ -125,19 +121,19 @@ def wait(pid: int, seconds: float) -> bool:
 
 
 def run(folder: Path, case: dict[str, Any]) -> dict[str, Any]:
-    """One case, from its run to its resumed end."""
+    """Run one case and resume it; return its outcome."""
     name, kill, at = case["name"], case["kill"], case["at"]
     ran, done = folder / f"{name}.ran", folder / f"{name}.done"
     path = folder / "journal.db"
 
-    async def begin() -> None:
+    async def start_run() -> None:
         journal = MortalJournal(path, kill, at)
         agent = Agent(Model(), tools=tools(ran, kill, at), journal=journal)
         async with agent.stream("Go.", metadata={"case": name}) as run:
             async for event in run:
                 finish(event)
 
-    async def go_on() -> None:
+    async def resume_run() -> None:
         journal = SQLiteJournal(path)
         agent = Agent(Model(), tools=tools(ran, "", 0), journal=journal)
         started = [run.run_id for run in await journal.runs() if run.metadata == {"case": name}]
@@ -152,19 +148,21 @@ def run(folder: Path, case: dict[str, Any]) -> dict[str, Any]:
 
     seconds = at if kill == "instant" else DEADLINE_S
     started = time.perf_counter()
-    whole = wait(child(lambda: anyio.run(begin)), seconds)
+    has_finished = wait(child(lambda: anyio.run(start_run)), seconds)
     took = time.perf_counter() - started
-    if not whole:
+    if not has_finished:
         done.unlink(missing_ok=True)
-        assert wait(child(lambda: anyio.run(go_on)), DEADLINE_S), f"{name} could not be resumed"
+        assert wait(child(lambda: anyio.run(resume_run)), DEADLINE_S), (
+            f"{name} could not be resumed"
+        )
     calls = ran.read_text().split() if ran.exists() else []
     texts = json.loads(done.read_text())
-    return {"name": name, "killed": not whole, "texts": texts, "ran": calls, "seconds": took}
+    return {"name": name, "killed": not has_finished, "texts": texts, "ran": calls, "seconds": took}
 
 
 if __name__ == "__main__":
-    # What is loaded at first use is loaded here, once for all children; and the collector shall not
-    # touch, and thereby copy, what they share.
+    # Load what is loaded at first use here, once for all children. Keep the garbage collector from
+    # touching the memory that they share, because that would copy it.
     encode("warm")
     anyio.run(anyio.lowlevel.checkpoint)
     gc.freeze()

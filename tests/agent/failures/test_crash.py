@@ -1,4 +1,4 @@
-"""Killed at any instant, a run goes on: nothing is lost, and nothing finished is done twice."""
+"""A run continues after a SIGKILL: nothing is lost, and no finished call runs twice."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from tests.agent.failures.crash_worker import CALLS
 
 WORKER = Path(__file__).with_name("crash_worker.py")
 RECORDS = 2 * CALLS + 3
-"""The opening, a turn and an answer for each call, the last turn, its acceptance."""
+"""The opening, a turn and a result for each call, the last turn, and its acceptance."""
 INSTANTS = 200
 
 Case = dict[str, Any]
 
 
-async def outcomes(folder: Path, cases: Sequence[Case]) -> list[Case]:
-    """The outcome of each case. Two workers share them, and one journal."""
+async def run_cases(folder: Path, cases: Sequence[Case]) -> list[Case]:
+    """Return the outcome of each case. Two workers share the cases and one journal."""
     found: list[Case] = []
 
     async def work(part: Sequence[Case]) -> None:
@@ -43,8 +43,8 @@ async def outcomes(folder: Path, cases: Sequence[Case]) -> list[Case]:
     return found
 
 
-async def uninterrupted(folder: Path) -> Case:
-    (whole,) = await outcomes(folder, [{"name": "whole", "kill": "", "at": 0}])
+async def run_without_kill(folder: Path) -> Case:
+    (whole,) = await run_cases(folder, [{"name": "whole", "kill": "", "at": 0}])
     assert not whole["killed"]
     return whole
 
@@ -59,7 +59,7 @@ def check(outcome: Case, whole: Case) -> int:
     assert same == [text for at, text in enumerate(whole["texts"]) if at not in interrupted], (
         outcome
     )
-    # Only the call that the kill met may have been made twice, if it is idempotent, or not at all.
+    # Only the interrupted call may have run twice, if it is idempotent, or not at all.
     assert len(interrupted) <= 1, outcome
     assert all(ran[n] <= 1 for n in range(1, CALLS, 2)), outcome
     again = [n for n in range(0, CALLS, 2) if ran[n] > 1]
@@ -76,18 +76,18 @@ def check_journal(folder: Path) -> None:
 
 
 @pytest.mark.timeout(600)
-async def test_killed_at_every_record_and_in_every_tool(tmp_path: Path) -> None:
+async def test_a_run_killed_at_any_record_or_in_any_tool_continues(tmp_path: Path) -> None:
     kills = [("before", RECORDS), ("after", RECORDS), ("tool", CALLS)]
     cases = [
         {"name": f"{kill}-{at}", "kill": kill, "at": at + (kill != "tool")}
         for kill, count in kills
         for at in range(count)
     ]
-    whole = await uninterrupted(tmp_path)
-    found = await outcomes(tmp_path, cases)
+    whole = await run_without_kill(tmp_path)
+    found = await run_cases(tmp_path, cases)
     assert all(outcome["killed"] for outcome in found)
     with_interrupted_call = {outcome["name"] for outcome in found if check(outcome, whole)}
-    # A payment under way when its process was killed; the tools in between are made again.
+    # Payments that were running when their process was killed; idempotent calls run again.
     payments = range(1, CALLS, 2)
     after_turns = {f"after-{2 * n + 1}" for n in payments}
     before_results = {f"before-{2 * n + 2}" for n in payments}
@@ -97,13 +97,13 @@ async def test_killed_at_every_record_and_in_every_tool(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-async def test_killed_at_two_hundred_random_instants(tmp_path: Path) -> None:
-    whole = await uninterrupted(tmp_path)
+async def test_a_run_killed_at_a_random_instant_continues(tmp_path: Path) -> None:
+    whole = await run_without_kill(tmp_path)
     chance = random.Random(7)
-    # From before the run has begun to about its end.
+    # From before the start of the run to about its end.
     instants = [chance.uniform(0, whole["seconds"]) for _ in range(INSTANTS)]
     cases = [{"name": f"at-{n}", "kill": "instant", "at": at} for n, at in enumerate(instants)]
-    found = await outcomes(tmp_path, cases)
+    found = await run_cases(tmp_path, cases)
     for outcome in found:
         check(outcome, whole)
     assert sum(outcome["killed"] for outcome in found) > INSTANTS // 10

@@ -1,7 +1,7 @@
-"""Whatever goes wrong in a run, and in whatever order: it ends in a documented way, and cleanly.
+"""Random failures in random order: every run ends in a documented way and leaves nothing open.
 
-A machine of hypothesis' makes up the script: what the engine does in each turn, what the tools do,
-when somebody cancels or walks away. Then the script is played, and resumed where it failed.
+Hypothesis generates a script: what the engine and the tools do in each turn, and when the run is
+cancelled or its block is left. The script is run, and a run without an answer is resumed.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ ENGINE_ERRORS: list[EngineError] = [
     ContextLengthError("too long", url="", prompt_tokens=1, window=1),
     EngineProtocolError("no token ids"),
 ]
-TOOL_FAULTS: dict[str, Callable[[], object]] = {
+TOOL_BEHAVIORS: dict[str, Callable[[], object]] = {
     "fine": lambda: "fine",
     "error": lambda: throw(ToolError("broken")),
     "retry": lambda: throw(ToolRetry("again")),
@@ -75,8 +75,8 @@ def throw(error: Exception) -> object:
     raise error
 
 
-class Fragile:
-    """An engine that plays turns, fails where the script says, and counts what is open."""
+class FailingEngine:
+    """An engine that plays a script with failures, and counts its open generators."""
 
     def __init__(self, turns: Sequence[str | Exception | tuple[str, Exception | None]]) -> None:
         self._turns = iter(turns)
@@ -101,8 +101,8 @@ class Fragile:
             self.open -= 1
 
 
-class Held(Tool):
-    """A tool that is open during a run, and fails as the test says."""
+class OpenCounter(Tool):
+    """A tool with a task group that is open during a run; it counts how often it is open."""
 
     def __init__(self) -> None:
         self.open_now = 0
@@ -136,19 +136,19 @@ async def hang(what: str) -> str:
 @tool(timeout_s=5)
 def misbehave(what: str) -> object:
     """Do what the argument says."""
-    return TOOL_FAULTS[what]()
+    return TOOL_BEHAVIORS[what]()
 
 
-class Faults(RuleBasedStateMachine):
-    """Makes up a script, plays it, and sees how it ended."""
+class FailingRun(RuleBasedStateMachine):
+    """Builds a script, runs it, and checks how it ended."""
 
     @initialize()
-    def begin(self) -> None:
+    def start(self) -> None:
         self.turns: list[str | Exception | tuple[str, Exception | None]] = []
         self.leave_at: int | None = None
         self.cancel_at: int | None = None
 
-    @rule(what=st.sampled_from(sorted(TOOL_FAULTS)))
+    @rule(what=st.sampled_from(sorted(TOOL_BEHAVIORS)))
     def a_tool_misbehaves(self, what: str) -> None:
         self.turns.append(ask("misbehave", f'{{"what": "{what}"}}'))
 
@@ -165,7 +165,7 @@ class Faults(RuleBasedStateMachine):
             ["", "<|return|>", THOUGHT, "words", "<|channel|>analysis", ask("a")[:90]]
         )
     )
-    def a_turn_leads_nowhere(self, turn: str) -> None:
+    def a_turn_is_unusable(self, turn: str) -> None:
         self.turns.append(turn)
 
     @rule(error=st.sampled_from(ENGINE_ERRORS), has_started=st.booleans())
@@ -177,11 +177,11 @@ class Faults(RuleBasedStateMachine):
         self.turns.append("silence")
 
     @rule(at=st.integers(0, 30))
-    def somebody_cancels(self, at: int) -> None:
+    def the_run_is_cancelled(self, at: int) -> None:
         self.cancel_at = at
 
     @rule(at=st.integers(0, 30))
-    def somebody_walks_away(self, at: int) -> None:
+    def the_block_is_left(self, at: int) -> None:
         self.leave_at = at
 
     def teardown(self) -> None:
@@ -189,7 +189,7 @@ class Faults(RuleBasedStateMachine):
             anyio.run(self.play)
 
     async def play(self) -> None:
-        journal, holder, engine = MemoryJournal(), Held(), Fragile(self.turns)
+        journal, holder, engine = MemoryJournal(), OpenCounter(), FailingEngine(self.turns)
         limits = Limits(steps=12, seconds=0.2)
         agent = Agent(engine, tools=[misbehave, hang, holder], limits=limits, journal=journal)
         ended = await self.outcome(agent)
@@ -197,10 +197,10 @@ class Faults(RuleBasedStateMachine):
         assert ended in {"answered", "left", "cancelled", "failed"}
         runs = await journal.runs()
         if runs and ended != "answered":
-            # Whatever it was: with an engine that works, and room, the run goes on to its answer.
+            # With a working engine and without limits, the run continues to its answer.
             free = Limits(steps=None, repeats=None)
             tools: list[Any] = [misbehave, hang, holder]
-            agent = Agent(Fragile([]), tools=tools, limits=free, journal=journal)
+            agent = Agent(FailingEngine([]), tools=tools, limits=free, journal=journal)
             assert (await agent.resume(runs[0].run_id)).output == "Done."
         assert len(asyncio.all_tasks()) == 1
 
@@ -229,7 +229,7 @@ class Faults(RuleBasedStateMachine):
 
 @contextmanager
 def nothing_left() -> Generator[None]:
-    """Hold a block to leave no thread and no descriptor behind."""
+    """Check that a block leaves no thread and no file descriptor behind."""
     threads = set(threading.enumerate())
     descriptors = {path.name for path in Path("/proc/self/fd").iterdir()}
     yield
@@ -237,7 +237,7 @@ def nothing_left() -> Generator[None]:
         thread.join(5)
         assert not thread.is_alive(), thread
     left = {path.name for path in Path("/proc/self/fd").iterdir()} - descriptors
-    # The listing itself takes a descriptor.
+    # Listing the folder opens a descriptor.
     assert len(left) <= 1, left
 
 
@@ -247,7 +247,7 @@ def test_a_run_ends_in_a_documented_way_whatever_goes_wrong() -> None:
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     try:
         run_state_machine_as_test(
-            Faults,
+            FailingRun,
             settings=settings(
                 max_examples=100,
                 stateful_step_count=8,

@@ -261,7 +261,7 @@ async def test_a_limit_ends_the_run_and_is_named(limits: Limits, limit: str) -> 
 
 
 class SilentEngine:
-    """An engine that never says anything, and notes when it is told to stop."""
+    """An engine that samples nothing, and notes when its generator is closed."""
 
     def __init__(self) -> None:
         self.stopped = Signal()

@@ -1,4 +1,4 @@
-"""A run that was killed, cancelled or failed goes on where it stood."""
+"""A run that was killed, cancelled or failed continues where it stopped."""
 
 from __future__ import annotations
 
@@ -11,28 +11,25 @@ import pytest
 
 from ossia.agent import Agent, Event, Limits, RunFinished, Sampled, ToolCallFinished, TurnRequest
 from ossia.agent.journal import Journal, MemoryJournal, Record, SQLiteJournal
-from ossia.agent.testing import ScriptedEngine, harmony_tokens
+from ossia.agent.testing import ScriptedEngine, answer_turn, call_turn, harmony_tokens, python_turn
 from ossia.errors import EngineError, JournalError, OssiaError, RunFacts
 from ossia.harmony import Message, decode
 from ossia.sandbox import UnsafeLocalSandbox
 from ossia.tools import PythonTool, tool
 
-ANSWER = "<|channel|>final<|message|>It is done.<|return|>"
+ANSWER = answer_turn("It is done.")
 
 
-def ask(name: str, arguments: str = "{}") -> str:
-    return (
-        "<|channel|>analysis<|message|>Next.<|end|><|start|>assistant<|channel|>commentary"
-        f" to=functions.{name} <|constrain|>json<|message|>{arguments}<|call|>"
-    )
+def call(name: str) -> list[int]:
+    return call_turn(name, reasoning="Next.")
 
 
 class Killed(BaseException):
-    """The process ends here: nothing that comes after it is recorded."""
+    """Stands for the end of the process: nothing after it is recorded."""
 
 
 class DyingJournal(MemoryJournal):
-    """Its process dies at the given append: before the records are durable, or right after."""
+    """A journal whose process ends at an append: before the records are durable, or after it."""
 
     def __init__(self, at: int, *, after: bool) -> None:
         super().__init__()
@@ -52,7 +49,7 @@ class DyingJournal(MemoryJournal):
 
 
 class Counters:
-    """Tools that count how often they were run."""
+    """Tools that count how often they run."""
 
     def __init__(self) -> None:
         self.counts = {"look": 0, "pay": 0}
@@ -74,11 +71,11 @@ class Counters:
         return [look, pay]
 
 
-TURNS = [ask("look"), ask("pay"), ask("look"), ANSWER]
+TURNS = [call("look"), call("pay"), call("look"), ANSWER]
 
 
-class Resuming(ScriptedEngine):
-    """A model whose turn depends on the prompt alone: the nth turn follows n calls."""
+class PromptEngine(ScriptedEngine):
+    """An engine whose turn depends only on the prompt: turn n follows n calls."""
 
     def __init__(self) -> None:
         super().__init__([])
@@ -86,7 +83,7 @@ class Resuming(ScriptedEngine):
     async def generate(self, request: TurnRequest) -> AsyncGenerator[Sampled]:
         self.requests.append(request)
         turn = TURNS[decode(request.prompt).count("to=assistant")]
-        yield Sampled(tokens=tuple(harmony_tokens(turn)), finish="stop")
+        yield Sampled(tokens=tuple(turn), finish="stop")
 
 
 async def last_run(journal: Journal) -> str:
@@ -94,21 +91,21 @@ async def last_run(journal: Journal) -> str:
     return run.run_id
 
 
-async def uninterrupted() -> tuple[Message, ...]:
-    return (await Agent(Resuming(), tools=Counters().tools).run("Go.")).messages
+async def messages_without_crash() -> tuple[Message, ...]:
+    return (await Agent(PromptEngine(), tools=Counters().tools).run("Go.")).messages
 
 
 @pytest.mark.parametrize("after", [False, True])
 @pytest.mark.parametrize("at", range(2, 10))
 async def test_a_run_continues_after_a_crash_at_any_record(at: int, *, after: bool) -> None:
     journal, counters = DyingJournal(at, after=after), Counters()
-    agent = Agent(Resuming(), tools=counters.tools, journal=journal)
+    agent = Agent(PromptEngine(), tools=counters.tools, journal=journal)
     with pytest.raises(Killed):
         await agent.run("Go.")
     result = await agent.resume(await last_run(journal))
     assert result.output == "It is done."
     if "interrupted" not in str([message.text for message in result.messages]):
-        assert result.messages == await uninterrupted()
+        assert result.messages == await messages_without_crash()
     assert counters.counts["pay"] <= 1
     assert 2 <= counters.counts["look"] <= 3
     assert result.usage.steps == 4
@@ -117,7 +114,7 @@ async def test_a_run_continues_after_a_crash_at_any_record(at: int, *, after: bo
 async def test_the_model_reads_that_a_call_was_interrupted() -> None:
     # The fifth record is the turn that asks for the payment.
     journal, counters = DyingJournal(4, after=True), Counters()
-    agent = Agent(Resuming(), tools=counters.tools, journal=journal)
+    agent = Agent(PromptEngine(), tools=counters.tools, journal=journal)
     with pytest.raises(Killed):
         await agent.run("Go.")
     result = await agent.resume(await last_run(journal))
@@ -128,16 +125,16 @@ async def test_the_model_reads_that_a_call_was_interrupted() -> None:
 
 
 async def test_a_run_continues_from_what_a_failed_engine_sampled() -> None:
-    class Breaking(ScriptedEngine):
+    class BreakingEngine(ScriptedEngine):
         async def generate(self, request: TurnRequest) -> AsyncGenerator[Sampled]:
             self.requests.append(request)
             if len(self.prompts) == 1:
                 tokens = harmony_tokens("<|channel|>analysis<|message|>Hm.<|end|><|start|>assist")
                 yield Sampled(tokens=tuple(tokens))
                 raise EngineError("on fire")
-            yield Sampled(tokens=tuple(harmony_tokens(ANSWER)), finish="stop")
+            yield Sampled(tokens=tuple(ANSWER), finish="stop")
 
-    engine = Breaking([])
+    engine = BreakingEngine([])
     agent = Agent(engine, journal=MemoryJournal())
     assert agent.journal is not None
     with pytest.raises(EngineError):
@@ -154,7 +151,7 @@ async def test_a_run_continues_from_what_a_failed_engine_sampled() -> None:
 async def test_resuming_a_finished_run_returns_its_result_without_the_engine(
     tmp_path: Path,
 ) -> None:
-    agent = Agent(Resuming(), tools=Counters().tools, journal=SQLiteJournal(tmp_path / "j.db"))
+    agent = Agent(PromptEngine(), tools=Counters().tools, journal=SQLiteJournal(tmp_path / "j.db"))
     first = await agent.run("Go.")
     again = await Agent(
         ScriptedEngine([]), tools=Counters().tools, journal=SQLiteJournal(tmp_path / "j.db")
@@ -178,15 +175,15 @@ async def test_an_agent_without_a_journal_cannot_resume() -> None:
 
 async def test_resuming_a_run_takes_it_over_from_another_task() -> None:
     journal = MemoryJournal()
-    waiting, go_on = anyio.Event(), anyio.Event()
+    waiting, released = anyio.Event(), anyio.Event()
 
     async def wait() -> str:
         """Wait."""
         waiting.set()
-        await go_on.wait()
+        await released.wait()
         return "waited"
 
-    slow = Agent(ScriptedEngine([ask("wait")]), tools=[wait], journal=journal)
+    slow = Agent(ScriptedEngine([call("wait")]), tools=[wait], journal=journal)
     taker = Agent(ScriptedEngine([ANSWER]), tools=[wait], journal=journal)
     ended: list[OssiaError] = []
 
@@ -201,33 +198,31 @@ async def test_resuming_a_run_takes_it_over_from_another_task() -> None:
             group.start_soon(work)
             await waiting.wait()
             assert (await taker.resume(await last_run(journal))).output == "It is done."
-            go_on.set()
+            released.set()
     assert "was resumed elsewhere" in str(ended[0])
 
 
 async def test_files_and_python_continue(tmp_path: Path) -> None:
     journal = SQLiteJournal(tmp_path / "j.db")
-    write = (
-        "<|channel|>analysis to=python code<|message|>x = 1; open('a.txt', 'w').write('hi')<|call|>"
-    )
-    read = "<|channel|>analysis to=python code<|message|>print(open('a.txt').read())<|call|>"
+    write = python_turn("x = 1; open('a.txt', 'w').write('hi')")
+    read = python_turn("print(open('a.txt').read())")
     python = PythonTool(UnsafeLocalSandbox)
     first = Agent(ScriptedEngine([write, EngineError("gone")]), tools=[python], journal=journal)
     with pytest.raises(EngineError):
         await first.run("Go.")
     second = Agent(ScriptedEngine([read, ANSWER]), tools=[python], journal=journal)
     result = await second.resume(await last_run(journal))
-    answers = [message.text for message in result.messages if message.name == "python"]
-    assert "Variables and imports are lost" in answers[1]
-    assert answers[1].endswith("hi")
+    results = [message.text for message in result.messages if message.name == "python"]
+    assert "Variables and imports are lost" in results[1]
+    assert results[1].endswith("hi")
     assert [(file.path, file.data) for file in result.files] == [("/mnt/data/a.txt", b"hi")]
 
 
 async def test_a_fork_starts_with_the_first_steps_of_another_run() -> None:
     journal, counters = MemoryJournal(), Counters()
-    agent = Agent(Resuming(), tools=counters.tools, journal=journal)
+    agent = Agent(PromptEngine(), tools=counters.tools, journal=journal)
     first = await agent.run("Go.")
-    other = "<|channel|>final<|message|>Something else.<|return|>"
+    other = answer_turn("Something else.")
     fork = Agent(
         ScriptedEngine([other]), tools=counters.tools, instructions="New.", journal=journal
     )
@@ -285,7 +280,7 @@ async def test_the_time_before_a_resume_is_not_counted() -> None:
 
 async def test_a_resumed_run_has_events() -> None:
     journal, counters = DyingJournal(3, after=False), Counters()
-    agent = Agent(Resuming(), tools=counters.tools, journal=journal)
+    agent = Agent(PromptEngine(), tools=counters.tools, journal=journal)
     with pytest.raises(Killed):
         await agent.run("Go.")
     async with agent.stream_resumed(await last_run(journal)) as run:
