@@ -5,6 +5,8 @@ ARGS ?=
 export TASK
 
 python := .venv/bin/python
+# How all tests run; selected ones run in one process. The groups are in tests/conftest.py.
+parallel := --numprocesses 2 --dist loadgroup --no-loadscope-reorder
 steps := debian docker docs engine image model python
 # The engine's interpreter: OSSIA_ENGINE_PYTHON if you set it, else the one that setup installs.
 engine = OSSIA_ENGINE_PYTHON="$$(.setup/engine --path)"
@@ -19,7 +21,7 @@ demo: setup ## run TASK="…" with a tiny gpt-oss model and Python in a sandbox
 	@$(engine) .venv/bin/ossia run "$$TASK" --serve "$$($(python) -m examples.tiny_gpt_oss)" --tool python $(ARGS)
 
 test: setup docs ## run the tests; ARGS="tests/harmony -k …" selects some
-	@$(engine) $(python) -m pytest $(ARGS)
+	@$(engine) $(python) -m pytest $(or $(ARGS),$(parallel))
 
 lint: python ## run ruff, mypy, pyright and shellcheck
 	.venv/bin/ruff check

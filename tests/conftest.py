@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from sniffio import current_async_library_cvar
 
 if TYPE_CHECKING:
     # Imported in the functions that need it, so that the tests of the lower folders stay light.
@@ -36,6 +37,17 @@ def own_state(tmp_path_factory: pytest.TempPathFactory) -> Generator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
         yield
+
+
+@pytest.fixture(autouse=True)
+def no_event_loop() -> Generator[None]:
+    """Let a test start an event loop of its own.
+
+    While an async fixture of the session is open, anyio's plugin says that this thread runs a loop.
+    """
+    token = current_async_library_cvar.set(None)
+    yield
+    current_async_library_cvar.reset(token)
 
 
 @pytest.fixture(autouse=True)
@@ -103,6 +115,43 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     for marker, missing in MISSING.items():
         if item.get_closest_marker(marker) and (reason := missing()):
             pytest.skip(f"{marker}: {reason}")
+
+
+LONG_ID = 60
+
+
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Name a long text after its parameter, so that the id of its test can be read."""
+    is_long = isinstance(val, str | bytes) and len(val) > LONG_ID
+    return argname if is_long else None
+
+
+# With several processes, tests that share something run in the same one.
+
+GROUPS: Mapping[str, str] = {
+    "tiny_server": "engine",
+    "random_server": "engine",
+    "shared": "sandbox",
+    "chromium": "browser",
+    "reference_browser": "browser",
+}
+"""The group of the tests that use a fixture: each of these takes long to make, or must be the only
+one. The tests of a file that use none of them are a group, too."""
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Assign the groups for pytest-xdist, the longest first, so that no process ends up alone."""
+    if not hasattr(config, "workerinput"):
+        return
+    order = list(dict.fromkeys(GROUPS.values()))
+    ranks: dict[pytest.Item, int] = {}
+    for item in items:
+        fixtures = set(getattr(item, "fixturenames", ()))
+        group = next((group for name, group in GROUPS.items() if name in fixtures), None)
+        ranks[item] = len(order) if group is None else order.index(group)
+        item.add_marker(pytest.mark.xdist_group(group or item.nodeid.partition("::")[0]))
+    items.sort(key=ranks.__getitem__)
 
 
 # With CI=true a skip is a failure: a test that is skipped everywhere tests nothing.

@@ -74,7 +74,7 @@ class FakeVLLM:
         """Set when the first completion request arrives."""
         self.client_disconnected = anyio.Event()
         """Set when a client disconnects from a stream that hangs."""
-        self._replies = iter(_checked(replies))
+        self._replies = iter(replies)
         self._model = model
         self._window = window
         self._probe_reply = _PROBE_REPLIES[grammars]
@@ -123,8 +123,8 @@ class FakeVLLM:
         self.requests.append(body)
         self.request_received.set()
         # Fail the request, not the task of this server: then the client's error has the reason.
-        number = len(self.requests)
-        return next(self._replies, Reply(status=500, error=f"the script has no reply {number}"))
+        missing = Reply(status=500, error=f"the script has no reply {len(self.requests)}")
+        return _checked(next(self._replies, missing))
 
     async def _misbehave(self, http: _Connection, reply: Reply, sent: int) -> bool:
         """Do what the script says for after `sent` tokens; return False to end the stream."""
@@ -151,8 +151,8 @@ async def open_fake_vllm(
 ) -> AsyncGenerator[FakeVLLM]:
     """Serve a script of `Reply` objects on loopback until the block ends.
 
-    A completion request after the last reply gets the HTTP status 500. Raises TypeError for a
-    script that contains something else.
+    replies: one for each completion request; taken one by one, so they can come from a generator.
+        A request after the last reply gets the HTTP status 500.
     """
     fake = FakeVLLM(replies, model=model, window=window, grammars=grammars)
     listener = await anyio.create_tcp_listener(local_host="127.0.0.1", local_port=port)
@@ -167,16 +167,12 @@ async def open_fake_vllm(
                 group.cancel_scope.cancel()
 
 
-def _checked(replies: Iterable[object]) -> list[Reply]:
-    checked: list[Reply] = []
-    for reply in replies:
-        if not isinstance(reply, Reply):
-            raise TypeError(
-                f"the script contains a value of type {type(reply).__name__}; give Reply(turn=...) "
-                "for each completion request"
-            )
-        checked.append(reply)
-    return checked
+def _checked(reply: object) -> Reply:
+    """Return a reply, or one that says what to write instead."""
+    if isinstance(reply, Reply):
+        return reply
+    kind = type(reply).__name__
+    return Reply(status=500, error=f"the script contains a value of type {kind}: write Reply(...)")
 
 
 class _Connection:

@@ -47,7 +47,9 @@ def install_failing_bwrap(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Ca
         program.write_text(f"#!/bin/sh\necho {message!r} >&2\nexit 1\n")
         program.chmod(0o755)
         # If the tests run as root, bwrap starts as another user, who must be able to reach it.
-        for folder in (tmp_path, *tmp_path.parents[:2]):
+        for folder in (tmp_path, *tmp_path.parents):
+            if folder.stat().st_mode & 0o001:
+                break
             folder.chmod(0o755)
         monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
 

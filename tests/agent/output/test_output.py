@@ -264,7 +264,9 @@ PARTIAL: list[tuple[Any, object, object, object]] = [
 
 
 @pytest.mark.parametrize(
-    ("kind", "answer", "partial_value", "value"), PARTIAL, ids=lambda kind: str(kind)[:30]
+    ("kind", "answer", "partial_value", "value"),
+    PARTIAL,
+    ids=lambda kind: getattr(kind, "__name__", str(kind)[:30]),
 )
 def test_a_partial_answer_has_the_fields_so_far(
     kind: Any, answer: object, partial_value: object, value: object

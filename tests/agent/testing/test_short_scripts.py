@@ -27,6 +27,6 @@ async def test_a_fake_server_fails_the_request_that_it_has_no_reply_for() -> Non
 
 @pytest.mark.parametrize("reply", ["text", answer_turn("1"), None])
 async def test_a_fake_server_needs_replies(reply: Any) -> None:
-    with pytest.raises(TypeError, match=r"give Reply\(turn="):
-        async with open_fake_vllm([reply]):
-            pass
+    async with open_fake_vllm([reply]) as fake:
+        with pytest.raises(EngineError, match=r"write Reply\(\.\.\.\)"):
+            await Agent(VLLMEngine(fake.url)).run("One?")
