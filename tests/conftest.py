@@ -147,7 +147,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     order = list(dict.fromkeys(GROUPS.values()))
     ranks: dict[pytest.Item, int] = {}
     for item in items:
-        fixtures = set(getattr(item, "fixturenames", ()))
+        fixtures: set[str] = set(getattr(item, "fixturenames", ()))
         group = next((group for name, group in GROUPS.items() if name in fixtures), None)
         ranks[item] = len(order) if group is None else order.index(group)
         item.add_marker(pytest.mark.xdist_group(group or item.nodeid.partition("::")[0]))

@@ -26,11 +26,11 @@ from ossia.errors import OssiaError
 from ossia.harmony import Message
 from ossia.tools import PythonTool, Tool, ToolError, tool
 
+from .data.questions import Style
+from .data.tasks import Effort, Family, Task, TaskOptions, make_task
+from .data.transcripts import task_messages
 from .expand import checkpoint
 from .fails_first import FailsFirst
-from .questions import Style
-from .tasks import Effort, Family, Task, TaskOptions, make_task
-from .transcripts import task_messages
 
 MAX_TURN_TOKENS = 300
 """Correct turns have about a hundred tokens; wrong ones might not end."""

@@ -16,16 +16,16 @@ import torch
 import torch.nn.functional as F  # noqa: N812 - the field's name for it
 from torch import Tensor
 
-from .batches import Inputs, stack, training_inputs
+from .data.prompts import PromptOptions
+from .data.transcripts import BatchOptions, make_batch
+from .data.vocabulary import Vocabulary, known_tokens
 from .expand import WEIGHTS
-from .initialization import initialize
-from .model import Shape, TinyGptOss
-from .muon import Muon
-from .pack import pack
-from .processes import average_gradients, run_processes
-from .prompts import PromptOptions
-from .transcripts import BatchOptions, make_batch
-from .vocabulary import Vocabulary, known_tokens
+from .training.batches import Inputs, stack, training_inputs
+from .training.initialization import initialize
+from .training.model import Shape, TinyGptOss
+from .training.muon import Muon
+from .training.pack import pack
+from .training.processes import average_gradients, run_processes
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from examples.tiny_gpt_oss import checkpoint
+from examples.tiny_gpt_oss.data.vocabulary import known_tokens
 from examples.tiny_gpt_oss.expand import EMBEDDING, HEAD, IDS, WEIGHTS, scatter
 from examples.tiny_gpt_oss.safetensors import Tensor, read
 from examples.tiny_gpt_oss.tokenizer import PATTERN, last_merge
-from examples.tiny_gpt_oss.vocabulary import known_tokens
 from ossia.harmony.format import special
 from ossia.harmony.format.vocabulary import load_vocabulary
 

@@ -4,13 +4,13 @@ from random import Random
 
 import pytest
 
-from examples.tiny_gpt_oss.prompts import (
+from examples.tiny_gpt_oss.data.prompts import (
     PYTHON_DESCRIPTION,
     OutputFormat,
     PromptOptions,
     random_output_format,
 )
-from examples.tiny_gpt_oss.tasks import (
+from examples.tiny_gpt_oss.data.tasks import (
     GAVE_UP,
     Family,
     Step,
@@ -19,7 +19,7 @@ from examples.tiny_gpt_oss.tasks import (
     make_task,
     with_failures,
 )
-from examples.tiny_gpt_oss.transcripts import (
+from examples.tiny_gpt_oss.data.transcripts import (
     BatchOptions,
     call_message,
     history_tokens,
@@ -27,7 +27,7 @@ from examples.tiny_gpt_oss.transcripts import (
     make_sample,
     result_message,
 )
-from examples.tiny_gpt_oss.vocabulary import Vocabulary, known_tokens
+from examples.tiny_gpt_oss.data.vocabulary import Vocabulary, known_tokens
 from ossia.harmony import Message, decode, encode, parse
 from ossia.harmony.format import special
 from ossia.harmony.rendering import render

@@ -7,6 +7,8 @@ from random import Random
 
 import pytest
 
+from examples.tiny_gpt_oss.data.tasks import Task, TaskOptions, make_task
+from examples.tiny_gpt_oss.data.transcripts import make_sample
 from examples.tiny_gpt_oss.evaluate import (
     ROWS,
     Calculation,
@@ -17,8 +19,6 @@ from examples.tiny_gpt_oss.evaluate import (
     run_task,
 )
 from examples.tiny_gpt_oss.fails_first import FailsFirst
-from examples.tiny_gpt_oss.tasks import Task, TaskOptions, make_task
-from examples.tiny_gpt_oss.transcripts import make_sample
 from ossia.agent import Agent
 from ossia.agent.testing import ScriptedEngine
 from ossia.errors import EngineError

@@ -20,9 +20,9 @@ import torch
 from transformers import GptOssForCausalLM
 
 from examples.tiny_gpt_oss.expand import expand
-from examples.tiny_gpt_oss.model import Shape, TinyGptOss
-from examples.tiny_gpt_oss.pack import pack
-from examples.tiny_gpt_oss.initialization import initialize
+from examples.tiny_gpt_oss.training.model import Shape, TinyGptOss
+from examples.tiny_gpt_oss.training.pack import pack
+from examples.tiny_gpt_oss.training.initialization import initialize
 
 torch.set_num_threads(1)
 tokens = list(range(1_000, 1_100))

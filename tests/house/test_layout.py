@@ -7,12 +7,14 @@ from collections import Counter
 
 import pytest
 
-from tests.house.sources import FOLDERS, ROOT, sources
+from tests.house.sources import FOLDERS, ROOT, scripts, sources
 
 FILE_LINES = 400
 FUNCTION_LINES = 50
 FOLDER_FILES = 16
 """Python files of one folder, `__init__.py` included and subfolders not included."""
+
+ALL = {**sources(), **scripts()}
 
 
 def test_the_root_contains_two_sources() -> None:
@@ -34,16 +36,16 @@ def test_the_package_declares_that_it_is_typed() -> None:
     assert (ROOT / "py.typed").exists()
 
 
-@pytest.mark.parametrize("name", sources())
+@pytest.mark.parametrize("name", ALL)
 def test_files_are_short(name: str) -> None:
-    assert len(sources()[name].path.read_text().splitlines()) <= FILE_LINES
+    assert len(ALL[name].path.read_text().splitlines()) <= FILE_LINES
 
 
-@pytest.mark.parametrize("name", sources())
+@pytest.mark.parametrize("name", ALL)
 def test_functions_are_short(name: str) -> None:
     too_long = {
         node.name: lines
-        for node in ast.walk(sources()[name].tree)
+        for node in ast.walk(ALL[name].tree)
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
         if (lines := (node.end_lineno or node.lineno) - node.lineno + 1) > FUNCTION_LINES
     }
@@ -51,6 +53,6 @@ def test_functions_are_short(name: str) -> None:
 
 
 def test_folders_contain_few_files() -> None:
-    files = Counter(source.path.parent for source in sources().values())
+    files = Counter(source.path.parent for source in ALL.values())
     too_full = {str(folder): count for folder, count in files.items() if count > FOLDER_FILES}
     assert too_full == {}

@@ -23,7 +23,7 @@ from ossia.agent.testing import TestEngine
 from ossia.errors import EngineError, OutputError, RunFacts
 from ossia.harmony import Message, ToolDescription, ToolNamespace, parse, render, turn_grammar
 from ossia.tools import PythonTool, RunContext, ToolRetry, tool
-from tests.harmony.grammar_matching import match
+from tests.harmony.constrain.grammar_matching import match
 
 PYTHON = ToolNamespace("python", "Code.")
 QUERY = {"type": "object", "properties": {"query": {"type": "string"}}, "required": ["query"]}

@@ -15,9 +15,9 @@ import torch
 
 from ossia.harmony import special
 
-from .expand import IDS
+from ..expand import IDS
+from ..safetensors import Tensor, write
 from .model import HEAD_SCALE, LIMIT, Shape, TinyGptOss
-from .safetensors import Tensor, write
 
 FILTERS = [
     # lp and pb let xz model the two bytes of a bfloat16 separately: only one is nearly random.

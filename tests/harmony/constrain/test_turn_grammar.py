@@ -13,7 +13,7 @@ from ossia.agent.testing import harmony_tokens
 from ossia.errors import HarmonyError
 from ossia.harmony import ToolDescription, ToolNamespace
 from ossia.harmony.constrain import turn_grammar
-from tests.harmony.grammar_matching import Case, match
+from tests.harmony.constrain.grammar_matching import Case, match
 
 pytestmark = [pytest.mark.vllm, pytest.mark.timeout(180)]
 

@@ -15,7 +15,7 @@ from ossia.errors import HarmonyError
 from ossia.harmony import STOP_TOKENS, decode, encode, write_ranks
 from ossia.harmony.format import special
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 SHA256 = "446a9538cb6c348e3516120d7c08b09f57c36495e2acfffe59a5bf8b0cfb1a2d"
 
 

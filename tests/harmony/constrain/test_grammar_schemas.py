@@ -17,7 +17,7 @@ from typing_extensions import TypeAliasType, TypedDict
 
 from ossia.agent.testing import harmony_tokens
 from ossia.harmony.constrain import turn_grammar
-from tests.harmony.grammar_matching import Case, match
+from tests.harmony.constrain.grammar_matching import Case, match
 
 pytestmark = [pytest.mark.vllm, pytest.mark.timeout(180)]
 

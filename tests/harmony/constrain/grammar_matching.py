@@ -18,7 +18,7 @@ Case = tuple[dict[str, Any], list[list[int]]]
 def match(cases: Sequence[Case]) -> list[list[int | None]]:
     """Return for each turn None if it matches, or the index of the token that is rejected."""
     request = json.dumps([{"tag": tag, "turns": turns} for tag, turns in cases])
-    root = Path(__file__).parents[2]
+    root = Path(__file__).parents[3]
     done = subprocess.run(
         [engine_python(), Path(__file__).with_name("xgrammar_matcher.py")],
         input=request.encode(),

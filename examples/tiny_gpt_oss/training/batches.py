@@ -12,8 +12,8 @@ from torch import Tensor
 
 from ossia.harmony import special
 
-from .transcripts import Batch, BatchOptions, Sample, make_batch
-from .vocabulary import Vocabulary
+from ..data.transcripts import Batch, BatchOptions, Sample, make_batch
+from ..data.vocabulary import Vocabulary
 
 COPY_STEPS, BARE_STEPS = 250, 700
 """Steps that only copy, then steps with mostly bare system messages; then all kinds."""

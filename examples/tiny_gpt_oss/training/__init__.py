@@ -1,0 +1,1 @@
+"""The network of the tiny model and how it is trained, with torch."""
