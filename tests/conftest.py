@@ -139,9 +139,12 @@ GROUPS: Mapping[str, str] = {
 one. The tests of a file that use none of them are a group, too."""
 
 
-@pytest.hookimpl(trylast=True)
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Assign the groups for pytest-xdist, the longest first, so that no process ends up alone."""
+    """Assign the groups for pytest-xdist, the longest first, so that no process ends up alone.
+
+    This must run before the same hook of pytest-xdist, which reads the groups.
+    """
     if not hasattr(config, "workerinput"):
         return
     order = list(dict.fromkeys(GROUPS.values()))
