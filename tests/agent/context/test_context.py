@@ -6,28 +6,23 @@ import pytest
 
 from ossia.agent import Agent, Context, MemoryJournal, PromptTrimmed, TrimContext
 from ossia.agent.context.policy import Replacements
-from ossia.agent.testing import ScriptedEngine
+from ossia.agent.testing import ScriptedEngine, ScriptedTurn, answer_turn, call_turn, python_turn
 from ossia.errors import ContextLengthError, EngineError
 from ossia.harmony import Message, decode
 from ossia.sandbox import UnsafeLocalSandbox
 from ossia.tools import PythonTool, tool
 
 WINDOW = 2000
-FINAL = "<|channel|>final<|message|>Done.<|return|>"
+FINAL = answer_turn("Done.")
 SUMMARY = "Five were read: 0 to 4.<|return|>"
 
 
-def read_page(n: int) -> str:
-    return (
-        f'<|channel|>commentary to=functions.read <|constrain|>json<|message|>{{"n": {n}}}<|call|>'
-    )
+def read_page(n: int) -> list[int]:
+    return call_turn("read", n=n)
 
 
-def read_result(number: int) -> str:
-    return (
-        "<|channel|>commentary to=functions.read_tool_result <|constrain|>json<|message|>"
-        f'{{"number": {number}}}<|call|>'
-    )
+def read_result(number: int) -> list[int]:
+    return call_turn("read_tool_result", number=number)
 
 
 @tool
@@ -36,7 +31,7 @@ def read(n: int) -> str:
     return f"<{n}> " + " word" * 300
 
 
-def long_task(turns: int, *after: str | Exception) -> ScriptedEngine:
+def long_task(turns: int, *after: ScriptedTurn) -> ScriptedEngine:
     return ScriptedEngine([*map(read_page, range(turns)), *after], chunk=1000, window=WINDOW)
 
 
@@ -73,9 +68,8 @@ async def test_the_model_can_read_a_result_that_was_left_out() -> None:
 
 async def test_the_function_is_declared_even_if_the_agent_has_no_functions() -> None:
     """Without functions there is no developer message until the function is declared."""
-    call = "<|channel|>analysis to=python code<|message|>{}<|call|>"
     engine = ScriptedEngine(
-        [*(call.format(f"print({n}, 'word ' * 300)") for n in range(7)), FINAL],
+        [*(python_turn(f"print({n}, 'word ' * 300)") for n in range(7)), FINAL],
         chunk=1000,
         window=WINDOW,
     )

@@ -27,7 +27,7 @@ from ossia.agent.journal.records import (
     from_json,
     to_json,
 )
-from ossia.agent.testing import ScriptedEngine
+from ossia.agent.testing import ScriptedEngine, answer_turn
 from ossia.agent.usage import Usage
 from ossia.errors import JournalError, RunNotFoundError
 from ossia.harmony import DeveloperContent, Message, SystemContent
@@ -154,8 +154,7 @@ async def test_runs_of_a_process_share_commits(tmp_path: Path) -> None:
 
 async def test_a_waiting_write_does_not_block_other_runs(tmp_path: Path) -> None:
     """While another connection has the file locked, a write waits outside the event loop."""
-    final = "<|channel|>final<|message|>Done.<|return|>"
-    blocked, free = ScriptedEngine([final]), ScriptedEngine([final])
+    blocked, free = (ScriptedEngine([answer_turn("Done.")]) for _ in range(2))
     async with SQLiteJournal(tmp_path / "j.db") as journal:
         await journal.append("first", 0, [OPENED])
         with closing(sqlite3.connect(journal.path, isolation_level=None)) as other:

@@ -34,7 +34,7 @@ from ossia.agent.journal import (
     to_json,
 )
 from ossia.agent.run import RunState
-from ossia.agent.testing import ScriptedEngine, Tape
+from ossia.agent.testing import ScriptedEngine, Tape, answer_turn, call_turn
 from ossia.errors import JournalError
 from ossia.harmony import decode
 from ossia.sandbox import UnsafeLocalSandbox
@@ -46,13 +46,7 @@ FINISHED = sorted(PROMPTS)
 UNFINISHED = ["failed", "trimmed_unfinished", "unfinished"]
 OLD_KINDS = {"run_taken", "turn_taken", "call_ended", "model_told", "answer_taken"}
 OLD_FIELDS = {"about", "began", "kept", "discarded", "changes", "nudge", "trace", "why", "shown"}
-FINAL = "<|channel|>final<|message|>Done.<|return|>"
-
-
-def call_turn(name: str, arguments: str) -> str:
-    return (
-        f"<|channel|>commentary to=functions.{name} <|constrain|>json<|message|>{arguments}<|call|>"
-    )
+FINAL = answer_turn("Done.")
 
 
 @tool

@@ -15,7 +15,7 @@ from typing_extensions import TypedDict
 
 from ossia.agent import Agent, AnswerPartial
 from ossia.agent.output.format import OutputFormat, RejectedAnswer
-from ossia.agent.testing import ScriptedEngine
+from ossia.agent.testing import ScriptedEngine, answer_turn
 from ossia.errors import OutputError, ToolDefinitionError, ToolRetry
 from ossia.harmony import decode
 from ossia.tools import RunContext, tool
@@ -55,13 +55,8 @@ class Tree(BaseModel):
 Tags = RootModel[list[str]]
 
 
-def final(value: object) -> str:
-    text = value if isinstance(value, str) else json.dumps(value)
-    return f"<|channel|>final<|message|>{text}<|return|>"
-
-
 async def run_agent(output_type: Any, *answers: object, deps: object = None) -> Any:
-    engine = ScriptedEngine([final(answer) for answer in answers])
+    engine = ScriptedEngine([answer_turn(answer) for answer in answers])
     return (await Agent(engine, output_type=output_type).run("Go", deps=deps)).output
 
 
@@ -108,7 +103,7 @@ async def test_with_several_types_the_answer_names_its_type() -> None:
 
 
 async def test_an_answer_that_names_no_choice_is_rejected() -> None:
-    engine = ScriptedEngine([final({"text": "No."}), final({"Reply": {"text": "No."}})])
+    engine = ScriptedEngine([answer_turn({"text": "No."}), answer_turn({"Reply": {"text": "No."}})])
     result = await Agent[Refund | Reply](engine, output_type=[Refund, Reply]).run("Go")
     assert result.output == Reply(text="No.")
     assert "Reply" in decode(engine.prompts[1][len(engine.prompts[0]) :])
@@ -152,7 +147,7 @@ async def test_the_output_is_what_an_output_function_returns() -> None:
 
 
 async def test_the_docstring_of_an_output_function_is_its_description() -> None:
-    engine = ScriptedEngine([final({"order": "A", "cents": 5})])
+    engine = ScriptedEngine([answer_turn({"order": "A", "cents": 5})])
     await Agent(engine, output_type=pay).run("Go")
     prompt = decode(engine.prompts[0])
     assert "## pay" in prompt
@@ -174,7 +169,7 @@ async def test_an_output_function_can_reject_the_answer() -> None:
             raise ToolRetry("at most nine")
         return cents
 
-    engine = ScriptedEngine([final({"cents": 10}), final({"cents": 9})])
+    engine = ScriptedEngine([answer_turn({"cents": 10}), answer_turn({"cents": 9})])
     result = await Agent(engine, output_type=check).run("Go")
     assert result.output == 9
     assert "at most nine" in decode(engine.prompts[1])
@@ -200,7 +195,7 @@ async def test_a_validator_of_the_user_can_reject_the_answer() -> None:
             raise ValueError("the number is odd")
         return value
 
-    engine = ScriptedEngine([final(3), final(4)])
+    engine = ScriptedEngine([answer_turn(3), answer_turn(4)])
     kind: Any = Annotated[int, AfterValidator(even)]
     result = await Agent(engine, output_type=kind).run("Go")
     assert result.output == 4
@@ -228,7 +223,7 @@ async def test_the_error_after_the_last_rejection_has_all_facts() -> None:
 
 
 async def partials(output_type: Any, answer: object, *, chunk: int = 1) -> list[Any]:
-    engine = ScriptedEngine([final(answer)], chunk=chunk)
+    engine = ScriptedEngine([answer_turn(answer)], chunk=chunk)
     async with Agent(engine, output_type=output_type).stream("Go") as events:
         return [event.value async for event in events if isinstance(event, AnswerPartial)]
 

@@ -1,7 +1,8 @@
-"""Every limit ends a run in an error that names it, or in the best answer there is."""
+"""Every limit ends a run with an error that names it, or with the best answer so far."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -10,19 +11,13 @@ import pytest
 from pydantic import BaseModel
 
 from ossia.agent import Agent, Event, LimitReached, Limits, MemoryJournal, RunFinished
-from ossia.agent.testing import ScriptedEngine, harmony_tokens
+from ossia.agent.testing import ScriptedEngine, ScriptedTurn, answer_turn, call_turn
 from ossia.errors import LimitExceeded, OutputError
 from ossia.harmony import decode
 from ossia.harmony.constrain.turn_grammar import answer_grammar
 
 BEST = "Perhaps 5.<|return|>"
-"""What the model says behind the header that is written for it."""
-
-
-def ask(name: str, arguments: str = "{}") -> str:
-    return (
-        f"<|channel|>commentary to=functions.{name} <|constrain|>json<|message|>{arguments}<|call|>"
-    )
+"""What the model writes after the header that is written for it."""
 
 
 def look() -> str:
@@ -41,20 +36,22 @@ async def hang() -> str:
     return "never"
 
 
-CASES: dict[str, tuple[Limits, list[str]]] = {
-    "steps": (Limits(steps=2), [ask("look"), ask("peek", '{"n": 1}')]),
-    "tool_calls": (Limits(tool_calls=1), [ask("look"), ask("look")]),
+CASES: dict[str, tuple[Limits, Sequence[ScriptedTurn]]] = {
+    "steps": (Limits(steps=2), [call_turn("look"), call_turn("peek", n=1)]),
+    "tool_calls": (Limits(tool_calls=1), [call_turn("look"), call_turn("look")]),
     "calls_of": (
         Limits(calls_of={"functions.look": 1}),
-        [ask("look"), ask("peek", '{"n": 1}'), ask("look")],
+        [call_turn("look"), call_turn("peek", n=1), call_turn("look")],
     ),
-    "tokens": (Limits(tokens=len(harmony_tokens(ask("look")))), [ask("look")]),
-    "seconds": (Limits(seconds=0.05), [ask("hang")]),
-    "repeats": (Limits(repeats=2), [ask("look")] * 5),
+    "tokens": (Limits(tokens=len(call_turn("look"))), [call_turn("look")]),
+    "seconds": (Limits(seconds=0.05), [call_turn("hang")]),
+    "repeats": (Limits(repeats=2), [call_turn("look")] * 5),
 }
 
 
-def agent(limit: str, turns: list[str], **options: Any) -> tuple[Agent[Any], ScriptedEngine]:
+def agent(
+    limit: str, turns: Sequence[ScriptedTurn], **options: Any
+) -> tuple[Agent[Any], ScriptedEngine]:
     engine = ScriptedEngine(turns, chunk=1000)
     limits = options.pop("limits", CASES[limit][0])
     return Agent(engine, tools=[look, peek, hang], limits=limits, **options), engine
@@ -86,7 +83,7 @@ async def test_a_run_at_its_limit_can_end_with_an_answer(limit: str) -> None:
     last = decode(engine.prompts[-1])
     assert "You have reached the limit of this task" in last
     assert last.endswith("<|start|>assistant<|channel|>final<|message|>")
-    # Every call has an answer, be it that there is none.
+    # Every call has a result, if only the text that there is none.
     assert last.count("to=functions.") == last.count(" to=assistant")
 
 
@@ -97,7 +94,7 @@ async def test_an_answer_at_the_limit_has_the_output_type() -> None:
     limits = Limits(steps=1, then="answer", answer_tokens=77)
     described, engine = agent(
         "steps",
-        [ask("look"), '{"total": "x"}<|return|>', '{"total": 5}<|return|>'],
+        [call_turn("look"), '{"total": "x"}<|return|>', '{"total": 5}<|return|>'],
         limits=limits,
         output_type=Sum,
     )
@@ -106,7 +103,7 @@ async def test_an_answer_at_the_limit_has_the_output_type() -> None:
     assert [request.grammar for request in engine.requests[1:]] == [wanted, wanted]
     assert [request.sampling.max_tokens for request in engine.requests[1:]] == [77, 77]
     described, _ = agent(
-        "steps", [ask("look"), *["{}<|return|>"] * 3], limits=limits, output_type=Sum
+        "steps", [call_turn("look"), *["{}<|return|>"] * 3], limits=limits, output_type=Sum
     )
     with pytest.raises(OutputError) as raised:
         await described.run("Go.")
@@ -123,14 +120,21 @@ async def test_a_model_that_repeats_its_calls_gets_a_notice_first() -> None:
 
 
 async def test_alternating_calls_are_repeats_until_a_result_changes() -> None:
-    pair = [ask("look"), ask("peek", '{"n": 1}')]
+    pair = [call_turn("look"), call_turn("peek", n=1)]
     described, _ = agent("repeats", pair * 4)
     with pytest.raises(LimitExceeded) as raised:
         await described.run("Go.")
     assert (raised.value.limit, raised.value.usage.steps) == ("repeats", 6)
-    news = [ask("peek", f'{{"n": {n}}}') for n in range(2, 4)]
-    final = "<|channel|>final<|message|>Done.<|return|>"
-    turns = [*pair, *pair, news[0], ask("look"), news[1], ask("look"), final]
+    news = [call_turn("peek", n=n) for n in range(2, 4)]
+    turns = [
+        *pair,
+        *pair,
+        news[0],
+        call_turn("look"),
+        news[1],
+        call_turn("look"),
+        answer_turn("Done."),
+    ]
     described, _ = agent("repeats", turns)
     assert (await described.run("Go.")).output == "Done."
 

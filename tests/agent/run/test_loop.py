@@ -27,19 +27,21 @@ from ossia.agent import (
     TurnDiscarded,
     TurnRequest,
 )
-from ossia.agent.testing import ScriptedEngine, harmony_tokens
+from ossia.agent.testing import (
+    ScriptedEngine,
+    answer_turn,
+    call_turn,
+    harmony_tokens,
+    python_turn,
+)
 from ossia.errors import EngineError, LimitExceeded, OutputError, TurnError
 from ossia.harmony import decode, parse
 from ossia.harmony.constrain import turn_grammar
 from ossia.sandbox import UnsafeLocalSandbox
 from ossia.tools import PythonTool, RunContext, Toolbox, ToolError
 
-ASK = (
-    "<|channel|>analysis<|message|>I need the sum.<|end|>"
-    "<|start|>assistant<|channel|>commentary to=functions.add <|constrain|>json"
-    '<|message|>{"a": 2, "b": 3}<|call|>'
-)
-ANSWER = "<|channel|>final<|message|>It is 5.<|return|>"
+ASK = call_turn("add", a=2, b=3, reasoning="I need the sum.")
+ANSWER = answer_turn("It is 5.")
 
 
 def add(a: int, b: int) -> int:
@@ -57,7 +59,7 @@ async def test_the_answer_is_the_output() -> None:
     result = await Agent(engine).run("2 + 3?")
     assert result.output == "It is 5."
     assert result.usage.steps == 1
-    assert result.usage.sampled_tokens == len(harmony_tokens(ANSWER))
+    assert result.usage.sampled_tokens == len(ANSWER)
 
 
 async def test_a_call_runs_and_the_model_reads_its_result() -> None:
@@ -74,7 +76,7 @@ async def test_the_second_prompt_is_the_first_and_what_was_sampled() -> None:
     engine = ScriptedEngine([ASK, ANSWER])
     await Agent(engine, tools=[add]).run("2 + 3?")
     first, second = engine.prompts
-    sent = first + harmony_tokens(ASK)
+    sent = first + ASK
     assert second[: len(sent)] == sent
 
 
@@ -92,9 +94,10 @@ async def test_the_size_of_the_pieces_does_not_matter(chunk: int) -> None:
 
 
 async def test_a_preamble_is_an_event_and_not_an_answer() -> None:
-    engine = ScriptedEngine(
-        [f"<|channel|>commentary<|message|>Let me see.<|end|><|start|>assistant{ANSWER}"]
+    preamble = harmony_tokens(
+        "<|channel|>commentary<|message|>Let me see.<|end|><|start|>assistant"
     )
+    engine = ScriptedEngine([preamble + ANSWER])
     events = await events_of(Agent(engine))
     assert "".join(e.text for e in events if isinstance(e, PreambleDelta)) == "Let me see."
     finished = events[-1]
@@ -103,11 +106,12 @@ async def test_a_preamble_is_an_event_and_not_an_answer() -> None:
 
 
 async def test_text_after_a_tool_call_is_dropped() -> None:
-    imagined = ASK.replace("<|call|>", "<|end|>") + (
-        "<|start|>functions.add to=assistant<|channel|>commentary<|message|>99<|end|>"
-        "<|start|>assistant<|channel|>final<|message|>It is 99.<|return|>"
+    imagined = harmony_tokens(
+        "<|end|><|start|>functions.add to=assistant<|channel|>commentary<|message|>99<|end|>"
+        "<|start|>assistant"
     )
-    engine = ScriptedEngine([imagined, ANSWER], chunk=1000)
+    turn = [*ASK[:-1], *imagined, *answer_turn("It is 99.")]
+    engine = ScriptedEngine([turn, ANSWER], chunk=1000)
     result = await Agent(engine, tools=[add]).run("2 + 3?")
     assert result.output == "It is 5."
     assert "99" not in decode(engine.prompts[1])
@@ -118,7 +122,7 @@ async def test_the_model_reads_that_a_tool_failed() -> None:
         """Divide two numbers."""
         raise ToolError(f"cannot divide {a} by {b}")
 
-    ask = ASK.replace("functions.add", "functions.divide")
+    ask = call_turn("divide", a=2, b=3)
     engine = ScriptedEngine([ask, ANSWER])
     events = await events_of(Agent(engine, tools=[divide]))
     finished = [event for event in events if isinstance(event, ToolCallFinished)]
@@ -131,8 +135,7 @@ async def test_the_caller_s_deps_reach_the_tool() -> None:
         """Who asks?"""
         return f"{context.deps} in step {context.step}"
 
-    ask = "<|channel|>commentary to=functions.who <|constrain|>json<|message|>{}<|call|>"
-    engine = ScriptedEngine([ask, ANSWER])
+    engine = ScriptedEngine([call_turn("who"), ANSWER])
     await Agent(engine, tools=[who]).run("Who?", deps="Ada")
     assert "Ada in step 1" in decode(engine.prompts[1])
 
@@ -144,8 +147,8 @@ class Sum(BaseModel):
     total: int
 
 
-GOOD = '<|channel|>final<|message|>{"parts": [2, 3], "total": 5}<|return|>'
-BAD = '<|channel|>final<|message|>{"parts": [2, "x"], "total": 5}<|return|>'
+GOOD = answer_turn({"parts": [2, 3], "total": 5})
+BAD = answer_turn({"parts": [2, "x"], "total": 5})
 
 
 async def test_the_output_has_the_type_that_was_asked_for() -> None:
@@ -170,7 +173,7 @@ async def test_the_grammar_of_each_turn_has_the_tools_and_the_output_type() -> N
 
 
 async def test_an_answer_in_a_code_fence_is_read() -> None:
-    fenced = GOOD.replace("{", "```json\n{").replace("}", "}\n```")
+    fenced = answer_turn('```json\n{"parts": [2, 3], "total": 5}\n```')
     result = await Agent(ScriptedEngine([fenced]), output_type=Sum).run("2 + 3?")
     assert result.output.total == 5
 
@@ -250,7 +253,7 @@ async def test_a_turn_that_was_cut_off_says_so() -> None:
     [
         (Limits(steps=1), "steps"),
         (Limits(tool_calls=0), "tool_calls"),
-        (Limits(tokens=len(harmony_tokens(ASK))), "tokens"),
+        (Limits(tokens=len(ASK)), "tokens"),
     ],
 )
 async def test_a_limit_ends_the_run_and_is_named(limits: Limits, limit: str) -> None:
@@ -319,11 +322,10 @@ async def test_files_that_tools_write_are_copied_before_the_run_ends() -> None:
         """Draw."""
         return b"\x89PNG"
 
-    ask = "<|channel|>commentary to=functions.plot <|constrain|>json<|message|>{}<|call|>"
-    write = "<|channel|>analysis to=python code<|message|>open('a.txt', 'w').write('hi')<|call|>"
-    gone = "<|channel|>analysis to=python code<|message|>import os; os.remove('a.txt')<|call|>"
+    write = python_turn("open('a.txt', 'w').write('hi')")
+    gone = python_turn("import os; os.remove('a.txt')")
     python = PythonTool(UnsafeLocalSandbox)
-    engine = ScriptedEngine([ask, write, ANSWER])
+    engine = ScriptedEngine([call_turn("plot"), write, ANSWER])
     result = await Agent(engine, tools=[plot, python]).run("Draw and write")
     drawn, written = result.files
     assert drawn.data == b"\x89PNG"
@@ -356,7 +358,7 @@ def test_a_script_that_is_too_short_raises() -> None:
 
 
 def test_a_turn_of_a_script_can_depend_on_the_prompt() -> None:
-    def answer(prompt: str) -> str:
+    def answer(prompt: str) -> list[int]:
         assert prompt.endswith("5<|end|><|start|>assistant")
         return ANSWER
 

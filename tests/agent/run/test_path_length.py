@@ -19,12 +19,12 @@ import tiktoken
 
 import ossia
 from ossia.agent import Agent, AnswerDelta, VLLMEngine
-from ossia.agent.testing import Reply, open_fake_vllm
+from ossia.agent.testing import Reply, answer_turn, open_fake_vllm
 from ossia.harmony import encode
 
 ROOT = str(Path(ossia.__file__).parent)
 TASK = "a task like no other"
-TURN = f"<|channel|>final<|message|>{'word ' * 300}<|return|>"
+TURN = answer_turn("word " * 300)
 
 
 def is_ours(code: CodeType) -> bool:

@@ -10,15 +10,12 @@ from pydantic import BaseModel
 from structlog.testing import capture_logs
 
 from ossia.agent import Agent, Limits, MemoryJournal, ReasoningDelta, RunFinished
-from ossia.agent.testing import ScriptedEngine
+from ossia.agent.testing import ScriptedEngine, ScriptedTurn, answer_turn, call_turn
 from ossia.errors import EngineError, OssiaError
 
 CANARY = "xyzzy-canary"
 THOUGHT = f"<|channel|>analysis<|message|>I think {CANARY}.<|end|>"
-CALL = (
-    f"{THOUGHT}<|start|>assistant<|channel|>commentary to=functions.add <|constrain|>json"
-    '<|message|>{"a": 2, "b": 3}<|call|>'
-)
+CALL = call_turn("add", a=2, b=3, reasoning=f"I think {CANARY}.")
 
 
 class Sum(BaseModel):
@@ -35,14 +32,14 @@ def logged(caplog: pytest.LogCaptureFixture) -> str:
     return "".join(f"{record.getMessage()} {vars(record)}" for record in caplog.records)
 
 
-def final(text: str) -> str:
-    return f"{THOUGHT}<|start|>assistant<|channel|>final<|message|>{text}<|return|>"
+def final(text: str) -> list[int]:
+    return answer_turn(text, reasoning=f"I think {CANARY}.")
 
 
 async def test_no_log_answer_or_other_event_contains_reasoning(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    turns = [CALL, THOUGHT, final("{}"), final('{"total": 5}')]
+    turns: list[ScriptedTurn] = [CALL, THOUGHT, final("{}"), final('{"total": 5}')]
     agent = Agent(ScriptedEngine(turns), tools=[add], output_type=Sum, journal=MemoryJournal())
     with caplog.at_level("DEBUG", "ossia"):
         async with agent.stream("2 + 3?") as run:
@@ -91,8 +88,7 @@ async def test_log_lines_name_their_run_and_step(
         structlog.get_logger().info("looked")
         return "seen"
 
-    call = "<|channel|>commentary to=functions.look <|constrain|>json<|message|>{}<|call|>"
-    agent = Agent(ScriptedEngine([call, final("Done.")]), tools=[look])
+    agent = Agent(ScriptedEngine([call_turn("look"), final("Done.")]), tools=[look])
     context: Any = structlog.contextvars.merge_contextvars
     with capture_logs(processors=[context]) as own, caplog.at_level("INFO", "ossia"):
         result = await agent.run("Look.")

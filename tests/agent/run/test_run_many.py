@@ -8,21 +8,15 @@ import anyio
 import pytest
 
 from ossia.agent import Agent, Limits, MemoryJournal, Sampled, TurnRequest
-from ossia.agent.testing import ScriptedEngine, harmony_tokens
+from ossia.agent.testing import ScriptedEngine, answer_turn, python_turn
 from ossia.errors import EngineError, LimitExceeded
 from ossia.harmony import decode
 from ossia.sandbox import UnsafeLocalSandbox
 from ossia.tools import PythonTool
 
-THOUGHT = "<|channel|>analysis<|message|>A secret thought.<|end|><|start|>assistant"
 
-
-def final(text: str) -> str:
-    return f"{THOUGHT}<|channel|>final<|message|>{text}<|return|>"
-
-
-def python(code: str) -> str:
-    return f"<|channel|>analysis to=python code<|message|>{code}<|call|>"
+def final(text: str) -> list[int]:
+    return answer_turn(text, reasoning="A secret thought.")
 
 
 # One conversation.
@@ -47,7 +41,7 @@ async def test_the_reasoning_of_answered_turns_leaves_the_prompt_of_a_chat() -> 
 
 
 async def test_tools_keep_their_state_through_a_chat() -> None:
-    turns = [python("x = 7"), final("Kept."), python("print(x)"), final("7")]
+    turns = [python_turn("x = 7"), final("Kept."), python_turn("print(x)"), final("7")]
     agent = Agent(ScriptedEngine(turns), tools=[PythonTool(UnsafeLocalSandbox)])
     async with agent.chat() as chat:
         await chat.say("Keep 7.")
@@ -56,7 +50,8 @@ async def test_tools_keep_their_state_through_a_chat() -> None:
 
 
 async def test_limits_count_from_zero_with_each_message_of_a_chat() -> None:
-    turns = [python("1"), final("1"), python("2"), final("2"), python("3"), python("4")]
+    call = python_turn("1")
+    turns = [call, final("1"), call, final("2"), call, call]
     limits = Limits(steps=2)
     tools = [PythonTool(UnsafeLocalSandbox)]
     async with Agent(ScriptedEngine(turns), tools=tools, limits=limits).chat() as chat:
@@ -109,7 +104,7 @@ class Echoing:
             if word in self.gates:
                 await self.gates[word].wait()
             await anyio.lowlevel.checkpoint()
-            yield Sampled(tokens=tuple(harmony_tokens(final(word))), finish="stop")
+            yield Sampled(tokens=tuple(final(word)), finish="stop")
         finally:
             self.now -= 1
 

@@ -11,23 +11,17 @@ import pytest
 from pydantic import BaseModel
 
 from ossia.agent import Agent, Limits, MemoryJournal, Sampled, TrimContext, TurnRequest, VLLMEngine
-from ossia.agent.testing import ScriptedEngine, Tape, forbid_real_engines
+from ossia.agent.testing import ScriptedEngine, Tape, answer_turn, call_turn, forbid_real_engines
 from ossia.errors import EngineError, JournalError
 from ossia.tools import tool
 
-FINAL = '<|channel|>final<|message|>{"total": 5}<|return|>'
-READ_TOOL_RESULT = (
-    "<|channel|>commentary to=functions.read_tool_result <|constrain|>json<|message|>"
-    '{"output": 1}<|call|>'
-)
+FINAL = answer_turn({"total": 5})
+READ_TOOL_RESULT = call_turn("read_tool_result", output=1)
 THOUGHT = "<|channel|>analysis<|message|>Hm.<|end|>"
 
 
-def ask(n: int) -> str:
-    return (
-        f"{THOUGHT}<|start|>assistant<|channel|>commentary to=functions.read <|constrain|>json"
-        f'<|message|>{{"n": {n}}}<|call|>'
-    )
+def ask(n: int) -> list[int]:
+    return call_turn("read", n=n, reasoning="Hm.")
 
 
 class Sum(BaseModel):
@@ -53,7 +47,7 @@ class NoEngine:
 
 
 async def recorded(turns: list[Any], **options: Any) -> tuple[Agent[Sum], Tape]:
-    """An agent, and the tape of a run of its; its tools and its engine are broken afterwards."""
+    """Run an agent; return it with an engine and a tool that always fail, and the run's tape."""
     journal = MemoryJournal()
     window = options.pop("window", None)
     engine = ScriptedEngine(turns, window=window, chunk=1000)
@@ -69,7 +63,7 @@ async def recorded(turns: list[Any], **options: Any) -> tuple[Agent[Sum], Tape]:
 RUNS: dict[str, tuple[list[Any], dict[str, Any]]] = {
     "plain": ([ask(1), ask(2), FINAL], {}),
     "resampled": ([THOUGHT, "", ask(1), "<|channel|>analysis<|message|>Cut", FINAL], {}),
-    "rejected": ([FINAL.replace("5", '"x"'), FINAL], {}),
+    "rejected": ([answer_turn({"total": "x"}), FINAL], {}),
     "circles": ([*[ask(1)] * 4, FINAL], {}),
     "trimmed": (
         [*map(ask, range(8)), READ_TOOL_RESULT, FINAL],
@@ -132,9 +126,7 @@ async def test_real_engines_can_be_forbidden() -> None:
     with forbid_real_engines():
         with pytest.raises(EngineError, match="forbidden here"):
             await agent.run("Go.")
-        scripted = replace(
-            agent, engine=ScriptedEngine(["<|channel|>final<|message|>Hi<|return|>"])
-        )
+        scripted = replace(agent, engine=ScriptedEngine([answer_turn("Hi")]))
         assert (await scripted.run("Go.")).output == "Hi"
     with pytest.raises(EngineError, match="no engine at"):
         await agent.run("Go.")
