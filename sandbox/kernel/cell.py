@@ -13,13 +13,14 @@ from typing import Any, cast
 from .capture import StreamCapture
 from .files import changed_paths, snapshot
 from .frames import Header
-from .interpreter import Interpreter
+from .interpreter import Interpreter, process_ids
 
 _CHUNK = 64 * 1024
 _START_S = 15.0
 """Seconds that a new worker has to start; they do not count as the cell's time."""
 _EXIT_S = 1.0
 """Seconds that a worker has to exit after it closed its control socket."""
+_INTERRUPTED = "Variables and files are kept; processes that it started were stopped."
 _RESTARTED = "Python was restarted: variables and imports are lost; files in /mnt/data are kept."
 
 
@@ -38,6 +39,7 @@ class Cell:
         self._root = root
         self._send = send
         self._before = snapshot(root)
+        self._old_processes = process_ids()
         self._streams = {
             name: StreamCapture(self._unused_path(name), request["output_bytes"])
             for name in ("stdout", "stderr")
@@ -127,7 +129,7 @@ class Cell:
             return None, {"name": name, "message": self._loss_message(status), "traceback": ""}
         if self.timed_out:
             traceback = error["traceback"] if error else ""
-            message = f"{self._timeout_text()} and was interrupted. Variables and files are kept."
+            message = f"{self._timeout_text()} and was interrupted. {_INTERRUPTED}"
             return None, {"name": "TimeoutError", "message": message, "traceback": traceback}
         return report.get("result"), error
 
@@ -166,6 +168,8 @@ class Cell:
             self._report = _valid_report(report)
             if self._report is None:
                 self._lose_interpreter("The interpreter sent an invalid report and was killed")
+            elif self._interrupted and not self._end_processes():
+                self._lose_interpreter("Processes that it started did not end")
             else:
                 self._finish()
         elif self._interpreter.control_closed:
@@ -179,6 +183,18 @@ class Cell:
         self._on_report()
         if not self.finished:
             self._lose_interpreter("")
+        return True
+
+    def _end_processes(self) -> bool:
+        """Kill the processes that this cell started; return False if some do not die.
+
+        Background processes ignore the interrupt. They could fill the sandbox, as a fork bomb
+        does, so that no later cell could start a process.
+        """
+        try:
+            self._interpreter.kill_new_processes(self._old_processes)
+        except TimeoutError:
+            return False
         return True
 
     def _lose_interpreter(self, reason: str) -> None:

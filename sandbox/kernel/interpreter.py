@@ -141,15 +141,31 @@ class Interpreter:
                 if pid == self._process.pid:
                     self._status = self._process.returncode = os.waitstatus_to_exitcode(status)
 
+    def kill_new_processes(self, old: set[int]) -> None:
+        """Kill the processes that the worker started, apart from `old` ones.
+
+        old: what `process_ids` returned earlier.
+
+        Raises TimeoutError if some of them do not die.
+        """
+        self._kill_all_except({*old, self._process.pid})
+
     def destroy(self) -> int:
         """Kill the worker and all its descendants; return its exit status, as Popen does.
 
         Raises TimeoutError if some of them do not die.
         """
+        self._kill_all_except(set())
+        for fd in (self.stdout, self._stdout_in, self.stderr, self._stderr_in, self.pidfd):
+            os.close(fd)
+        self.control.close()
+        return -signal.SIGKILL if self._status is None else self._status
+
+    def _kill_all_except(self, spared: set[int]) -> None:
         deadline = time.monotonic() + _KILL_S
         self.reap()
         stopped: set[int] = set()
-        while running := _descendants():
+        while running := _descendants() - spared:
             if time.monotonic() > deadline:
                 raise TimeoutError(f"{len(running)} processes did not die")
             # Stop all of them before killing any, so that none can fork in the meantime.
@@ -159,10 +175,11 @@ class Interpreter:
             self.reap()
             time.sleep(0 if new else _POLL_S)
         self.reap()
-        for fd in (self.stdout, self._stdout_in, self.stderr, self._stderr_in, self.pidfd):
-            os.close(fd)
-        self.control.close()
-        return -signal.SIGKILL if self._status is None else self._status
+
+
+def process_ids() -> set[int]:
+    """Return the ids of all processes that can be seen."""
+    return {int(name) for name in os.listdir("/proc") if name.isdigit()}
 
 
 def _signal(pids: set[int], number: signal.Signals) -> None:
@@ -173,15 +190,14 @@ def _signal(pids: set[int], number: signal.Signals) -> None:
 
 def _descendants() -> set[int]:
     parents: dict[int, int] = {}
-    for name in os.listdir("/proc"):
-        if name.isdigit():
-            try:
-                with open(f"/proc/{name}/stat", "rb") as file:
-                    fields = file.read().rpartition(b")")[2].split()
-            except OSError:
-                continue
-            if fields[0] != b"Z":
-                parents[int(name)] = int(fields[1])
+    for pid in process_ids():
+        try:
+            with open(f"/proc/{pid}/stat", "rb") as file:
+                fields = file.read().rpartition(b")")[2].split()
+        except OSError:
+            continue
+        if fields[0] != b"Z":
+            parents[pid] = int(fields[1])
     descendants: set[int] = set()
     generation = {os.getpid()}
     while generation:

@@ -33,7 +33,8 @@ async def test_a_cell_at_its_time_limit_is_interrupted_and_state_is_kept(
     assert done.error is not None
     assert done.error.name == "TimeoutError"
     assert done.error.message == (
-        "The cell timed out after 0.5 s and was interrupted. Variables and files are kept."
+        "The cell timed out after 0.5 s and was interrupted. "
+        "Variables and files are kept; processes that it started were stopped."
     )
     assert (await shared.execute("kept")).result == "'kept'"
 
@@ -60,6 +61,17 @@ async def test_a_cell_that_ignores_the_interrupt_is_killed_and_the_loss_is_repor
     )
     after = await shared.execute("import os; os.path.exists('kept'), 'kept' in globals()")
     assert after.result == "(True, False)"
+
+
+async def test_background_processes_of_an_interrupted_cell_are_killed_and_earlier_ones_are_kept(
+    shared: Sandbox,
+) -> None:
+    start = "subprocess.Popen(['sleep', '1000'], start_new_session=True)"
+    await shared.execute(f"import subprocess; earlier = {start}")
+    done = await shared.execute(f"later = {start}\nwhile True: pass", timeout_s=0.5)
+    assert done.timed_out
+    assert (await shared.execute("earlier.poll(), later.poll()")).result == "(None, -9)"
+    await shared.execute("earlier.kill(); earlier.wait()")
 
 
 async def test_output_before_the_time_limit_is_kept(shared: Sandbox) -> None:
