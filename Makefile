@@ -7,7 +7,7 @@ export TASK
 python := .venv/bin/python
 # How all tests run; selected ones run in one process. The groups are in tests/conftest.py.
 parallel := --numprocesses 2 --dist loadgroup --no-loadscope-reorder
-steps := debian docker docs engine image model python
+steps := debian docker docs engine image model python suites
 # The engine's interpreter: OSSIA_ENGINE_PYTHON if you set it, else the one that setup installs.
 engine = OSSIA_ENGINE_PYTHON="$$(.setup/engine --path)"
 
@@ -20,7 +20,7 @@ help: ## list the targets
 demo: setup ## run TASK="…" with a tiny gpt-oss model and Python in a sandbox
 	@$(engine) .venv/bin/ossia run "$$TASK" --serve "$$($(python) -m examples.tiny_gpt_oss)" --tool python $(ARGS)
 
-test: setup docs ## run the tests; ARGS="tests/harmony -k …" selects some
+test: setup docs suites ## run the tests; ARGS="tests/harmony -k …" selects some
 	@$(engine) $(python) -m pytest $(or $(ARGS),$(parallel))
 
 lint: python ## run ruff, mypy, pyright and shellcheck
@@ -49,7 +49,7 @@ setup:
 	@$(MAKE) --no-print-directory -j4 engine image model
 
 # Python comes first: it may need apt, and the slowest steps depend on it.
-debian engine model: python
+debian engine model suites: python
 docs: debian
 docker: debian
 image: docker

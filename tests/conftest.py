@@ -14,6 +14,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import platformdirs
 import pytest
 from sniffio import current_async_library_cvar
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     # Imported in the functions that need it, so that the tests of the lower folders stay light.
     from ossia.agent import Server
 
+ROOT = Path(__file__).parents[1]
 CHILD_END_S = 5.0
 """How long a process may keep running after the test that started it."""
 
@@ -101,11 +103,21 @@ def no_chromium() -> str | None:
     return None if any(map(shutil.which, names)) else "no browser: apt-get install chromium"
 
 
+@cache
+def no_suites() -> str | None:
+    folder = platformdirs.user_cache_path("ossia") / "suites"
+    pins = (ROOT / ".setup" / "suites.txt").read_text().splitlines()
+    packages = [pin for pin in pins if not pin.startswith("#")]
+    missing = [package for package in packages if not (folder / package).is_dir()]
+    return f"{', '.join(missing)} not found: make suites" if missing else None
+
+
 MISSING: Mapping[str, Callable[[], str | None]] = {
     "docker": no_docker,
     "bubblewrap": no_bubblewrap,
     "vllm": no_engine,
     "chromium": no_chromium,
+    "suites": no_suites,
 }
 
 

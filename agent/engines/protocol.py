@@ -29,9 +29,9 @@ class TurnRequest:
     prompt: Sequence[int] = field(repr=False)
     """Token ids, shape (n,). They end where the assistant's turn begins."""
     sampling: Sampling = Sampling()
-    grammar: Mapping[str, Any] | None = field(default=None, repr=False)
-    """The structural tag that the turn must match, from `harmony.turn_grammar`. An engine without
-    grammars ignores it: whatever it samples is still parsed and validated."""
+    grammar: str | None = field(default=None, repr=False)
+    """The grammar that the turn must match, from `harmony.turn_grammar`. An engine without grammars
+    ignores it: whatever it samples is still parsed and validated."""
     reasoning_budget: int | None = None
     """Maximum number of reasoning tokens. A grammar contains it; without one, an engine may enforce
     it itself."""

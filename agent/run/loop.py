@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import AbstractContextManager, aclosing
 from dataclasses import replace
 from time import monotonic
-from typing import Any, Generic
+from typing import Generic
 
 import anyio
 from structlog.contextvars import bound_contextvars
@@ -85,7 +85,7 @@ class Run(Generic[OutputT]):
         self._toolbox = recorder.toolbox
         self._meter = recorder.meter
         self._trimmer = Trimmer(agent, recorder)
-        self._turn_grammar: tuple[object, dict[str, Any]] | None = None
+        self._turn_grammar: tuple[object, str] | None = None
         """The grammar of the last turn, and the tools that it was made for."""
         self._interrupted = self.state.position.pending_call
         """The tool call that was running when another process stopped."""
@@ -302,7 +302,7 @@ class Run(Generic[OutputT]):
         )
         return await self._hooks.before_turn(request)
 
-    def _grammar(self) -> dict[str, Any] | None:
+    def _grammar(self) -> str | None:
         if not self.agent.grammar:
             return None
         schema = self.agent.output_format.schema

@@ -47,11 +47,11 @@ Grammars = Literal["obeyed", "ignored", "refused"]
 """How the server responds when a client probes its support for grammars. The scripted turns are
 sampled in any case."""
 
-_PROBE = {"structural_tag": json.dumps(probe_turn_grammar())}
+_PROBE = {"grammar": probe_turn_grammar()}
 _PROBE_REPLIES: dict[Grammars, Reply] = {
     "obeyed": Reply(turn=f"{PROBE_TEXT}<|return|>"),
     "ignored": Reply(turn="<|channel|>final<|message|>Hello!<|return|>"),
-    "refused": Reply(status=400, error="structural_tag is not supported"),
+    "refused": Reply(status=400, error="the grammar is not supported"),
 }
 
 

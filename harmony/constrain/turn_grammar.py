@@ -4,12 +4,12 @@
     call     = header to a registered recipient, then arguments valid against its schema, or code
     answer   = the final channel, free text or JSON valid against the output schema
 
-The grammar is a structural tag of xgrammar, which vLLM accepts in `structured_outputs`. Control
+The grammar is written in the EBNF of xgrammar, which vLLM accepts in `structured_outputs`. Control
 tokens are written as token ids, because a string such as `<|message|>` could be sampled as ordinary
 tokens. The words between them are strings, and free text excludes every control token. The turn
 ends with `<|call|>` or `<|return|>`. The grammar does not contain these tokens: once it is
 complete, the engine allows the stop tokens and nothing else.
-Source: xgrammar, "Structural Tag"; checked with 0.2.8.
+Source: xgrammar, checked with 0.2.8.
 """
 
 from __future__ import annotations
@@ -19,9 +19,8 @@ from typing import Any
 
 from ...errors import HarmonyError
 from ..format import ToolDescription, ToolNamespace, special
-from .relax_schema import relax_schema
-
-Format = dict[str, Any]
+from .ebnf import Rules, either, literal
+from .schema_rules import SchemaRules
 
 MAX_REASONING_MESSAGES = 4
 """The most reasoning messages that can share a budget."""
@@ -30,7 +29,8 @@ _NO_PARAMETERS: Mapping[str, Any] = {
     "properties": {},
     "additionalProperties": False,
 }
-_SPECIAL_TOKENS = list(range(special.FIRST, special.SIZE))
+_SPECIAL_TOKENS = ", ".join(map(str, range(special.FIRST, special.SIZE)))
+_JSON_TYPE = f'(" " Token({special.CONSTRAIN}) "json")'
 
 
 def turn_grammar(
@@ -40,13 +40,13 @@ def turn_grammar(
     output_schema: Mapping[str, Any] | bool | None = None,
     reasoning_budget: int | None = None,
     tool_choice: str = "auto",
-) -> Format:
-    """Return the structural tag of one turn, sampled after `<|start|>assistant`.
+) -> str:
+    """Return the grammar of one turn, sampled after `<|start|>assistant`.
 
     functions: tools in the namespace `functions`; their arguments are JSON.
     namespaces: built-in tools. A namespace without tools, such as `python`, takes plain text.
-    output_schema: JSON Schema of the answer, or None for free text. `relax_schema` removes what
-        the grammar engine cannot express, so validate the answer.
+    output_schema: JSON Schema of the answer, or None for free text. The grammar leaves out what it
+        cannot express, so validate the answer.
     reasoning_budget: the most reasoning tokens in the turn, over all its reasoning messages (at
         most four); None means any number, 0 means none.
     tool_choice: "auto", "required" (a tool call), "none" (the answer), or a recipient such as
@@ -54,31 +54,108 @@ def turn_grammar(
 
     Raises HarmonyError if the tool choice is not a recipient, or allows neither call nor answer.
     """
-    calls = {
-        recipient: _call(recipient, tool)
-        for recipient, tool in _recipients(functions, namespaces)
-        if tool_choice in {"auto", "required", recipient}
-    }
-    actions = [form for forms in calls.values() for form in forms]
+    grammar = _Turn()
+    recipients = dict(_recipients(functions, namespaces))
+    actions = list[str]()
     if tool_choice in {"auto", "none"}:
-        actions += _answer(output_schema)
+        actions.append(grammar.answer(output_schema))
+    for recipient, tool in recipients.items():
+        if tool_choice in {"auto", "required", recipient}:
+            actions.append(grammar.call(recipient, tool))
     if not actions:
-        known = [recipient for recipient, _ in _recipients(functions, namespaces)]
         raise HarmonyError(
             f"tool choice {tool_choice!r} allows neither a call nor an answer; known: auto, none"
-            + "".join(f", {name}" for name in ("required" if known else "", *known) if name)
+            + "".join(
+                f", {name}" for name in ("required" if recipients else "", *recipients) if name
+            )
         )
-    action = _sequence(_optional(_message("commentary", _text())), _or(actions))
-    return _tag(_with_reasoning(action, reasoning_budget))
+    preamble = grammar.message("commentary", grammar.text())
+    return grammar.finish(f"{grammar.reasoning(reasoning_budget)} ({preamble})? {either(actions)}")
 
 
-def answer_grammar(output_schema: Mapping[str, Any] | bool) -> Format:
-    """Return the structural tag of an answer whose header is already in the prompt."""
-    return _tag(_json(output_schema))
+def answer_grammar(output_schema: Mapping[str, Any] | bool) -> str:
+    """Return the grammar of an answer whose header is already in the prompt."""
+    grammar = _Turn()
+    return grammar.finish(grammar.json(output_schema, "answer"))
 
 
-def _tag(turn: Format) -> Format:
-    return {"type": "structural_tag", "format": _or([_UNREACHABLE, turn])}
+class _Turn:
+    """The rules of a turn."""
+
+    def __init__(self) -> None:
+        self._rules = Rules()
+        # It must be the first rule.
+        self._root = self._rules.new_name("root")
+        self._schemas: SchemaRules | None = None
+
+    def finish(self, turn: str) -> str:
+        """Return the grammar of a turn with this expression."""
+        self._rules.define(self._root, f"{_UNREACHABLE} | {turn}")
+        return self._rules.text()
+
+    def call(self, recipient: str, tool: ToolDescription | None) -> str:
+        """Return a call; models write the recipient after the channel or the role."""
+        is_function = recipient.startswith("functions.")
+        channel = "commentary" if is_function else "analysis"
+        content_type = _JSON_TYPE if is_function else literal(" code")
+        schema = None if tool is None else (tool.parameters or _NO_PARAMETERS)
+        content = self.text() if schema is None else self.json(schema, "arguments")
+        to = f" to={recipient}"
+        header = either(
+            [
+                f"Token({special.CHANNEL}) {literal(channel + to)}",
+                f"{literal(to)} Token({special.CHANNEL}) {literal(channel)}",
+            ]
+        )
+        return f"{header} {content_type} Token({special.MESSAGE}) {content}"
+
+    def answer(self, schema: Mapping[str, Any] | bool | None) -> str:
+        """Return the final message; with a schema, the header may name JSON."""
+        header = f'Token({special.CHANNEL}) "final"'
+        if schema is None:
+            return f"{header} Token({special.MESSAGE}) {self.text()}"
+        answer = self.json(schema, "answer")
+        return f"{header} {_JSON_TYPE}? Token({special.MESSAGE}) {answer}"
+
+    def reasoning(self, budget: int | None) -> str:
+        """Return the reasoning messages before the action.
+
+        A grammar has no counter that several messages can share. It is ambiguous instead, and the
+        engine follows all alternatives at once: one message with the whole budget, two with half
+        of it each, or three with a third. No alternative exceeds the budget.
+        """
+        if budget is None:
+            return f"({self.message('analysis', self.text())})*"
+        alternatives = list[str]()
+        for count in range(1, MAX_REASONING_MESSAGES + 1):
+            if budget // count:
+                message = self.message("analysis", self.text(budget // count))
+                alternatives.append(" ".join([message] * count))
+        return f"({' | '.join(alternatives)})?" if alternatives else '""'
+
+    def message(self, channel: str, content: str) -> str:
+        """Return a message that is followed by another message of the same turn."""
+        return (
+            f"Token({special.CHANNEL}) {literal(channel)} Token({special.MESSAGE}) {content} "
+            f'Token({special.END}) Token({special.START}) "assistant"'
+        )
+
+    def text(self, max_tokens: int | None = None) -> str:
+        """Return free text without control tokens."""
+        if "ordinary" not in self._rules:
+            name = self._rules.new_name("ordinary")
+            self._rules.define(name, f"ExcludeToken({_SPECIAL_TOKENS})")
+        name = "text" if max_tokens is None else f"text_{max_tokens}"
+        if name not in self._rules:
+            self._rules.new_name(name)
+            self._rules.define(name, f'"" | ordinary {name}', max_tokens)
+        return name
+
+    def json(self, schema: Mapping[str, Any] | bool, stem: str) -> str:
+        """Return the JSON values that a schema allows."""
+        if self._schemas is None:
+            self._schemas = SchemaRules(self._rules)
+        return self._schemas.add(schema, stem)
 
 
 def _recipients(
@@ -94,126 +171,19 @@ def _recipients(
             yield f"{namespace.name}.{tool.name}", tool
 
 
-def _call(recipient: str, tool: ToolDescription | None) -> list[Format]:
-    """Return the two forms of a call: models write the recipient after the channel or the role."""
-    if recipient.startswith("functions."):
-        channel = "commentary"
-        content_type = _json_content_type()
-    else:
-        channel, content_type = "analysis", [_word(" code")]
-    schema = None if tool is None else (tool.parameters or _NO_PARAMETERS)
-    content = _text() if schema is None else _json(schema)
-    to = f" to={recipient}"
-    start, message = _token(special.CHANNEL), _token(special.MESSAGE)
-    return [
-        _sequence(start, _word(f"{channel}{to}"), *content_type, message, content),
-        _sequence(_word(to), start, _word(channel), *content_type, message, content),
-    ]
-
-
-def _answer(schema: Mapping[str, Any] | bool | None) -> list[Format]:
-    """Return the forms of the final message; with a schema, the header may name JSON."""
-    header, message = (_token(special.CHANNEL), _word("final")), _token(special.MESSAGE)
-    if schema is None:
-        return [_sequence(*header, message, _text())]
-    return [
-        _sequence(*header, message, _json(schema)),
-        _sequence(*header, *_json_content_type(), message, _json(schema)),
-    ]
-
-
-def _with_reasoning(action: Format, budget: int | None) -> Format:
-    """Return an action with reasoning messages before it.
-
-    A grammar has no counter that several messages can share. It is ambiguous instead, and the
-    engine follows all alternatives at once: one message with the whole budget, two with half of
-    it each, or three with a third. No alternative exceeds the budget.
-    """
-    if budget is None:
-        return _sequence(_star(_message("analysis", _text())), action)
-    alternatives = [
-        _sequence(*[_message("analysis", _text(budget // count))] * count)
-        for count in range(1, MAX_REASONING_MESSAGES + 1)
-        if budget // count > 0
-    ]
-    return _sequence(_optional(_or(alternatives)), action) if alternatives else action
-
-
-def _message(channel: str, content: Format) -> Format:
-    """Return a message that is followed by another message of the same turn."""
-    return _sequence(
-        _token(special.CHANNEL),
-        _word(channel),
-        _token(special.MESSAGE),
-        content,
-        _token(special.END),
-        _token(special.START),
-        _word("assistant"),
-    )
-
-
-def _json_content_type() -> list[Format]:
-    return [_word(" "), _token(special.CONSTRAIN), _word("json")]
-
-
-def _word(text: str) -> Format:
-    return {"type": "const_string", "value": text}
-
-
-def _token(token: int) -> Format:
-    return {"type": "token", "token": token}
-
-
-def _text(max_tokens: int | None = None) -> Format:
-    """Return free text without control tokens."""
-    text: Format = {"type": "any_tokens", "exclude_tokens": _SPECIAL_TOKENS}
-    return text if max_tokens is None else {**text, "max_tokens": max_tokens}
-
-
-def _json(schema: Mapping[str, Any] | bool) -> Format:
-    # Without a bound, a weak model can write whitespace forever. The name of a control token is
-    # valid text in a JSON string, so without `excludes` the token itself could be sampled there.
-    # Excluding each name takes xgrammar seconds, so exclude the prefix of all names. The model can
-    # still write it as `\u003c|`.
-    return {
-        "type": "json_schema",
-        "json_schema": relax_schema(schema),
-        "max_whitespace_cnt": 1,
-        "excludes": ["<|"],
-    }
-
-
-def _sequence(*elements: Format) -> Format:
-    return {"type": "sequence", "elements": list(elements)}
-
-
-def _or(elements: Sequence[Format]) -> Format:
-    return elements[0] if len(elements) == 1 else {"type": "or", "elements": list(elements)}
-
-
-def _optional(content: Format) -> Format:
-    return {"type": "optional", "content": content}
-
-
-def _star(content: Format) -> Format:
-    return {"type": "star", "content": content}
-
-
 # An unreachable branch that works around a cache bug in xgrammar: no stop token is ever matched. A
 # server uses one compiler for all requests, and the compiler confuses two tokens that have the same
 # position in their grammars, and masks the wrong one. This branch gives each control token its own
 # position.
-_UNREACHABLE = _sequence(
-    *map(
-        _token,
-        (
-            special.RETURN,
-            special.CHANNEL,
-            special.MESSAGE,
-            special.END,
-            special.START,
-            special.CONSTRAIN,
-        ),
+_UNREACHABLE = " ".join(
+    f"Token({token})"
+    for token in (
+        special.RETURN,
+        special.CHANNEL,
+        special.MESSAGE,
+        special.END,
+        special.START,
+        special.CONSTRAIN,
     )
 )
 
@@ -221,6 +191,6 @@ PROBE_TEXT = "<|channel|>probe<|message|>"
 """The only text that `probe_turn_grammar` allows."""
 
 
-def probe_turn_grammar() -> Format:
+def probe_turn_grammar() -> str:
     """Return a grammar that allows only PROBE_TEXT, to test whether a server enforces grammars."""
-    return _tag(_sequence(_token(special.CHANNEL), _word("probe"), _token(special.MESSAGE)))
+    return _Turn().finish(f'Token({special.CHANNEL}) "probe" Token({special.MESSAGE})')

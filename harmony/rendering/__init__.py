@@ -1,5 +1,10 @@
 """Rendering of messages to tokens, in the exact form that gpt-oss was trained on."""
 
+from .lenient import is_mapping as is_mapping
+from .lenient import listing as listing
+from .lenient import mapping as mapping
+from .references import Located as Located
+from .references import References as References
 from .render import Reasoning as Reasoning
 from .render import answer_header as answer_header
 from .render import count as count

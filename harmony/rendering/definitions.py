@@ -4,23 +4,13 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping
-from typing import Any, cast
+from typing import Any
 
-Schema = Mapping[str, Any]
+from .lenient import Schema, is_mapping, listing, mapping
+from .references import References
 
 MAX_EXPANDED = 500
 """The most definitions to expand in place: nested definitions can grow exponentially."""
-
-
-def mapping(value: Any) -> Schema:
-    """Return the value if it is a JSON object, else an empty one."""
-    return cast("Schema", value) if isinstance(value, Mapping) else {}
-
-
-def listing(value: Any) -> list[Any]:
-    """Return the value if it is a JSON array, else an empty one."""
-    return list(cast("list[Any]", value)) if isinstance(value, list | tuple) else []
 
 
 class Definitions:
@@ -28,6 +18,7 @@ class Definitions:
 
     def __init__(self, root: Schema, prefix: str = "") -> None:
         self._root = root
+        self._references = References(root)
         self._nested = {ref: _refs(self.resolve(ref)) for ref in _refs(root)}
         named = {ref for ref in self._nested if self._is_recursive(ref)}
         if self._expanded_count(named) > MAX_EXPANDED:
@@ -38,18 +29,8 @@ class Definitions:
 
     def resolve(self, ref: str) -> Schema | None:
         """Return the schema that a reference such as `#/$defs/Address` points to, if it exists."""
-        target: Any = self._root
-        if ref != "#" and not ref.startswith("#/"):
-            return None
-        for part in ref.split("/")[1:]:
-            key = part.replace("~1", "/").replace("~0", "~")
-            if isinstance(target, list) and key.isdigit() and int(key) < len(listing(target)):
-                target = listing(target)[int(key)]
-            elif key in mapping(target):
-                target = mapping(target)[key]
-            else:
-                return None
-        return mapping(target) if isinstance(target, Mapping) else None
+        found = self._references.resolve(ref, self._references.root.base)
+        return found.schema if found and is_mapping(found.schema) else None
 
     def _is_recursive(self, ref: str) -> bool:
         """Return whether a definition contains itself."""
@@ -65,13 +46,18 @@ class Definitions:
     def _expanded_count(self, named: set[str]) -> int:
         """Return how many definitions are expanded in place if only these are named."""
         sizes = dict.fromkeys(named, 0)
-
-        def size(ref: str) -> int:
+        # Not by recursion: a chain of definitions can be long.
+        pending = _refs(self._root)
+        while pending:
+            ref = pending[-1]
+            inner = self._nested.get(ref, ())
+            if ref not in sizes and (unknown := [other for other in inner if other not in sizes]):
+                pending += unknown
+                continue
+            pending.pop()
             if ref not in sizes:
-                sizes[ref] = 1 + sum(map(size, self._nested.get(ref, ())))
-            return sizes[ref]
-
-        return sum(map(size, _refs(self._root)))
+                sizes[ref] = 1 + sum(map(sizes.__getitem__, inner))
+        return sum(map(sizes.__getitem__, _refs(self._root)))
 
 
 def _refs(schema: Schema | None) -> list[str]:

@@ -6,20 +6,28 @@ import json
 import re
 from typing import Any
 
-from .definitions import listing, mapping
+from .lenient import listing, mapping
 
+_MAX_DEPTH = 100
 _EXPONENT = re.compile(r"(-?)(\d)(?:\.(\d+))?e([+-]\d+)")
 
 
-def literal(value: Any) -> str:
-    """Return compact JSON, with numbers in the form of Rust's serde_json."""
+def literal(value: Any, depth: int = 0) -> str:
+    """Return compact JSON, with numbers in the form of Rust's serde_json.
+
+    What is nested too deeply becomes `null`.
+    """
+    if depth > _MAX_DEPTH:
+        return "null"
     if isinstance(value, bool) or value is None or isinstance(value, str):
         return json.dumps(value, ensure_ascii=False)
     if isinstance(value, dict):
-        items = (f"{literal(key)}:{literal(item)}" for key, item in mapping(value).items())
+        items = (
+            f"{literal(key)}:{literal(item, depth + 1)}" for key, item in mapping(value).items()
+        )
         return "{" + ",".join(items) + "}"
     if isinstance(value, list | tuple):
-        return "[" + ",".join(map(literal, listing(value))) + "]"
+        return "[" + ",".join(literal(item, depth + 1) for item in listing(value)) + "]"
     if isinstance(value, int) and -(2**63) <= value < 2**64:
         return str(value)
     return _number(float(value))

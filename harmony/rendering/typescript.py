@@ -10,14 +10,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from .definitions import Definitions, Schema, listing, mapping
+from .definitions import Definitions
+from .lenient import Schema, listing, mapping
 from .literals import literal
 
 _SIMPLE_TYPES = {"string": "string", "number": "number", "integer": "number", "boolean": "boolean"}
 _INDENT = "    "
+_MAX_DEPTH = 50
+"""Types that are nested more deeply are written as `any`."""
 
 
-def typescript(schema: Schema, *, prefix: str = "") -> str:
+def typescript(schema: Schema | bool, *, prefix: str = "") -> str:
     """Return the type that a schema describes, as one TypeScript expression.
 
     schema: JSON Schema, for example from pydantic. What TypeScript cannot express is omitted or
@@ -26,11 +29,11 @@ def typescript(schema: Schema, *, prefix: str = "") -> str:
     prefix: the prefix of those names.
     """
     writer = _TypeWriter(schema, prefix)
-    ref = schema.get("$ref")
+    ref = mapping(schema).get("$ref")
     return writer.expand(ref) if ref in writer.definitions.named else writer.of(schema, "")
 
 
-def declarations(schema: Schema, *, prefix: str = "") -> dict[str, str]:
+def declarations(schema: Schema | bool, *, prefix: str = "") -> dict[str, str]:
     """Return the recursive types that `typescript` refers to: type expressions by name."""
     writer = _TypeWriter(schema, prefix)
     return {name: writer.expand(ref) for ref, name in writer.definitions.named.items()}
@@ -51,8 +54,9 @@ class _Intersection(str):
 class _TypeWriter:
     """A writer of the types in one schema."""
 
-    def __init__(self, root: Schema, prefix: str) -> None:
-        self.definitions = Definitions(root, prefix)
+    def __init__(self, root: Schema | bool, prefix: str) -> None:
+        self.definitions = Definitions(mapping(root), prefix)
+        self._depth = 0
         self._by_type: dict[str, Callable[[Schema, str], str]] = {
             "object": self._object,
             "array": self._array,
@@ -67,7 +71,15 @@ class _TypeWriter:
         """Return the type of a schema. All lines after the first are indented."""
         if schema is False:
             return "never"
-        schema = mapping(schema)
+        if self._depth >= _MAX_DEPTH:
+            return "any"
+        self._depth += 1
+        try:
+            return self._type(mapping(schema), indent)
+        finally:
+            self._depth -= 1
+
+    def _type(self, schema: Schema, indent: str) -> str:
         if isinstance(schema.get("oneOf"), list):
             return "".join(f"\n{line}" for line in self._variants(schema["oneOf"], indent))
         kind = schema.get("type")
@@ -136,8 +148,9 @@ class _TypeWriter:
 
     def _array(self, schema: Schema, indent: str) -> str:
         items = schema.get("items")
-        if first := listing(schema.get("prefixItems")):
+        if first := listing(schema.get("prefixItems")) or listing(items):
             types = [self._commented(item, indent) for item in first]
+            items = schema.get("additionalItems") if isinstance(items, list) else items
             if isinstance(items, dict):
                 types.append(f"...{_grouped(self._items(items, indent))}[]")
             return f"[{', '.join(types)}]"

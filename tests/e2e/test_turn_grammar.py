@@ -15,7 +15,7 @@ from typing import Annotated, Any, Literal
 
 import anyio
 import pytest
-from pydantic import BaseModel, Field, TypeAdapter, create_model
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, create_model
 
 from ossia.agent import Sampling, Server, TurnRequest, VLLMEngine
 from ossia.harmony import Message, StreamParser, ToolDescription, Transcript, decode
@@ -65,14 +65,16 @@ def random_model(rng: Random, name: str, depth: int = 0) -> type[BaseModel]:
         kind = random_type(rng, depth)
         field = (kind, ...) if rng.random() < 0.7 else (kind | None, None)
         fields[f"{rng.choice(('size', 'käse', 'x_y'))}_{index}"] = field
-    return create_model(name, **fields)
+    # A model with random weights adds members without end to an object that is open.
+    extra: Literal["allow", "forbid"] = "allow" if rng.random() < 0.1 else "forbid"
+    return create_model(name, __config__=ConfigDict(extra=extra), **fields)
 
 
 @dataclass(frozen=True)
 class TurnSetup:
     """The grammar of a turn, and the types of its tool calls and its answer."""
 
-    grammar: dict[str, Any]
+    grammar: str
     types: dict[str, TypeAdapter[Any]]
     """The types by recipient; the key of a typed answer is `final`."""
     budget: int | None

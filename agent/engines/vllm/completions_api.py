@@ -5,7 +5,6 @@ Source: vLLM's OpenAI-compatible server, `return_token_ids`; checked against 0.3
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any, Literal
@@ -160,7 +159,7 @@ def request_body(
     if sampling.seed is not None:
         body["seed"] = sampling.seed
     if request.grammar is not None:
-        body["structured_outputs"] = {"structural_tag": json.dumps(request.grammar)}
+        body["structured_outputs"] = {"grammar": request.grammar}
     return body
 
 

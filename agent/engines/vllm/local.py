@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import AsyncGenerator
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import fields
@@ -126,8 +125,7 @@ def _params(request: TurnRequest, max_tokens: int) -> Any:
     module = import_module("vllm.sampling_params")
     sampling, grammar = request.sampling, None
     if request.grammar is not None:
-        tag = json.dumps(request.grammar)
-        grammar = module.StructuredOutputsParams(structural_tag=tag)
+        grammar = module.StructuredOutputsParams(grammar=request.grammar)
     return module.SamplingParams(
         max_tokens=max_tokens,
         temperature=sampling.temperature,

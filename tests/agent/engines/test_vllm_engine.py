@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from contextlib import aclosing
 from typing import Literal
 
@@ -232,7 +231,7 @@ async def test_a_server_that_obeys_grammars_gets_the_grammar_of_the_turn() -> No
     async with open_fake_vllm([Reply(turn=ANSWER)]) as server:
         await Agent(VLLMEngine(server.url)).run("417 * 38?")
     (asked,) = server.requests
-    assert json.loads(asked["structured_outputs"]["structural_tag"]) == GRAMMAR
+    assert asked["structured_outputs"] == {"grammar": GRAMMAR}
 
 
 async def test_the_rest_of_an_interrupted_turn_has_no_grammar() -> None:

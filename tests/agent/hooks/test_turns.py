@@ -19,7 +19,7 @@ class Sampler(Hook):
         return replace(
             request,
             sampling=replace(request.sampling, temperature=0.25, seed=7),
-            grammar={"type": "structural_tag", "format": {"type": "any_text"}},
+            grammar='root ::= "yes"',
             reasoning_budget=99,
         )
 
@@ -31,7 +31,7 @@ async def test_a_hook_can_change_sampling_grammar_and_budget() -> None:
     await replace(agent, engine=unchanged, hooks=()).run("2 + 3?")
     for request in changed.requests:
         assert request.sampling == Sampling(temperature=0.25, top_p=0.5, seed=7)
-        assert request.grammar == {"type": "structural_tag", "format": {"type": "any_text"}}
+        assert request.grammar == 'root ::= "yes"'
         assert request.reasoning_budget == 99
     assert changed.prompts == unchanged.prompts
     first, second = changed.prompts

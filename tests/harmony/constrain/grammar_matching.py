@@ -7,17 +7,16 @@ import os
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from ossia.agent.engines.vllm import engine_python
 
-Case = tuple[dict[str, Any], list[list[int]]]
-"""A structural tag, and turns to match."""
+Case = tuple[str, list[list[int]]]
+"""A grammar, and turns to match."""
 
 
 def match(cases: Sequence[Case]) -> list[list[int | None]]:
     """Return for each turn None if it matches, or the index of the token that is rejected."""
-    request = json.dumps([{"tag": tag, "turns": turns} for tag, turns in cases])
+    request = json.dumps([{"grammar": grammar, "turns": turns} for grammar, turns in cases])
     root = Path(__file__).parents[3]
     done = subprocess.run(
         [engine_python(), Path(__file__).with_name("xgrammar_matcher.py")],

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, product
-from typing import Any
 
 import pytest
 
@@ -149,7 +148,7 @@ COMBINATIONS = [
 ]
 
 
-def tag_of(combination: Combination) -> dict[str, Any]:
+def grammar_of(combination: Combination) -> str:
     functions, namespaces = TOOLS[combination.tools]
     return turn_grammar(
         functions=functions,
@@ -171,7 +170,7 @@ def test_every_combination_allows_valid_turns_and_nothing_else() -> None:
         for combination in COMBINATIONS
     }
     cases = [
-        (tag_of(combination), [harmony_tokens(turn) for turn, _ in expected])
+        (grammar_of(combination), [harmony_tokens(turn) for turn, _ in expected])
         for combination, expected in turns.items()
     ]
     wrong = [

@@ -1,6 +1,6 @@
 """A program for the engine's interpreter that matches turns with xgrammar, token by token.
 
-It reads a JSON list of {"tag": structural tag, "turns": [[id, ...], ...]} from standard input. For
+It reads a JSON list of {"grammar": EBNF, "turns": [[id, ...], ...]} from standard input. For
 each turn it writes the index of the first token that the grammar rejects, the turn's length if the
 turn cannot end there, or null if it matches.
 """
@@ -47,7 +47,7 @@ def main() -> None:
     compiler = xgrammar.GrammarCompiler(info)
     results: list[list[int | None]] = []
     for case in json.load(sys.stdin):
-        grammar = compiler.compile_structural_tag(json.dumps(case["tag"]))
+        grammar = compiler.compile_grammar(case["grammar"])
         results.append([rejected_at(grammar, turn) for turn in case["turns"]])
     json.dump(results, sys.stdout)
 

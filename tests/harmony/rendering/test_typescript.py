@@ -12,8 +12,9 @@ from pydantic import BaseModel, Field
 from tree_sitter import Language, Parser
 
 from ossia.harmony import DeveloperContent, Message, ToolDescription, ToolNamespace, decode
+from ossia.harmony.constrain import turn_grammar
 from ossia.harmony.rendering import render, typescript
-from ossia.harmony.rendering.definitions import listing, mapping
+from ossia.harmony.rendering.lenient import listing, mapping
 from ossia.harmony.rendering.typescript import declarations
 
 Schema = dict[str, Any]
@@ -247,3 +248,51 @@ def test_supported_types_are_written_as_in_the_reference(
     messages = [Message("developer", DeveloperContent(tools=(namespace,)))]
     assert render(messages) == reference_render(messages)
     assert 'several?: "a" | "b"[],' in decode(render(messages))
+
+
+def nested(depth: int, wrap: Callable[[Any], Any]) -> Any:
+    schema: Any = {"type": "string"}
+    for _ in range(depth):
+        schema = wrap(schema)
+    return schema
+
+
+WRAPPERS: dict[str, Callable[[Any], Any]] = {
+    "properties": lambda inner: {"type": "object", "properties": {"a": inner}},
+    "items": lambda inner: {"type": "array", "items": inner},
+    "additionalProperties": lambda inner: {"type": "object", "additionalProperties": inner},
+    "allOf": lambda inner: {"allOf": [inner]},
+    "anyOf": lambda inner: {"anyOf": [inner, {"type": "null"}]},
+    "const": lambda inner: {"const": [inner]},
+}
+
+
+@pytest.mark.parametrize("keyword", WRAPPERS)
+def test_a_schema_of_a_thousand_levels_is_cut(keyword: str) -> None:
+    schema = nested(1_000, WRAPPERS[keyword])
+    assert len(typescript(schema)) < 20_000
+    assert turn_grammar(output_schema=schema)
+
+
+def test_a_long_chain_of_definitions_is_followed() -> None:
+    definitions: dict[str, Any] = {f"d{i}": {"$ref": f"#/$defs/d{i + 1}"} for i in range(1_500)}
+    definitions["d1500"] = {"type": "string"}
+    schema = {"$ref": "#/$defs/d0", "$defs": definitions}
+    assert declarations(schema) or typescript(schema)
+
+
+@pytest.mark.parametrize(
+    ("schema", "text"),
+    [
+        (True, "any"),
+        (False, "never"),
+        ({"type": "array", "items": [{"type": "string"}, {"type": "integer"}]}, "[string, number]"),
+        ({"$ref": "#/$defs/a%20b", "$defs": {"a b": {"type": "integer"}}}, "number"),
+        ({"type": "object", "properties": None}, "{\n}"),
+        ({"$ref": "#/$defs/none"}, "any"),
+        ({"enum": []}, "any"),
+        ({"type": "file"}, "any"),
+    ],
+)
+def test_unusual_schemas(schema: Any, text: str) -> None:
+    assert typescript(schema) == text
