@@ -14,6 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from typer import BadParameter
 
 from ...errors import RunFacts
+from ...harmony.format import replace_surrogates
 from ..journal import SQLiteJournal
 from ..run import Outcome
 from . import options
@@ -23,7 +24,7 @@ from .agent_options import AgentOptions, with_agent_options
 @with_agent_options("seed")
 def batch(
     tasks: Annotated[
-        typer.FileText,
+        typer.FileBinaryRead,
         typer.Argument(
             help="One task per line; - reads standard input. A line may be a JSON string."
         ),
@@ -40,7 +41,7 @@ def batch(
     journal: options.JournalFile = None,
 ) -> None:
     """Work on many tasks at once. Run it again to work on the tasks that have no result yet."""
-    all_tasks = list(_read_tasks(tasks.read()))
+    all_tasks = list(_read_tasks(_decode(tasks.read(), "the file of tasks")))
     finished = _finished_tasks(results, all_tasks)
     open_tasks = [index for index in range(len(all_tasks)) if index not in finished]
 
@@ -56,7 +57,8 @@ def batch(
             ):
                 async for outcome in outcomes:
                     line = _result_line(open_tasks[outcome.index], outcome)
-                    print(json.dumps(line, ensure_ascii=False), file=out, flush=True)
+                    text = replace_surrogates(json.dumps(line, ensure_ascii=False))
+                    print(text, file=out, flush=True)
                     failed += outcome.error is not None
                     progress.update(bar, advance=1, failed=f"{failed} failed" if failed else "")
         return failed
@@ -67,15 +69,25 @@ def batch(
 
 def _read_tasks(text: str) -> Iterator[str]:
     """Yield the tasks of a file; empty lines are skipped."""
-    for number, line in enumerate(text.splitlines(), start=1):
+    # Only these end a line of JSON Lines; texts may contain other line separators of Unicode.
+    for number, line in enumerate(text.split("\n"), start=1):
         if not line.startswith('"'):
             if line.strip():
                 yield line.strip()
             continue
         try:
-            yield str(json.loads(line))
+            yield replace_surrogates(str(json.loads(line)))
         except ValueError as error:
             raise BadParameter(f"line {number} is not a JSON string: {error}") from error
+
+
+def _decode(data: bytes, name: str) -> str:
+    """Return the text of a file, which may begin with a byte order mark."""
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise BadParameter(f"line {line} of {name} is not UTF-8 text") from error
 
 
 def _finished_tasks(results: Path, tasks: list[str]) -> set[int]:
@@ -86,7 +98,10 @@ def _finished_tasks(results: Path, tasks: list[str]) -> set[int]:
     finished: set[int] = set()
     if not results.exists():
         return finished
-    for number, line in enumerate(results.read_text(encoding="utf-8").splitlines(), start=1):
+    text = _decode(results.read_bytes(), str(results))
+    for number, line in enumerate(text.split("\n"), start=1):
+        if not line:
+            continue
         try:
             result: dict[str, Any] = json.loads(line)
             index = int(result["index"])

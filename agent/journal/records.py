@@ -22,9 +22,11 @@ from pydantic import (
     TypeAdapter,
     ValidationError,
 )
+from pydantic_core import PydanticSerializationError
 
 from ...errors import JournalError
 from ...harmony import Message
+from ...harmony.format import encodable
 from ..context import READ_TOOL_RESULT, ReadTool
 from ..usage import Usage
 from .upgrade import upgrade
@@ -168,8 +170,13 @@ _records: TypeAdapter[Record] = TypeAdapter(Record)
 
 
 def to_json(record: Record) -> bytes:
-    """Return a record as one line of JSON."""
-    return _records.dump_json(record)
+    """Return a record as one line of JSON; a lone surrogate becomes U+FFFD."""
+    try:
+        return _records.dump_json(record)
+    except PydanticSerializationError:
+        # The messages have none. Metadata or a tool's state may have one.
+        fields = _records.dump_python(record, mode="python")
+        return _records.dump_json(_records.validate_python(encodable(fields)))
 
 
 def from_json(line: bytes | str) -> Record:

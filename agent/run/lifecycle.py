@@ -53,8 +53,9 @@ async def start_run(
 
     metadata: stored with the run, and read when it is listed or resumed.
 
-    Raises JournalError if the run of that id has another task.
+    Raises JournalError if the run of that id has another task, and ValueError for an invalid id.
     """
+    _check_run_id(run_id)
     if run_id is not None and agent.journal is not None:
         records = await _find_run(agent.journal, run_id)
         if records:
@@ -126,6 +127,14 @@ def tools_of(agent: AgentConfig[Any], state: RunState) -> Sequence[Tool | Callab
     if agent.context is None:
         return agent.tools
     return [*agent.tools, *make_read_tools(state.conversation, agent.tools)]
+
+
+def _check_run_id(run_id: object) -> None:
+    """Raise ValueError if a run cannot have this id: it is stored, logged and typed by people."""
+    if run_id is None:
+        return
+    if not isinstance(run_id, str) or not run_id.strip() or not run_id.isprintable():
+        raise ValueError(f"run_id={run_id!r} is not an id: use printable text, or leave it out")
 
 
 def _new_run_id() -> str:

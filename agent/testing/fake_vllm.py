@@ -13,7 +13,7 @@ import anyio
 import h11
 from anyio.abc import SocketAttribute, SocketStream
 
-from ...harmony import STOP_TOKENS
+from ...harmony import STOP_TOKENS, decode
 from ...harmony.constrain import PROBE_TEXT, probe_turn_grammar
 from .turns import harmony_tokens
 
@@ -104,7 +104,7 @@ class FakeVLLM:
                 return False
             is_last = index == len(tokens) - 1
             finish = ("stop" if token in STOP_TOKENS else "length") if is_last else None
-            choice: dict[str, Any] = {"index": 0, "text": "…", "finish_reason": finish}
+            choice: dict[str, Any] = {"index": 0, "text": decode([token]), "finish_reason": finish}
             if reply.token_ids:
                 choice["token_ids"] = [token]
             await http.send_line(_json({"choices": [choice]}))

@@ -22,6 +22,8 @@ from .messages import conversation_from_json as conversation_from_json
 from .messages import conversation_to_json as conversation_to_json
 from .special import STOP_TOKENS as STOP_TOKENS
 from .special import special_indices as special_indices
+from .text import encodable as encodable
+from .text import replace_surrogates as replace_surrogates
 from .vocabulary import decode as decode
 from .vocabulary import encode as encode
 from .vocabulary import load_vocabulary as load_vocabulary

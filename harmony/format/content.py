@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, cast
 
 from ...errors import MessageError
+from .text import encodable
 
 ReasoningEffort = Literal["low", "medium", "high"]
 
@@ -23,6 +24,9 @@ class ToolDescription:
     description: str
     parameters: Mapping[str, Any] | None = field(default=None, hash=False)
     """JSON Schema of the arguments; None for a function without arguments."""
+
+    def __post_init__(self) -> None:
+        _make_encodable(self, "description", "parameters")
 
     def to_dict(self) -> Json:
         """Return the JSON that openai-harmony writes."""
@@ -45,6 +49,9 @@ class ToolNamespace:
     description: str | None = None
     tools: tuple[ToolDescription, ...] = ()
     """If empty, the model sees only the description: `python` takes code, not arguments."""
+
+    def __post_init__(self) -> None:
+        _make_encodable(self, "description")
 
     def to_dict(self) -> Json:
         """Return the JSON that openai-harmony writes."""
@@ -69,6 +76,9 @@ class ResponseFormat:
     schema: Mapping[str, Any] = field(hash=False)
     """JSON Schema."""
     description: str | None = None
+
+    def __post_init__(self) -> None:
+        _make_encodable(self, "schema", "description")
 
     def to_dict(self) -> Json:
         """Return JSON in the style of the other content types; openai-harmony has no such field."""
@@ -99,6 +109,7 @@ class SystemContent:
 
     def __post_init__(self) -> None:
         check_namespaces(self.tools)
+        _make_encodable(self, "model_identity", "conversation_start_date", "knowledge_cutoff")
 
     def to_dict(self) -> Json:
         """Return the JSON that openai-harmony writes; a None that overrides a default is null."""
@@ -151,6 +162,7 @@ class DeveloperContent:
 
     def __post_init__(self) -> None:
         check_namespaces(self.tools)
+        _make_encodable(self, "instructions")
 
     def to_dict(self) -> Json:
         """Return the JSON that openai-harmony writes, plus `response_formats`."""
@@ -169,6 +181,15 @@ class DeveloperContent:
         """Read the JSON of `to_dict`, ours or openai-harmony's."""
         formats = tuple(map(ResponseFormat.from_dict, raw.get("response_formats", ())))
         return cls(raw.get("instructions"), _namespaces(raw), formats)
+
+
+def _make_encodable(content: object, *fields: str) -> None:
+    """Replace lone surrogates in fields of frozen content."""
+    for name in fields:
+        value = getattr(content, name)
+        clean = encodable(value)
+        if clean is not value:
+            object.__setattr__(content, name, clean)
 
 
 def check_namespaces(namespaces: tuple[ToolNamespace, ...]) -> None:

@@ -9,6 +9,7 @@ from typing import Any, Literal, get_args
 
 from ...errors import MessageError
 from .content import DeveloperContent, Json, SystemContent
+from .text import replace_surrogates
 
 Role = Literal["system", "developer", "user", "assistant", "tool"]
 ROLES: frozenset[str] = frozenset(get_args(Role))
@@ -35,6 +36,15 @@ class Message:
     _tokens: tuple[bool, list[int]] | None = field(
         default=None, init=False, repr=False, compare=False
     )
+
+    def __post_init__(self) -> None:
+        # Here text enters that is sent, stored and shown: nothing behind this has to check it.
+        parts = tuple(
+            replace_surrogates(part) if isinstance(part, str) else part for part in self.parts
+        )
+        if parts != self.parts:
+            content = parts if isinstance(self.content, tuple) else parts[0]
+            object.__setattr__(self, "content", content)
 
     def cached_tokens(self, *, functions: bool) -> list[int] | None:
         """Return the tokens that the renderer cached here, if any."""

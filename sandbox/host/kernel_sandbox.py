@@ -21,7 +21,7 @@ from .bootstrap import boot_data
 from .channel import Channel
 from .client import KernelClient, KernelGoneError
 from .output import CellOutput
-from .paths import to_absolute, to_relative
+from .paths import replace_surrogates, to_absolute, to_relative
 
 START_S = 60.0
 """Seconds that a supervisor has to start."""
@@ -102,7 +102,7 @@ class KernelSandbox(ABC):
         self, code: str, *, timeout_s: float = 120.0, on_output: OnOutput | None = None
     ) -> Execution:
         """Run one cell; see `Sandbox.execute`."""
-        text = code.encode("utf-8", "replace")
+        text = replace_surrogates(code).encode()
         if len(text) > MAX_BODY:
             raise SandboxError(
                 f"a cell of {len(text)} bytes is too long; `put` it as a file and run that"

@@ -6,7 +6,7 @@ import codecs
 
 from ..kernel import Header
 from ..protocol import Execution, ExecutionError, OnOutput, Stream
-from .paths import to_absolute
+from .paths import replace_surrogates, to_absolute
 
 
 class CellOutput:
@@ -33,12 +33,13 @@ class CellOutput:
         """
         for stream in self._texts:
             self._add(stream, self._decoders[stream].decode(b"", final=True))
-        error = reply["error"]
+        error: dict[str, str] | None = reply["error"]
+        result: str | None = reply["result"]
         return Execution(
             stdout="".join(self._texts["stdout"]),
             stderr="".join(self._texts["stderr"]),
-            result=reply["result"],
-            error=ExecutionError(**error) if error else None,
+            result=result and replace_surrogates(result),
+            error=ExecutionError(**_encodable(error)) if error else None,
             files=tuple(to_absolute(path) for path in reply["files"]),
             timed_out=reply["timed_out"],
             duration_s=duration_s,
@@ -50,3 +51,7 @@ class CellOutput:
             self._texts[stream].append(text)
             if self._on_output is not None:
                 self._on_output(stream, text)
+
+
+def _encodable(error: dict[str, str]) -> dict[str, str]:
+    return {name: replace_surrogates(text) for name, text in error.items()}

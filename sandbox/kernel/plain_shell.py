@@ -6,6 +6,7 @@ import ast
 import asyncio
 import builtins
 import inspect
+import io
 import linecache
 import sys
 import traceback
@@ -33,7 +34,7 @@ class PlainShell:
         """Run a cell."""
         self._number += 1
         name = f"Cell In[{self._number}]"
-        linecache.cache[name] = (len(code), None, code.splitlines(keepends=True), name)
+        linecache.cache[name] = (len(code), None, list(io.StringIO(code, newline=None)), name)
         try:
             tree = compile(code, name, "exec", _PARSE, dont_inherit=True)
             last = tree.body[-1] if tree.body else None

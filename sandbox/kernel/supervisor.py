@@ -56,6 +56,9 @@ class Supervisor:
                     continue
             except OSError as error:
                 reply = {"failed": error.strerror or str(error), "errno": error.errno}
+            except ValueError as error:
+                # A path that no file can have.
+                reply = {"failed": str(error), "errno": None}
             self._send({"type": "done", "id": request["id"], **reply})
 
     def _execute(self, request: Header, code: bytes) -> Header:
@@ -108,7 +111,7 @@ class Supervisor:
             if request["last"]:
                 self._upload.finish()
                 self._upload = None
-        except OSError:
+        except (OSError, ValueError):
             self._abandon_upload()
             raise
         return {}

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any, cast
 
-from pydantic_core import to_json
+from pydantic_core import PydanticSerializationError, to_json, to_jsonable_python
 
+from ...harmony.format import encodable
 from ..protocol import Attachment, ToolReturn
 
 NO_VALUE = "Done. Nothing was returned."
@@ -37,8 +38,17 @@ def to_tool_return(value: Any, name: str) -> ToolReturn:
     if isinstance(value, bytes | bytearray | memoryview):
         data = bytes(cast("bytes", value))
         return ToolReturn("", attachments=(Attachment(name + _extension(data), data),))
-    text = to_json(value, fallback=_to_text, bytes_mode="base64", inf_nan_mode="constants")
-    return ToolReturn(text.decode())
+    return ToolReturn(_json(value))
+
+
+def _json(value: Any) -> str:
+    options: Any = {"fallback": _to_text, "inf_nan_mode": "constants"}
+    try:
+        return to_json(value, bytes_mode="base64", **options).decode()
+    except PydanticSerializationError:
+        # It may contain lone surrogates, which plain Python objects can have.
+        plain = to_jsonable_python(encodable(value), bytes_mode="base64", **options)
+        return to_json(encodable(plain), inf_nan_mode="constants").decode()
 
 
 def _extension(data: bytes) -> str:

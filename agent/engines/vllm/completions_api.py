@@ -18,6 +18,9 @@ from ..protocol import Sampled, TurnRequest
 TRANSIENT_STATUSES = frozenset({408, 429, 502, 503, 504})
 """HTTP statuses after which another request may work."""
 
+MAX_LINE = 16 * 1024 * 1024
+"""Bytes that a line of an event stream may have."""
+
 FORBID_ENDOFTEXT = {special.ENDOFTEXT: -100.0}
 """A logit bias. `<|endoftext|>` is not part of harmony, but vLLM accepts it as the end of a turn,
 and so does a grammar."""
@@ -80,18 +83,27 @@ class Models(BaseModel):
 
 
 class ChunkReader:
-    """Reads the lines of one streamed completion as pieces of a turn."""
+    """Reads the bytes of one streamed completion as pieces of a turn."""
 
     def __init__(self, url: str) -> None:
         self._url = url
         self._finish: Literal["stop", "length"] | None = None
+        self._incomplete = b""
 
-    def read(self, line: str) -> list[Sampled]:
-        """Return the pieces in one line; the last piece of a turn has `finish`.
+    def feed(self, data: bytes) -> list[Sampled]:
+        """Return the pieces in the next bytes; the last piece of a turn has `finish`.
 
-        Raises EngineProtocolError if the line is not a chunk with token ids, and EngineError if the
+        Raises EngineProtocolError if a line is not a chunk with token ids, and EngineError if the
         server reports an error.
         """
+        # Only these end a line of an event stream. A chunk may contain other line separators of
+        # Unicode as they are.
+        *lines, self._incomplete = (self._incomplete + data).split(b"\n")
+        if len(self._incomplete) > MAX_LINE:
+            raise EngineProtocolError(f"{self._url} sent a line without an end", url=self._url)
+        return [piece for line in lines for piece in self._read(line)]
+
+    def _read(self, line: bytes) -> list[Sampled]:
         chunk = parse_chunk(line, self._url)
         if chunk is None:
             return []
@@ -111,21 +123,22 @@ class ChunkReader:
         return pieces
 
 
-def parse_chunk(line: str, url: str) -> Chunk | None:
+def parse_chunk(line: bytes, url: str) -> Chunk | None:
     """Parse one line of the event stream; None for a line without data.
 
     Raises EngineProtocolError if the data is not a chunk, and EngineError if it is an error.
     """
-    if not line.startswith("data:"):
+    if not line.startswith(b"data:"):
         return None
-    data = line.removeprefix("data:").strip()
-    if data == "[DONE]":
+    data = line.removeprefix(b"data:").strip()
+    if data == b"[DONE]":
         return None
     try:
         chunk = Chunk.model_validate_json(data)
     except ValidationError as error:
+        shown = data[:200].decode(errors="replace")
         raise EngineProtocolError(
-            f"{url} sent a line that is not a completion chunk: {data[:200]!r}", url=url
+            f"{url} sent a line that is not a completion chunk: {shown!r}", url=url
         ) from error
     if chunk.error is not None:
         raise EngineError(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from http import HTTPStatus
@@ -128,9 +128,9 @@ class _Completions:
                 body = request_body(model, tokens, request, budget - (len(tokens) - start))
                 reader = ChunkReader(self._url)
                 try:
-                    async with self._post(client, body) as lines:
-                        async for line in lines:
-                            for piece in reader.read(line):
+                    async with self._post(client, body) as response:
+                        async for data in response.aiter_bytes():
+                            for piece in reader.feed(data):
                                 backoff.restart(self._absence_s)
                                 tokens.extend(piece.tokens)
                                 yield piece
@@ -177,8 +177,8 @@ class _Completions:
     @asynccontextmanager
     async def _post(
         self, client: httpx.AsyncClient, body: dict[str, Any]
-    ) -> AsyncGenerator[AsyncIterator[str]]:
-        """Open one streamed completion and give its lines.
+    ) -> AsyncGenerator[httpx.Response]:
+        """Open one streamed completion.
 
         Raises TransientError, also for what fails inside the block, if another request may work.
         """
@@ -188,7 +188,7 @@ class _Completions:
                 "POST", url, json=body, headers=self._headers, timeout=self._timeout
             ) as response:
                 await self._check(response)
-                yield response.aiter_lines()
+                yield response
         except httpx.TransportError as error:
             raise TransientError(_describe(error)) from error
 

@@ -147,6 +147,38 @@ async def test_a_second_batch_works_on_the_tasks_without_an_answer(
     assert [line.get("output") for line in results(file)] == ["1", None, "2"]
 
 
+async def test_only_a_line_feed_ends_a_task_and_a_result(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task = "a\u2028b\u2029c\x85d\x0ce\x1ef"
+    file, tasks = tmp_path / "results.jsonl", f"\ufeff{json.dumps(task)}\r\n{task}\nlast\n"
+    async with server(answer(task), answer(task), answer("1"), monkeypatch=monkeypatch):
+        await ossia("batch", "-", str(file), "-c", "1", stdin=tasks)
+    lines = [json.loads(line) for line in file.read_text(encoding="utf-8").split("\n") if line]
+    assert [line["task"] for line in lines] == [task, task, "last"]
+    assert [line["output"] for line in lines] == [task, task, "1"]
+    # Nothing is left to do: the file is read as it was written.
+    async with server(monkeypatch=monkeypatch) as fake:
+        await ossia("batch", "-", str(file), stdin=tasks)
+    assert fake.requests == []
+
+
+async def test_a_lone_surrogate_in_a_task_becomes_a_replacement_character(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "results.jsonl"
+    async with server(answer("1"), monkeypatch=monkeypatch):
+        await ossia("batch", "-", str(file), stdin='"a\\ud800b"\n')
+    assert results(file)[0]["task"] == "a\ufffdb"
+
+
+async def test_tasks_that_are_not_utf_8_are_an_error_with_the_line(tmp_path: Path) -> None:
+    file = tmp_path / "tasks.txt"
+    file.write_bytes(b"one\ncaf\xe9\n")
+    output = await ossia("batch", str(file), str(tmp_path / "results"), code=2)
+    assert "line 2 of the file of tasks is not UTF-8 text" in " ".join(output.split())
+
+
 @pytest.mark.parametrize(
     "existing", ["no json\n", '{"index": 0, "task": "another"}\n', '{"index": 7, "task": "one"}\n']
 )

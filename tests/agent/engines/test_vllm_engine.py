@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from contextlib import aclosing
-from typing import Literal
+from typing import Any, Literal
 
 import httpx
 import pytest
 from anyio import create_task_group, fail_after
 
 from ossia.agent import Agent, Sampled, Sampling, TurnRequest, VLLMEngine
-from ossia.agent.testing import Reply, harmony_tokens, open_fake_vllm
+from ossia.agent.engines.vllm.completions_api import MAX_LINE, ChunkReader
+from ossia.agent.testing import Reply, answer_turn, harmony_tokens, open_fake_vllm
 from ossia.errors import (
     ContextLengthError,
     EngineError,
@@ -249,3 +251,35 @@ async def test_an_unreachable_server_does_not_count_as_one_that_ignores_grammars
         url = server.url
     with pytest.raises(EngineUnavailableError):
         await VLLMEngine(url, absence_s=0.1).obeys_grammars()
+
+
+SEPARATORS = "a\u2028b\u2029c\x85d\x0be\x0cf\x1cg\x1dh\x1ei\rj"
+"""Characters at which `str.splitlines` splits, but an event stream does not."""
+
+
+async def test_only_a_line_feed_ends_a_line_of_the_stream() -> None:
+    turn = answer_turn(SEPARATORS)
+    async with open_fake_vllm([Reply(turn=turn)]) as server:
+        pieces = await generate(VLLMEngine(server.url))
+    assert tokens_of(pieces) == turn
+
+
+@pytest.mark.parametrize("end", ["\n\n", "\r\n\r\n"])
+@pytest.mark.parametrize("size", [1, 3, 1000])
+def test_a_stream_can_be_cut_anywhere(size: int, end: str) -> None:
+    choice = {"index": 0, "text": SEPARATORS, "token_ids": [1, 2], "finish_reason": "stop"}
+    usage: dict[str, Any] = {"choices": [], "usage": {"prompt_tokens": 3}}
+    chunks = [{"choices": [choice]}, usage]
+    lines = (f"data: {json.dumps(chunk, ensure_ascii=False)}{end}" for chunk in chunks)
+    data = f": a comment{end}{''.join(lines)}data: [DONE]{end}".encode()
+    reader = ChunkReader("http://server")
+    pieces = [p for i in range(0, len(data), size) for p in reader.feed(data[i : i + size])]
+    assert [piece.tokens for piece in pieces] == [(1, 2), ()]
+    assert pieces[-1].finish == "stop"
+
+
+def test_a_line_without_an_end_is_a_protocol_error() -> None:
+    reader = ChunkReader("http://server")
+    assert reader.feed(b"x" * MAX_LINE) == []
+    with pytest.raises(EngineProtocolError, match="a line without an end"):
+        reader.feed(b"x")

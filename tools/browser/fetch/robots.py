@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from urllib.parse import urljoin, urlsplit
 from urllib.robotparser import RobotFileParser
@@ -39,5 +40,5 @@ async def _fetch_rules(robots_url: str, http: HttpFetcher) -> RobotFileParser | 
     except ToolError:
         return None
     rules = RobotFileParser(robots_url)
-    rules.parse(document.text.splitlines())
+    rules.parse(re.split(r"\r\n?|\n", document.text))
     return rules
