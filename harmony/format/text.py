@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, TypeVar, cast
+from typing import Any, cast
 
 _MAX_DEPTH = 100
-T = TypeVar("T")
 
 
 def replace_surrogates(text: str) -> str:
@@ -19,21 +18,16 @@ def replace_surrogates(text: str) -> str:
     return text
 
 
-def encodable(value: T, depth: int = 0) -> T:
+def encodable(value: Any, depth: int = 0) -> Any:
     """Return JSON-like data in which all texts can be encoded; the same object if they can."""
     if isinstance(value, str):
-        return cast("T", replace_surrogates(value))
-    if depth > _MAX_DEPTH:
+        return replace_surrogates(value)
+    if depth > _MAX_DEPTH or not isinstance(value, Mapping | list | tuple):
         return value
-    if isinstance(value, Mapping):
-        pairs = [
-            (encodable(key), encodable(item, depth + 1))
-            for key, item in cast("Mapping[Any, Any]", value).items()
-        ]
-        changed: Any = dict(pairs)
-    elif isinstance(value, list | tuple):
-        items = [encodable(item, depth + 1) for item in cast("list[Any]", value)]
-        changed = items if isinstance(value, list) else tuple(items)
+    is_object = isinstance(value, Mapping)
+    data = cast("Any", value)
+    if is_object:
+        changed: Any = {encodable(key): encodable(data[key], depth + 1) for key in data}
     else:
-        return value
-    return value if changed == value else cast("T", changed)
+        changed = type(data)([encodable(item, depth + 1) for item in data])
+    return data if changed == data else changed

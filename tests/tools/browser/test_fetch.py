@@ -7,7 +7,9 @@ from dataclasses import replace
 
 import anyio
 import pytest
+import webencodings
 from anyio.abc import SocketAttribute, SocketStream
+from webencodings.labels import LABELS
 
 from ossia.tools import ToolError
 from ossia.tools.browser.fetch.chromium import Chromium
@@ -225,13 +227,66 @@ async def test_invalid_urls_are_refused(url: str) -> None:
         ("è".encode("utf-16"), "utf-8", "è"),
         ("ж".encode("cp1251"), "windows-1251", "ж"),
         (b'<meta charset="shift_jis">' + "あ".encode("shift_jis"), None, "あ"),
-        (b"<meta http-equiv=x content='text/html; charset=cp1251'>\xe6", None, "ж"),
+        (b"<meta http-equiv=Content-Type content='text/html; charset=cp1251'>\xe6", None, "ж"),
+        (b"<META\nCONTENT='a; charset = \"koi8-ru\"' HTTP-EQUIV=content-type>\xd6", None, "ж"),
+        (b"<meta name=x content='a; charset=cp1251'>\xc3\xa8", None, "è"),
+        # In a comment, in another attribute or in another tag it does not count.
+        (b"<!-- <meta charset=cp1251> -->\xc3\xa8", None, "è"),
+        (b"<!--> <meta charset=cp1251>\xe6", None, "ж"),
+        (b"<!-- <meta charset=cp1251> \xc3\xa8", None, "è"),
+        (b"<p title='<meta charset=cp1251>'>\xc3\xa8", None, "è"),
+        (b"<meta data-charset=cp1251>\xc3\xa8", None, "è"),
+        (b"<? <meta charset=cp1251> ?>\xc3\xa8", None, "è"),
+        (b"<p it's><meta charset=cp1251>\xe6", None, "ж"),
+        # An unknown label is skipped.
+        (b"<meta charset=x-none><meta charset=cp1251>\xe6", None, "ж"),
+        (b"<meta charset=cp1251>\xe6", "no-such-charset", "ж"),
+        (b"<meta charset=utf-16>\xc3\xa8", None, "è"),
+        (b"<?xml version='1.0' encoding='iso-8859-2'?>\xe6", None, "ć"),
+        (b"\xe0", "x-user-defined", "\uf7e0"),
+        (b"\x1b$)C\x0e4o", "iso-2022-kr", "\ufffd"),
+        # These are codecs of Python, but not charsets of the web.
+        (b"61", "hex", "61"),
+        (b"a", "rot13", "a"),
+        (b"a-", "idna", "a-"),
+        (b"a", "unicode_escape", "a"),
         ("è".encode(), "no-such-charset", "è"),
         (b"\xef\xbb\xbfa", "latin-1", "a"),
     ],
 )
 def test_the_charset_is_detected(data: bytes, charset: str | None, text: str) -> None:
     assert Document("", "text/html", data, charset).text.endswith(text)
+
+
+TEXTS = {
+    "ibm866 koi8-r koi8-u windows-1251 iso-8859-5 x-mac-cyrillic": "Жизнь",
+    "iso-8859-2 windows-1250 iso-8859-16": "Łódź",
+    "iso-8859-3": "ĉu ŝi",
+    "iso-8859-4 iso-8859-10 iso-8859-13 windows-1257": "šūdas",
+    "iso-8859-6 windows-1256": "مرحبا",
+    "iso-8859-7 windows-1253": "Γειά",
+    "iso-8859-8 iso-8859-8-i windows-1255": "שלום",
+    "iso-8859-14": "ŵy",
+    "iso-8859-15 windows-1252 windows-1254 windows-1258 macintosh": "café ÿ",
+    "windows-874": "สวัสดี",
+    "gbk gb18030": "你好",
+    "big5": "你好",
+    "euc-jp iso-2022-jp shift_jis": "こんにちは",
+    "euc-kr": "안녕",
+    "utf-8 utf-16be utf-16le": "😀 Łódź",
+}
+
+
+def test_every_label_of_the_web_is_known() -> None:
+    texts = {name: text for names, text in TEXTS.items() for name in names.split()}
+    unreadable = {"replacement", "x-user-defined"}
+    assert set(LABELS.values()) - unreadable == set(texts)
+    assert len(LABELS) > 220
+    for label, name in LABELS.items():
+        if name not in unreadable:
+            data = webencodings.encode(texts[name], label)
+            for shown in (label, label.upper(), f" {label}\t", f'"{label}"'):
+                assert Document("", "text/plain", data, shown).text == texts[name], label
 
 
 def test_a_truncated_character_is_dropped() -> None:
