@@ -14,6 +14,7 @@ from ..sandbox import Execution, Sandbox, open_sandbox
 from .artifacts import DATA_FOLDER
 from .functions import unwrap
 from .protocol import OpenTool, RunContext, Tool, ToolReturn
+from .terminal import shown_text
 
 OpenSandbox = Callable[[], AbstractAsyncContextManager[Sandbox]]
 
@@ -92,7 +93,7 @@ class Notebook:
         source = read_source(call.text)
         execution = await self.sandbox.execute(source, timeout_s=self.timeout_s)
         self.was_used = True
-        output = _format(execution)
+        output = await _format(execution)
         if self.was_restarted:
             output = f"{RESTARTED}\n{output}"
             self.was_restarted = False
@@ -132,12 +133,13 @@ def read_source(text: str) -> str:
     return source
 
 
-def _format(execution: Execution) -> str:
+async def _format(execution: Execution) -> str:
     """Return everything that a notebook would show below a cell, from top to bottom."""
-    parts = [execution.stdout, execution.stderr, execution.result or ""]
+    texts = (execution.stdout, execution.stderr, execution.result or "")
+    parts = [await shown_text(text) for text in texts]
     error = execution.error
     if error is not None:
-        parts.append(error.traceback)
+        parts.append(await shown_text(error.traceback))
         # A traceback ends with its exception, but it does not mention a timeout or a dead process.
         if execution.timed_out or not error.traceback:
             parts.append(f"{error.name}: {error.message}")

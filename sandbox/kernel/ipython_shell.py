@@ -10,6 +10,7 @@ from typing import Any
 
 from IPython import version_info
 from IPython.core.displayhook import DisplayHook
+from IPython.core.displaypub import DisplayPublisher
 from IPython.core.formatters import DisplayFormatter
 from IPython.core.interactiveshell import InteractiveShell
 from traitlets.config import Config
@@ -17,6 +18,9 @@ from traitlets.config import Config
 from .shell import Failure, exception_text, fail_on_input, without_kernel_frames
 
 _untyped: Any = InteractiveShell
+_CLEAR = "\x1b[2J\x1b[H"
+_CLEAR_LATER = "\x1b[2J\x1b[1;1H"
+"""What was shown is cleared when something else is shown."""
 
 
 class _ResultHook(DisplayHook):
@@ -33,6 +37,15 @@ class _ResultHook(DisplayHook):
 
     def finish_displayhook(self) -> None:
         self._is_active = False
+
+
+class _Publisher(DisplayPublisher):
+    """A publisher that writes the sequences with which a terminal clears its screen."""
+
+    def clear_output(self, wait: bool = False) -> None:
+        for stream in (sys.stdout, sys.stderr):
+            stream.write(_CLEAR_LATER if wait else _CLEAR)
+            stream.flush()
 
 
 class _TextFormatter(DisplayFormatter):
@@ -78,6 +91,7 @@ class IPythonShell:
         config.InteractiveShell.colors = "NoColor" if version_info[0] < 9 else "nocolor"
         interactive: Any = _Interactive
         interactive.displayhook_class = _ResultHook
+        interactive.display_pub_class = _Publisher
         self._shell: Any = interactive.instance(config=config)
         builtins.input = fail_on_input
         warnings.filterwarnings("ignore", message="To exit: use")
