@@ -174,7 +174,9 @@ async def _continue_run(
             run_id=run_id,
         )
     async with _open(agent, run_id, state, deps, is_resumed=True) as run:
-        await run.recorder.record(RunResumed(at_s=state.spending.seconds))
+        # Nothing happens anymore in a run that has its output: it stays the last record.
+        if state.position.answer is None:
+            await run.recorder.record(RunResumed(at_s=state.spending.seconds))
         await _restore_tools(run.recorder)
         log.info("run_resumed", run_id=run_id, step=state.spending.usage.steps)
         yield run

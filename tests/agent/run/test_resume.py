@@ -292,3 +292,16 @@ async def test_a_resumed_run_has_events() -> None:
         ("functions.look", 3),
     ]
     assert isinstance(events[-1], RunFinished)
+
+
+async def test_a_run_with_an_output_stays_answered_when_it_is_resumed_or_repeated(
+    tmp_path: Path,
+) -> None:
+    async with SQLiteJournal(tmp_path / "runs.db") as journal:
+        agent = Agent(ScriptedEngine([answer_turn("Done.")]), journal=journal)
+        await agent.run("Go", run_id="a run")
+        records = await journal.read("a run")
+        for again in (agent.resume("a run"), agent.run("Go", run_id="a run")):
+            assert (await again).output == "Done."
+        assert await journal.read("a run") == records
+        assert [run.status for run in await journal.runs()] == ["answered"]
