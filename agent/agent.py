@@ -17,6 +17,7 @@ from .run import (
     Outcome,
     RunStream,
     Task,
+    check_task,
     fork_run,
     resume_run,
     run_tasks,
@@ -55,6 +56,7 @@ class Agent(AgentConfig[OutputT]):
         cancelled the run is a RunError. `RunFacts.of(error)` returns the messages and the usage of
         the run that it ended.
         """
+        check_task(task)
         async with start_run(self, task, deps=deps, run_id=run_id, metadata=metadata) as run:
             return await run.execute()
 
@@ -95,6 +97,7 @@ class Agent(AgentConfig[OutputT]):
                 print(event.kind)
         print(run.result.output)
         """
+        check_task(task)
         opened = start_run(self, task, deps=deps, run_id=run_id, metadata=metadata)
         async with opened as run, stream_events(run) as stream:
             yield stream

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Any, Generic
+from typing import Any, Generic, get_args
 
 from typing_extensions import TypeVar
 
@@ -17,7 +17,10 @@ from .hooks import Hook
 from .journal import Journal
 from .limits import Limits
 from .output import OutputFormat, OutputSpec
+from .settings import check_choice, check_number, check_type
 
+_WRITE_ENGINE = "pass what samples tokens, such as VLLMEngine({!r})"
+_WRITE_JOURNAL = 'write SQLiteJournal("runs.db"), for example'
 OutputT = TypeVar("OutputT", default=str)
 
 
@@ -56,8 +59,26 @@ class AgentConfig(Generic[OutputT]):
     output_format: OutputFormat[OutputT] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        # Validate tools and output type once, when the agent is built.
+        # Validate everything once, when the agent is built.
+        self._check_settings()
         object.__setattr__(self, "tools", Toolbox(self.tools).tools)
         if self.context is not None:
             Toolbox((*self.tools, READ_TOOL_RESULT_TOOL))
         object.__setattr__(self, "output_format", OutputFormat[OutputT](self.output_type))
+
+    def _check_settings(self) -> None:
+        check_type("the engine", self.engine, Engine, _WRITE_ENGINE.format(self.engine))
+        if self.instructions is not None:
+            check_type("instructions", self.instructions, str, "give text")
+        check_choice("Agent(reasoning=...)", self.reasoning, get_args(ReasoningEffort))
+        check_number(
+            "Agent(reasoning_budget=...)", self.reasoning_budget, least=0, none_means="no limit"
+        )
+        check_type("limits", self.limits, Limits, "write Limits(steps=10), for example")
+        check_type("sampling", self.sampling, Sampling, "write Sampling(seed=7), for example")
+        for hook in self.hooks:
+            check_type("a hook", hook, Hook, "hooks are objects of subclasses of Hook")
+        for name in ("output_retries", "turn_retries"):
+            check_number(f"Agent({name}=...)", getattr(self, name), least=0)
+        if self.journal is not None:
+            check_type("the journal", self.journal, Journal, _WRITE_JOURNAL)

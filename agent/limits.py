@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from .settings import check_choice, check_number, check_type
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
@@ -33,3 +35,17 @@ class Limits:
     context policy asks for."""
     answer_s: float = 120.0
     """Maximum number of seconds for that answer, in addition to `seconds`."""
+
+    def __post_init__(self) -> None:
+        none = "no limit"
+        for name, least in {"steps": 1, "tool_calls": 0, "tokens": 1, "repeats": 1}.items():
+            value = getattr(self, name)
+            check_number(f"Limits({name}=...)", value, least=least, none_means=none)
+        seconds = "Limits(seconds=...)"
+        check_number(seconds, self.seconds, least=0.001, whole=False, none_means=none)
+        check_type("Limits(calls_of=...)", self.calls_of, Mapping, 'write {"python": 10}')
+        for tool, count in self.calls_of.items():
+            check_number(f"Limits(calls_of={{{tool!r}: ...}})", count, least=0)
+        check_choice("Limits(then=...)", self.then, ("raise", "answer"))
+        check_number("Limits(answer_tokens=...)", self.answer_tokens, least=1)
+        check_number("Limits(answer_s=...)", self.answer_s, least=0.001, whole=False)

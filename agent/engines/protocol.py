@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, runtime_checkable
 
 from ...errors import ContextLengthError
 from ...harmony import ToolNamespace
+from ..settings import check_number
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,6 +22,14 @@ class Sampling:
     top_p: float = 1.0
     seed: int | None = None
     """Makes turns repeatable, as far as the engine supports it."""
+
+    def __post_init__(self) -> None:
+        check_number(
+            "Sampling(max_tokens=...)", self.max_tokens, least=1, none_means="what is left"
+        )
+        check_number("Sampling(temperature=...)", self.temperature, least=0, most=2, whole=False)
+        check_number("Sampling(top_p=...)", self.top_p, least=0.001, most=1, whole=False)
+        check_number("Sampling(seed=...)", self.seed, least=-math.inf, none_means="any")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

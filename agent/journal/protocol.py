@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import sha256
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 from ...errors import JournalError, RunNotFoundError
 from .records import OutputAccepted, Record, RunFailed, RunOpened, UserMessageAdded
 
 
+@runtime_checkable
 class Journal(Protocol):
     """A store for the records of runs, in which each record of a run has a number.
 

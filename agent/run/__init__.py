@@ -10,6 +10,7 @@ from .loop import Observer as Observer
 from .loop import Run as Run
 from .meter import Meter as Meter
 from .prompt import Task as Task
+from .prompt import check_task as check_task
 from .prompt import opening_messages as opening_messages
 from .recorder import RunRecorder as RunRecorder
 from .run_many import Outcome as Outcome

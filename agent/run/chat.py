@@ -10,6 +10,7 @@ from ...harmony import Message
 from ..config import OutputT
 from ..result import RunResult
 from .loop import Run
+from .prompt import check_task
 from .stream import RunStream, stream_events
 
 
@@ -55,12 +56,14 @@ class Chat(Generic[OutputT]):
         Raises what `Agent.run` raises; the chat can continue after that. Raises RuntimeError while
         the chat works on another message, and after its block.
         """
+        check_task(text)
         with self._working():
             return await self._run.execute(Message("user", text))
 
     @asynccontextmanager
     async def stream(self, text: str) -> AsyncGenerator[RunStream[OutputT]]:
         """Send a message and stream the events until its answer; see `Agent.stream`."""
+        check_task(text)
         with self._working():
             async with stream_events(self._run, Message("user", text)) as stream:
                 yield stream

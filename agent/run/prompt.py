@@ -47,6 +47,12 @@ def task_messages(task: Task) -> list[Message]:
     return list(messages)
 
 
+def check_task(task: Task) -> None:
+    """Raise TypeError if a task is neither text nor messages, and ValueError if it is empty."""
+    if not any(message.text.strip() for message in task_messages(task)):
+        raise ValueError(f"the task is {task!r}, which is empty")
+
+
 def _are_messages(task: object) -> bool:
     return isinstance(task, Sequence) and all(
         isinstance(item, Message) for item in cast("Sequence[object]", task)

@@ -14,7 +14,7 @@ from ..config import AgentConfig, OutputT
 from ..result import RunResult
 from .background import run_in_background
 from .lifecycle import enter_shared, start_run
-from .prompt import Task
+from .prompt import Task, check_task
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +76,7 @@ async def _outcome(
     agent: AgentConfig[OutputT], index: int, task: Task, deps: Any
 ) -> Outcome[OutputT]:
     try:
+        check_task(task)
         async with start_run(agent, task, deps=deps) as run:
             result = await run.execute()
     except Exception as error:  # noqa: BLE001 - it belongs to this run alone

@@ -63,6 +63,11 @@ class ScriptedEngine:
             turn = turn(decode(request.prompt))
         if isinstance(turn, Exception):
             raise turn
+        if isinstance(turn, str) and turn and "<|" not in turn:
+            raise AssertionError(
+                f"turn {len(self.requests)} of the script is {turn!r}, which is not harmony: "
+                "write answer_turn(...), or call_turn(...)"
+            )
         tokens = harmony_tokens(turn) if isinstance(turn, str) else list(turn)
         for piece in pieces_of(tokens, request, chunk=self._chunk):
             yield piece

@@ -11,7 +11,7 @@ import pytest
 from tests.house.sources import Source, absolute, imports, sources
 
 AGENT_LAYERS = (
-    "usage shared_resource",
+    "settings usage shared_resource",
     "engines",
     "output context hooks events result journal limits",
     "config",
