@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 
@@ -17,6 +18,12 @@ _PREFIXES = frozenset({"function", "functions", "tool", "tools"})
 # Content types that a model sometimes writes without the space before them.
 _CONTENT_TYPES = ("json", "code")
 _MAX_LISTED = 20
+
+
+def spell_name(name: str) -> str:
+    """Return a name that a model can write: a TypeScript name, in which - is allowed."""
+    spelled = re.sub(r"[^A-Za-z0-9_-]", "_", name)
+    return spelled if re.match(r"[A-Za-z_]", spelled) else f"_{spelled}"
 
 
 def recipients_of(namespace: ToolNamespace) -> tuple[str, ...]:
@@ -50,16 +57,18 @@ def index_by_recipient(tools: Iterable[Tool]) -> dict[str, Tool]:
 def find_recipient(written: str, known: Iterable[str]) -> str | None:
     """Return the recipient that the model means, or None.
 
-    Accepts the exact name, a name without `functions.` or with another word for it, a name with
-    the content type attached (`functions.shelljson`), and `python.exec` for `python`, which has no
-    functions.
+    Accepts the exact name, a name with dots or spaces where the model's has `_`, a name without
+    `functions.` or with another word for it, a name with the content type attached
+    (`functions.shelljson`), and `python.exec` for `python`, which has no functions.
     """
     names = frozenset(known)
     spellings = [written]
     spellings += [written.removesuffix(end) for end in _CONTENT_TYPES if written.endswith(end)]
     for spelling in spellings:
         bare = _without_prefixes(spelling)
-        for candidate in (spelling, f"{FUNCTIONS}.{bare}", bare, bare.partition(".")[0]):
+        function = f"{FUNCTIONS}.{bare}"
+        spelled = f"{FUNCTIONS}.{spell_name(bare)}"
+        for candidate in (spelling, function, spelled, bare, bare.partition(".")[0]):
             if candidate in names:
                 return candidate
     return None

@@ -187,7 +187,8 @@ unknown.__annotations__["n"] = "Nowhere"
             lambda: tool(lambda: 1),
             r"'<lambda>' is not a valid name.*@tool\(name=\.\.\.\)",
         ),
-        (lambda: tool(rows, name="a b"), "'a b' is not a valid name"),
+        (lambda: tool(len, name="--"), "'--' is not a valid name"),
+        (lambda: tool(len, name="a" * 65), "at most 64 characters"),
         (lambda: tool(classmethod(lambda cls: 1)), "write @classmethod above @tool"),  # type: ignore[call-overload]
         (lambda: Toolbox([3]), "3 is neither a tool nor a function"),  # type: ignore[list-item]
         (lambda: Toolbox([PythonTool]), r"pass a tool: PythonTool\(\)"),
@@ -254,15 +255,23 @@ SPHINX = """Book a room.
     """
 
 
-@pytest.mark.parametrize("doc", [GOOGLE, NUMPY, SPHINX], ids=["google", "numpy", "sphinx"])
-def test_three_docstring_styles_give_the_same_description(doc: str) -> None:
+@pytest.mark.parametrize(
+    ("doc", "returned"),
+    [
+        (GOOGLE, "The room's number."),
+        (NUMPY, "int: The room's number."),
+        (SPHINX, "The room's number."),
+    ],
+    ids=["google", "numpy", "sphinx"],
+)
+def test_three_docstring_styles_give_the_same_description(doc: str, returned: str) -> None:
     def book(city: str, *guests: str, nights: int = 1) -> int:
         return 0
 
     book.__doc__ = doc
     declaration = tool(book).namespace.tools[0]
     assert declaration.description == (
-        "Book a room.\n\nThe first free one is taken.\n\nReturns: The room's number."
+        f"Book a room.\n\nThe first free one is taken.\n\nReturns: {returned}"
     )
     parameters: Any = declaration.parameters
     assert {name: schema["description"] for name, schema in parameters["properties"].items()} == {

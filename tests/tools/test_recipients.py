@@ -4,7 +4,7 @@ import pytest
 
 from ossia.harmony import Message
 from ossia.harmony.rendering import render
-from ossia.tools import Toolbox, tool
+from ossia.tools import Toolbox, ToolDefinitionError, tool
 
 
 def get_weather(city: str = "here") -> str:
@@ -40,6 +40,25 @@ async def test_a_misspelled_recipient_is_resolved(written: str, recipient: str) 
     async with Toolbox([get_weather, shell, python_version]) as tools:
         result = await tools.call(call(written))
     assert (result.message.name, result.failed) == (recipient, False)
+
+
+@pytest.mark.parametrize(
+    ("name", "for_the_model"),
+    [("admin.users list", "admin_users_list"), ("2x", "_2x"), ("größe", "gr__e"), ("a-b", "a-b")],
+)
+@pytest.mark.parametrize("prefix", ["", "functions."])
+async def test_a_name_that_a_model_cannot_write(name: str, for_the_model: str, prefix: str) -> None:
+    function = tool(shell, name=name)
+    assert (function.name, function.namespace.tools[0].name) == (name, for_the_model)
+    async with Toolbox([function]) as tools:
+        for written in (name, for_the_model):
+            message = (await tools.call(call(prefix + written))).message
+            assert (message.name, message.text) == (f"functions.{for_the_model}", "ls")
+
+
+def test_two_names_that_a_model_would_write_alike() -> None:
+    with pytest.raises(ToolDefinitionError, match=r"two tools have the name 'functions.a_b'"):
+        Toolbox([tool(shell, name="a.b"), tool(shell, name="a b")])
 
 
 @pytest.mark.parametrize("channel", ["commentary", "analysis"])

@@ -3,12 +3,12 @@
 import enum
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Annotated, Any, Generic, Literal, NamedTuple, NotRequired, TypeVar
+from typing import Annotated, Any, Generic, Literal, NamedTuple, NotRequired, TypeVar, cast
 
 import pydantic_ai
 import pytest
-from pydantic import BaseModel, ConfigDict, Field, RootModel
-from typing_extensions import TypedDict
+from pydantic import BaseModel, ConfigDict, Field, RootModel, ValidationError
+from typing_extensions import Doc, TypedDict
 
 from ossia.tools import tool
 
@@ -78,6 +78,17 @@ class Point:
     y: int = 0
 
 
+@dataclass
+class Node:
+    value: int
+    next: "Node | None" = None
+
+
+class Named(TypedDict):
+    name: str
+    """Family name first."""
+
+
 class Options(TypedDict, total=False):
     limit: int
     tags: list[str]
@@ -113,22 +124,21 @@ x: Loose, y: int = 0
 x: Box[int], y: int = 0
 x: Ints, y: int = 0
 x: Pair
-x: Annotated[Address, Field(description="The one.")]
+x: Box[int]
+x: Address
+x: Renamed
+x: Loose
 """.strip().splitlines()
 
-NAME = "the model sees the parameter's name, and an unknown argument next to it is rejected"
 REJECTED = "an unknown key in it is rejected, like any unknown argument; pydantic-ai drops it"
 UNLIKE = {
-    "x: Address": NAME,
-    "x: Renamed": NAME,
-    "x: Loose": NAME,
-    "x: Person": NAME,
-    "x: Box[int]": NAME,
-    "x: Point": NAME,
-    "x: Options": NAME,
-    "x: Address = Address(street='a')": NAME + "; pydantic-ai also loses the default",
+    "x: Person": REJECTED,
+    "x: Point": REJECTED,
+    "x: Options": REJECTED,
     "x: Point, y: int = 0": REJECTED,
     "x: Mixed, y: int = 0": REJECTED,
+    "x: Address = Address(street='a')": "the call may be empty; pydantic-ai loses the default",
+    "x: Annotated[Address, Field(description='The one.')]": "its members are arguments here too",
 }
 
 
@@ -166,20 +176,54 @@ def test_a_parameter_can_be_an_array_which_pydantic_ai_rejects() -> None:
     assert tool(ints).arguments.read('{"x": [1, 2]}', strict=False) == {"x": Ints([1, 2])}
 
 
-def test_the_schema_of_a_single_object_is_at_its_parameter() -> None:
-    assert tool(function("x: Point")).arguments.schema == {
-        "$defs": {
-            "Point": {
-                "type": "object",
-                "title": "Point",
-                "description": "A point.",
-                "properties": {"x": {"type": "integer"}, "y": {"type": "integer", "default": 0}},
-                "required": ["x"],
-                "additionalProperties": False,
-            }
-        },
+def test_the_members_of_a_single_object_are_the_arguments() -> None:
+    declaration = tool(function("x: Point")).namespace.tools[0]
+    assert declaration.description == "A point."
+    assert declaration.parameters == {
         "type": "object",
-        "properties": {"x": {"$ref": "#/$defs/Point"}},
+        "properties": {"x": {"type": "integer"}, "y": {"type": "integer", "default": 0}},
         "required": ["x"],
         "additionalProperties": False,
     }
+
+
+@pytest.mark.parametrize("written", ['{"street": "a"}', '{"x": {"street": "a"}}'])
+def test_the_name_of_a_single_object_may_be_written(written: str) -> None:
+    address = tool(function("x: Address")).arguments
+    assert address.read(written, strict=True) == {"x": Address(street="a")}
+
+
+def test_a_member_of_the_parameters_name_is_the_member() -> None:
+    point = tool(function("x: Point")).arguments
+    assert point.read('{"x": 3}', strict=True) == {"x": Point(3)}
+    with pytest.raises(ValidationError, match="x"):
+        point.read('{"x": {"x": 3}}', strict=True)
+
+
+def test_an_unknown_member_of_a_single_object_is_named() -> None:
+    with pytest.raises(ValidationError, match=r"z\n  Extra inputs are not permitted"):
+        tool(function("x: Point")).arguments.read('{"x": 3, "z": 4}', strict=True)
+
+
+def test_the_only_object_may_contain_itself() -> None:
+    schema = tool(function("x: Node")).arguments.schema
+    assert schema["type"] == "object"
+    assert schema["properties"]["next"]["anyOf"][0] == {"$ref": "#/$defs/Node"}
+    assert [*schema["$defs"]] == ["Node"]
+
+
+def test_attributes_of_a_typed_dict_are_described_by_their_docstrings() -> None:
+    schema = tool(function("x: Named")).arguments.schema
+    assert schema["properties"]["name"]["description"] == "Family name first."
+    schema = tool(function("x: Named, y: int")).arguments.schema
+    assert schema["$defs"]["Named"]["properties"]["name"]["description"] == "Family name first."
+
+
+@pytest.mark.parametrize("text", ["How many.", Doc("How many."), Field(description="How many.")])
+def test_a_parameter_is_described_in_its_annotation(text: object) -> None:
+    def count(x: int = 1) -> int:
+        return x
+
+    count.__annotations__["x"] = cast("Any", Annotated)[int, text]
+    schema = tool(count).arguments.schema
+    assert schema["properties"]["x"]["description"] == "How many."

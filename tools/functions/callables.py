@@ -5,22 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any
-
-import docstring_parser
-
-# docstring_parser takes a section for the summary if there is no text before it.
-_SUMMARY = "-"
-
-
-@dataclass(frozen=True, slots=True)
-class Docstring:
-    """The parts of a docstring that a model reads."""
-
-    description: str = ""
-    parameters: dict[str, str] = field(default_factory=dict[str, str])
-    """Descriptions by parameter; `*args` and `**kwargs` without their stars."""
 
 
 def name_of(function: Callable[..., Any]) -> str:
@@ -50,33 +35,13 @@ def is_async(function: Callable[..., Any]) -> bool:
     )
 
 
-def read_docstring(function: Callable[..., Any]) -> Docstring:
-    """Read the docstring of a function; Google, NumPy and Sphinx style are recognized.
-
-    Sections about exceptions, examples and the like are for programmers, and are left out.
-    """
-    text = inspect.cleandoc(_docstring_of(function) or "")
-    try:
-        parsed = docstring_parser.parse(f"{_SUMMARY}\n\n{text}")
-    except docstring_parser.ParseError:
-        return Docstring(text)
-    description = parsed.long_description or ""
-    if parsed.returns and parsed.returns.description:
-        description = f"{description}\n\nReturns: {parsed.returns.description}".strip()
-    parameters: dict[str, str] = {}
-    for parameter in parsed.params:
-        # NumPy style may describe several parameters at once: `x, y : float`.
-        for name in parameter.arg_name.split(","):
-            parameters.setdefault(name.strip().lstrip("*"), parameter.description or "")
-    return Docstring(description, parameters)
-
-
-def _docstring_of(function: Callable[..., Any]) -> str | None:
+def docstring_of(function: Callable[..., Any]) -> str:
     """Return the docstring that says what a call does."""
     inner = _without_partial(function)
-    if inspect.isclass(inner) or inspect.isroutine(inner):
-        return inspect.getdoc(inner)
-    return definition_of(function).__doc__ or inspect.getdoc(_class_of(inner))
+    if not inspect.isclass(inner) and not inspect.isroutine(inner):
+        call = definition_of(function)
+        inner = call if call.__doc__ else _class_of(inner)
+    return inspect.getdoc(inner) or ""
 
 
 def _class_of(value: object) -> Any:

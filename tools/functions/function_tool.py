@@ -16,9 +16,10 @@ from pydantic import ValidationError
 from ...errors import ToolDefinitionError, ToolError, ToolRetry
 from ...harmony import Message, ToolDescription, ToolNamespace
 from ..protocol import OpenTool, RunContext, Tool, ToolReturn
-from ..recipients import FUNCTIONS
+from ..recipients import FUNCTIONS, spell_name
 from .arguments import extract_arguments, invalid_arguments_error
-from .callables import definition_of, is_async, name_of, read_docstring
+from .callables import definition_of, docstring_of, is_async, name_of
+from .docstring import Docstring, parse_docstring
 from .results import to_tool_return
 from .run_function import run_function
 from .schema import Arguments
@@ -30,7 +31,7 @@ R = TypeVar("R")
 
 Enabled = Callable[[RunContext[Any]], bool]
 
-_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,63}")
+_MAX_NAME_CHARS = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +39,8 @@ class Options:
     """The options of a function tool."""
 
     name: str = ""
-    """The name that the model sees; empty: the name of the function."""
+    """The name of the tool; empty: the name of the function. The model sees `_` for characters that
+    a name cannot have, such as dots and spaces."""
     description: str = ""
     """The description that the model reads; empty: the docstring's."""
     timeout_s: float | None = 120.0
@@ -75,6 +77,8 @@ class FunctionTool(Tool, Generic[P, R]):
     """A function that a model can call, made by `@tool`. Calling it calls the function."""
 
     function: Callable[P, R]
+    name: str
+    """The name of the tool, as you wrote it."""
     options: Options
     signature: Signature
     arguments: Arguments
@@ -90,13 +94,15 @@ class FunctionTool(Tool, Generic[P, R]):
             return cls.from_function(cast("Callable[P, R]", function.function), options)
         name = options.name or name_of(function)
         _check(function, name)
-        docstring = read_docstring(function)
         signature = read_signature(function)
+        docstring = _read_docstring(function, signature)
         arguments = Arguments(name, signature.parameters, docstring.parameters)
         description = options.description or docstring.description
-        declaration = ToolDescription(name, description, arguments.schema)
+        if arguments.description not in description:
+            description = f"{description}\n\n{arguments.description}".strip()
+        declaration = ToolDescription(spell_name(name), description, arguments.schema)
         namespace = ToolNamespace(FUNCTIONS, None, (declaration,))
-        return cls(function, options, signature, arguments, namespace)
+        return cls(function, name, options, signature, arguments, namespace)
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:  # noqa: D102 - the function's own
         return self.function(*args, **kwargs)
@@ -120,11 +126,6 @@ class FunctionTool(Tool, Generic[P, R]):
             function=MethodType(self.function, instance),
             signature=replace(self.signature, is_method=False),
         )
-
-    @property
-    def name(self) -> str:
-        """The name after `functions.` in a call."""
-        return self._namespace.tools[0].name
 
     @property
     def namespace(self) -> ToolNamespace:
@@ -187,15 +188,27 @@ class OpenFunction:
         raise ToolError(f"{call.recipient} timed out after {timeout_s:g} seconds")
 
 
+def _read_docstring(function: Callable[..., Any], signature: Signature) -> Docstring:
+    visible = {parameter.name: parameter.kind for parameter in signature.parameters}
+    hidden = signature.python.parameters.keys() - visible.keys()
+    others = [name for name, kind in visible.items() if kind is inspect.Parameter.VAR_KEYWORD]
+    return parse_docstring(
+        docstring_of(function),
+        visible.keys() - set(others),
+        hidden=hidden,
+        others=others[0] if others else None,
+    )
+
+
 def _check(function: Callable[..., Any], name: str) -> None:
     if isinstance(function, classmethod):
         raise ToolDefinitionError(f"{name} is a classmethod: write @classmethod above @tool")
     if not callable(function):
         raise ToolDefinitionError(f"{function!r} is neither a tool nor a function")
-    if not _NAME.fullmatch(name):
+    if not re.search(r"[A-Za-z0-9]", name) or name == "<lambda>" or len(name) > _MAX_NAME_CHARS:
         raise ToolDefinitionError(
-            f"{name!r} is not a valid name for a tool: use a letter or _, then letters, digits, _ "
-            "and -, at most 64 characters: @tool(name=...)"
+            f"{name!r} is not a valid name for a tool: use letters, digits, _ and -, at most "
+            f"{_MAX_NAME_CHARS} characters: @tool(name=...)"
         )
     inner = definition_of(function)
     if inspect.isgeneratorfunction(inner) or inspect.isasyncgenfunction(inner):

@@ -2,21 +2,33 @@
 
 from __future__ import annotations
 
+import dataclasses
+import inspect
 from collections.abc import Mapping, Sequence
 from inspect import Parameter
 from types import GenericAlias
-from typing import Annotated, Any
+from typing import Annotated, Any, cast, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, create_model
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    RootModel,
+    TypeAdapter,
+    ValidationError,
+    create_model,
+)
 from pydantic.errors import PydanticUserError
 from pydantic.fields import FieldInfo
 from pydantic.json_schema import GenerateJsonSchema
-from pydantic_core import SchemaError
+from pydantic_core import InitErrorDetails, SchemaError, from_json, to_json
+from typing_extensions import Doc, is_typeddict
 
 from ...errors import ToolDefinitionError
 
 # Annotations are built at run time here, which type checkers do not support.
 _annotated: Any = Annotated
+_root_model: Any = RootModel
 
 # What pydantic raises for an annotation that it does not support.
 _FAILURES = (PydanticUserError, SchemaError, NameError, TypeError)
@@ -45,25 +57,30 @@ class Arguments:
         self, function: str, parameters: Sequence[Parameter], descriptions: Mapping[str, str]
     ) -> None:
         self._parameters = tuple(parameters)
+        self.model: type[BaseModel]
+        """Validates the arguments."""
         try:
-            self.model = _build_model(function, parameters, descriptions)
-            schema = self.model.model_json_schema(schema_generator=_Schema)
+            self.model, self.schema = _build_whole_or_fields(function, parameters, descriptions)
+            self._is_whole = issubclass(self.model, _root_model)
         except _FAILURES as error:
             raise _schema_error(function, parameters, error) from error
-        schema.pop("title", None)
-        self.schema = schema
-        """JSON Schema of type object."""
+        self.description: str = self.schema.pop("description", "")
+        """What the only parameter's type says of itself, if it is the whole of the arguments."""
 
     def read(self, text: str, *, strict: bool) -> dict[str, Any]:
         """Validate the JSON of a call, and return the values by parameter, without defaults.
 
         Raises pydantic's ValidationError if the JSON does not fit the schema.
         """
+        if self._is_whole:
+            text = self._read_whole(text)
         return self.values(self.model.model_validate_json(text, strict=strict or None))
 
     def values(self, values: BaseModel) -> dict[str, Any]:
         """Return the values by parameter, from an instance of `model`."""
         arguments: dict[str, Any] = {}
+        if self._is_whole:
+            return {self._parameters[0].name: cast("Any", values).root}
         for index, parameter in enumerate(self._parameters):
             field, default = _field_name(index), parameter.default
             if parameter.kind is Parameter.VAR_KEYWORD:
@@ -71,6 +88,95 @@ class Arguments:
             elif field in values.model_fields_set or _is_made_by_pydantic(default):
                 arguments[parameter.name] = getattr(values, field)
         return arguments
+
+    def _read_whole(self, text: str) -> str:
+        """Return the JSON of the only parameter, also if the model wrote its name around it.
+
+        Raises ValidationError for members that the schema forbids, which pydantic would drop.
+        """
+        (parameter,) = self._parameters
+        members = self.schema.get("properties", {})
+        try:
+            value = from_json(text)
+        except ValueError:
+            return text  # pydantic says what is wrong
+        if not isinstance(value, dict):
+            return text
+        arguments = cast("dict[str, Any]", value)
+        if [*arguments] == [parameter.name] and parameter.name not in members:
+            return to_json(arguments[parameter.name]).decode()
+        unknown = [name for name in arguments if name not in members]
+        if unknown and self.schema.get("additionalProperties") is False:
+            errors: list[InitErrorDetails] = [
+                {"type": "extra_forbidden", "loc": (name,), "input": arguments[name]}
+                for name in unknown
+            ]
+            raise ValidationError.from_exception_data(parameter.name, errors)
+        return text
+
+
+def _build_whole_or_fields(
+    name: str, parameters: Sequence[Parameter], descriptions: Mapping[str, str]
+) -> tuple[type[BaseModel], dict[str, Any]]:
+    """Return a model of the arguments, and its JSON Schema.
+
+    If the only parameter is an object, its members are the arguments: the model needs no object
+    around it.
+    """
+    if len(parameters) == 1 and _is_whole(parameters[0]):
+        model: type[BaseModel] = create_model(
+            name, __base__=(_Whole, _root_model[parameters[0].annotation])
+        )
+        schema = _whole_schema(parameters[0], model)
+        if schema.get("type") == "object":
+            return model, schema
+    model = _build_model(name, parameters, descriptions)
+    schema = model.model_json_schema(schema_generator=_Schema)
+    schema.pop("title", None)
+    return model, schema
+
+
+class _Whole(BaseModel):
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+
+def _is_whole(parameter: Parameter) -> bool:
+    """Return whether a parameter is required, and is a model, a dataclass or a TypedDict."""
+    kind = _class_of(parameter)
+    has_members = (
+        dataclasses.is_dataclass(kind)
+        or is_typeddict(kind)
+        or (inspect.isclass(kind) and issubclass(kind, BaseModel))
+    )
+    named = parameter.kind not in {Parameter.VAR_POSITIONAL, Parameter.VAR_KEYWORD}
+    return named and parameter.default is Parameter.empty and has_members
+
+
+def _whole_schema(parameter: Parameter, model: type[BaseModel]) -> dict[str, Any]:
+    """Return the JSON Schema of a parameter that is the whole of the arguments.
+
+    Unknown members are forbidden, like unknown arguments, except where a class decides for itself.
+    """
+    schema = model.model_json_schema(schema_generator=_Schema)
+    kind = _class_of(parameter)
+    if reference := schema.pop("$ref", None):
+        name = reference.removeprefix("#/$defs/")
+        schema = schema["$defs"][name] | schema
+        if reference not in to_json(schema).decode():
+            del schema["$defs"][name]
+    if not schema.get("$defs", True):
+        del schema["$defs"]
+    if "extra" not in getattr(kind, "__pydantic_config__", {}) and not issubclass(kind, BaseModel):
+        schema["additionalProperties"] = False
+    schema.pop("title", None)
+    return schema
+
+
+def _class_of(parameter: Parameter) -> Any:
+    kind: Any = parameter.annotation
+    if get_origin(kind) is Annotated:
+        kind = get_args(kind)[0]
+    return get_origin(kind) or kind
 
 
 def _build_model(
@@ -82,11 +188,11 @@ def _build_model(
     name `json` or `_id`, but a field of a model cannot.
     """
     fields: dict[str, Any] = {}
-    config = ConfigDict(extra="forbid")
+    config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
     extras: dict[str, Any] = {}
     for index, parameter in enumerate(parameters):
         if parameter.kind is Parameter.VAR_KEYWORD:
-            config = ConfigDict(extra="allow")
+            config = ConfigDict(extra="allow", use_attribute_docstrings=True)
             extras = {"__pydantic_extra__": GenericAlias(dict, (str, parameter.annotation))}
         else:
             fields[_field_name(index)] = _build_field(parameter, descriptions.get(parameter.name))
@@ -104,9 +210,15 @@ def _build_field(parameter: Parameter, description: str | None) -> tuple[Any, An
     field = Field(
         alias=own.alias or parameter.name,
         validation_alias=own.validation_alias or parameter.name,
-        description=own.description or description,
+        description=own.description or _description_in(own.metadata) or description,
     )
     return _annotated[annotation, field], Field() if default is Parameter.empty else default
+
+
+def _description_in(metadata: Sequence[object]) -> str | None:
+    """Return the text of `Annotated[int, "the text"]` or `Annotated[int, Doc("the text")]`."""
+    texts = (item.documentation if isinstance(item, Doc) else item for item in metadata)
+    return next((text for text in texts if isinstance(text, str)), None)
 
 
 def _field_name(index: int) -> str:

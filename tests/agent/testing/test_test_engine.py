@@ -86,7 +86,7 @@ async def test_every_tool_is_called_once_with_valid_arguments() -> None:
     assert calls(result.messages) == [
         Call("functions.add", {"a": 0, "b": 0}),
         Call("functions.greet", {"name": "aa"}),
-        Call("functions.store", {"item": {"name": "aaa", "cents": 1}}),
+        Call("functions.store", {"name": "aaa", "cents": 1}),
     ]
     results = [message.text for message in result.messages if message.role == "tool"]
     assert results == ["0", "Hello aa", "stored aaa"]
