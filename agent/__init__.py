@@ -35,6 +35,7 @@ from .events import StepStarted as StepStarted
 from .events import ToolCallArgumentsDelta as ToolCallArgumentsDelta
 from .events import ToolCallFinished as ToolCallFinished
 from .events import ToolCallReady as ToolCallReady
+from .events import ToolCallsDropped as ToolCallsDropped
 from .events import ToolCallStarted as ToolCallStarted
 from .events import TurnDiscarded as TurnDiscarded
 from .events import TurnRepaired as TurnRepaired

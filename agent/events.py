@@ -90,6 +90,17 @@ class ToolCallReady(_Event):
     """JSON, or source code for `python`."""
 
 
+class ToolCallsDropped(_Event):
+    """The model wrote more tool calls in one turn. Only the first one runs.
+
+    The model wrote the others without knowing its result, and it does not see them again.
+    """
+
+    kind: Literal["tool_calls_dropped"] = "tool_calls_dropped"
+    recipients: tuple[str, ...]
+    """The tools of the dropped calls."""
+
+
 class ToolCallFinished(_Event):
     """A tool call has its result."""
 
@@ -181,6 +192,7 @@ Event = Annotated[
     | ToolCallStarted
     | ToolCallArgumentsDelta
     | ToolCallReady
+    | ToolCallsDropped
     | ToolCallFinished
     | AnswerDelta
     | AnswerPartial

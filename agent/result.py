@@ -37,5 +37,7 @@ class RunResult(Generic[OutputT]):
     files: tuple[RunFile, ...] = ()
     limit: str | None = None
     """The field of `Limits` that the run reached before this answer; None if it reached none."""
+    warnings: tuple[str, ...] = ()
+    """What went wrong without ending the run, such as tool calls that were dropped."""
     citations: tuple[Citation, ...] = ()
     """Citations in the answer, each with the page that the model read."""

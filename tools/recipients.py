@@ -18,6 +18,8 @@ _PREFIXES = frozenset({"function", "functions", "tool", "tools"})
 # Content types that a model sometimes writes without the space before them.
 _CONTENT_TYPES = ("json", "code")
 _MAX_LISTED = 20
+# Tools that the model was trained with, and calls although they are not there.
+_SHELLS = frozenset({"container", "bash", "sh", "shell", "terminal"})
 
 
 def spell_name(name: str) -> str:
@@ -77,6 +79,8 @@ def find_recipient(written: str, known: Iterable[str]) -> str | None:
 def unknown_tool_error(written: str, known: Sequence[str]) -> str:
     """Return what the model reads after a call to a tool that does not exist."""
     error = f"there is no tool {written!r}"
+    if _is_shell(written) and "python" in known:
+        return f"{error}. Use python, and its module subprocess to run commands."
     if not known:
         return f"{error}, and there are no other tools. Answer without tools."
     by_last_part = {name.rpartition(".")[2].lower(): name for name in known}
@@ -86,6 +90,10 @@ def unknown_tool_error(written: str, known: Sequence[str]) -> str:
         return f"{error}. Did you mean {' or '.join(by_last_part[part] for part in close)}?"
     more = f" and {len(known) - _MAX_LISTED} more" if len(known) > _MAX_LISTED else ""
     return f"{error}. Available tools: {', '.join(known[:_MAX_LISTED])}{more}"
+
+
+def _is_shell(written: str) -> bool:
+    return not _SHELLS.isdisjoint(_without_prefixes(written).split("."))
 
 
 def _without_prefixes(name: str) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from pydantic import TypeAdapter
 from rich.console import Console
 from rich.text import Text
@@ -17,6 +19,7 @@ from ..events import (
     RunFinished,
     ToolCallArgumentsDelta,
     ToolCallFinished,
+    ToolCallsDropped,
     ToolCallStarted,
     TurnDiscarded,
     TurnRepaired,
@@ -58,20 +61,11 @@ class ConsoleDisplay(Hook):
                 self._write_line(f"→ {recipient}", "bold cyan")
             case ToolCallFinished():
                 self._write_result(event)
-            case AnswerRejected(reason=reason):
-                self._write_line(f"✗ answer not accepted, trying again: {reason}", "yellow")
-            case TurnDiscarded(reason=reason):
-                self._write_line(f"✗ turn discarded, sampling again: {reason}", "yellow")
-            case TurnRepaired(repair=repair):
-                self._write_line(f"~ repaired: {repair}", "dim yellow")
-            case LimitReached(reason=reason):
-                self._write_line(f"✗ {reason}; asking for an answer now", "yellow")
-            case PromptTrimmed(before=before, after=after):
-                self._write_line(f"~ prompt trimmed: {before:,} → {after:,} tokens", "dim yellow")
             case RunFinished():
                 self._end_line()
             case _:
-                return
+                for notice, style in _notices(event):
+                    self._write_line(notice, style)
 
     def _write_delta(
         self, event: ReasoningDelta | PreambleDelta | ToolCallArgumentsDelta | AnswerDelta
@@ -146,3 +140,22 @@ def usage_line(result: RunResult[object]) -> str:
 
 def _count(number: int, noun: str) -> str:
     return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def _notices(event: Event) -> Iterator[tuple[str, str]]:
+    """Yield the line that reports an event, with its style; nothing for most events."""
+    match event:
+        case ToolCallsDropped(recipients=recipients):
+            yield f"✗ only the first call runs; dropped: {', '.join(recipients)}", "yellow"
+        case AnswerRejected(reason=reason):
+            yield f"✗ answer not accepted, trying again: {reason}", "yellow"
+        case TurnDiscarded(reason=reason):
+            yield f"✗ turn discarded, sampling again: {reason}", "yellow"
+        case TurnRepaired(repair=repair):
+            yield f"~ repaired: {repair}", "dim yellow"
+        case LimitReached(reason=reason):
+            yield f"✗ {reason}; asking for an answer now", "yellow"
+        case PromptTrimmed(before=before, after=after):
+            yield f"~ prompt trimmed: {before:,} → {after:,} tokens", "dim yellow"
+        case _:
+            return

@@ -75,7 +75,7 @@ class TurnSampled(_Record):
 
     kind: Literal["turn_sampled"] = "turn_sampled"
     tokens: tuple[int, ...]
-    """All sampled tokens, unchanged."""
+    """The sampled tokens, unchanged, up to the end of the tool call or the answer."""
     kept_tokens: int
     """Number of leading tokens that the run keeps; less than all if the turn was discarded."""
     recipients: tuple[str, ...]
@@ -83,6 +83,8 @@ class TurnSampled(_Record):
     usage: Usage
     discard_reason: str | None = None
     """Why the turn is sampled again; None if it ended in a tool call or an answer."""
+    dropped: tuple[str, ...] = ()
+    """The recipients of further calls in the turn, which do not run and are not in `tokens`."""
 
 
 class RecordedFile(BaseModel):

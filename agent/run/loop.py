@@ -30,6 +30,7 @@ from ..events import (
     StepStarted,
     ToolCallFinished,
     ToolCallReady,
+    ToolCallsDropped,
     TurnDiscarded,
 )
 from ..hooks import Hook, Refusal
@@ -168,6 +169,8 @@ class Run(Generic[OutputT]):
         """Record the turn: a tool call, an answer, or one that is discarded and sampled again."""
         await self.recorder.record_turn(turn)
         self.turn = None
+        if turn.dropped:
+            await self._emit(ToolCallsDropped(**self.event_position, recipients=turn.dropped))
         if turn.fault is None or turn.failure is not None:
             return
         discarded = self.state.position.discarded

@@ -42,6 +42,7 @@ async def build_result(recorder: RunRecorder, output: OutputT) -> RunResult[Outp
         seconds=meter.seconds,
         files=tuple(files),
         limit=state.position.limit,
+        warnings=tuple(state.warnings),
         citations=recorder.toolbox.citations(answer.text if answer else ""),
     )
 

@@ -85,6 +85,7 @@ class RunRecorder:
             recipients=tuple(turn.recipients),
             usage=turn.usage,
             discard_reason=turn.fault,
+            dropped=turn.dropped,
         )
         await self.record(sampled, events=events)
 

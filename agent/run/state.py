@@ -163,6 +163,8 @@ class RunState:
         self.spending = Spending()
         self.count = 0
         """Number of records."""
+        self.warnings: list[str] = []
+        """What the user should know about the run, although it did not fail."""
         for record in records:
             self.apply(record)
 
@@ -195,6 +197,11 @@ class RunState:
         messages = self.conversation.append_turn(turn, events)
         self.spending.add(turn.usage)
         self.spending.step_usage = turn.usage
+        if turn.dropped:
+            self.warnings.append(
+                f"step {self.spending.usage.steps}: only the first tool call of the turn ran; the "
+                f"model also wrote calls to {', '.join(turn.dropped)}"
+            )
         if turn.discard_reason is not None:
             self.position.discarded += 1
             return

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Literal
 
-from ...harmony import STOP_TOKENS, Ended, Message, Repaired, StreamParser
+from ...harmony import STOP_TOKENS, Ended, Message, Repaired, Started, StreamParser
 from ...harmony import Event as ParserEvent
 from ..engines import Sampled
 from ..usage import Usage
@@ -32,6 +32,8 @@ class Turn:
     """The ends of messages and the repairs that the parser reported; the transcript needs them."""
     call: Message | None = None
     """The tool call that ended the turn."""
+    dropped: tuple[str, ...] = ()
+    """The recipients of further calls that the engine sampled before it was stopped."""
     final: Message | None = None
     """The final message that ended the turn."""
     finish: Literal["stop", "length"] | None = None
@@ -46,6 +48,8 @@ class Turn:
     """Why the engine failed in the middle of the turn, if it did."""
     _message_start: int = 0
     """Index of the first token of the message being read."""
+    _has_more: bool = False
+    """Whether the engine samples on after the end of the turn."""
 
     def __post_init__(self) -> None:
         self._parser = StreamParser(recipients=self.recipients)
@@ -57,13 +61,18 @@ class Turn:
         After a stop token the engine still reports the turn's cost; after any other token it would
         only continue to sample.
         """
-        has_ended = self.call is not None or self.final is not None
-        return self.finish is not None or (has_ended and self.tokens[-1] not in STOP_TOKENS)
+        if self.finish is not None or self._has_more:
+            return True
+        return self._has_ended and self.tokens[-1] not in STOP_TOKENS
+
+    @property
+    def _has_ended(self) -> bool:
+        return self.call is not None or self.final is not None
 
     @property
     def fault(self) -> str | None:
         """Why the turn is discarded; None if it has a tool call or a final message."""
-        if self.call is not None or self.final is not None:
+        if self._has_ended:
             return None
         if self.failure is not None:
             return self.failure
@@ -87,13 +96,19 @@ class Turn:
 
     def read(self, piece: Sampled) -> list[ParserEvent]:
         """Read a piece of the turn and return its parser events, up to the end of the turn."""
-        self.tokens.extend(piece.tokens)
+        if self._has_ended:
+            self._has_more = bool(piece.tokens)
+        else:
+            self.tokens.extend(piece.tokens)
         if piece.cached_tokens is not None:
             self.cached_tokens = piece.cached_tokens
         events = self._parser.feed(piece.tokens)
         if piece.finish is not None:
             self.finish = piece.finish
             events += self._parser.finish()
+        if self._has_ended:
+            self.dropped += tuple(_recipients(events))
+            return []
         for count, event in enumerate(events, start=1):
             if isinstance(event, Repaired):
                 self.repairs += 1
@@ -102,6 +117,7 @@ class Turn:
                 self.events.append(event)
                 if self._end_message(event):
                     del self.tokens[event.at + 1 :]
+                    self.dropped = tuple(_recipients(events[count:]))
                     return events[:count]
         return events
 
@@ -120,4 +136,11 @@ class Turn:
             self.call = message
         elif message.channel == "final":
             self.final = message
-        return self.call is not None or self.final is not None
+        return self._has_ended
+
+
+def _recipients(events: Iterable[ParserEvent]) -> Iterator[str]:
+    """Yield the recipients of the calls that begin in these events."""
+    for event in events:
+        if isinstance(event, Started) and event.header.is_call:
+            yield event.header.recipient or ""

@@ -32,8 +32,8 @@ PUBLIC_NAMES = {
         Outcome OutputSpec PreambleDelta PromptTrimmed ReasoningDelta Record Refusal RunFacts
         RunFile RunFinished RunResult RunStarted RunStream RunSummary SQLiteJournal Sampled
         Sampling Server StepFinished StepStarted Task ToolCallArgumentsDelta ToolCallFinished
-        ToolCallReady ToolCallStarted TrimContext TurnDiscarded TurnRepaired TurnRequest Usage
-        VLLMEngine Windowed open_server
+        ToolCallReady ToolCallStarted ToolCallsDropped TrimContext TurnDiscarded TurnRepaired
+        TurnRequest Usage VLLMEngine Windowed open_server
     """,
     "ossia.agent.testing": """
         FakeVLLM Grammars Reply ScriptedEngine ScriptedTurn Tape TestEngine answer_turn call_turn

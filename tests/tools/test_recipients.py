@@ -4,7 +4,8 @@ import pytest
 
 from ossia.harmony import Message
 from ossia.harmony.rendering import render
-from ossia.tools import Toolbox, ToolDefinitionError, tool
+from ossia.sandbox import UnsafeLocalSandbox
+from ossia.tools import PythonTool, Toolbox, ToolDefinitionError, tool
 
 
 def get_weather(city: str = "here") -> str:
@@ -74,6 +75,17 @@ async def test_a_call_in_a_wrong_channel_gets_its_result_in_the_right_one(
     async with Toolbox([shell]) as tools:
         message = (await tools.call(call("functions.shell", channel))).message
     assert (message.channel, message.text) == ("commentary", "ls")
+
+
+@pytest.mark.parametrize(
+    "written",
+    ["container.exec", "container.feed_chars", "functions.container.exec", "bash"],
+)
+async def test_a_shell_that_is_not_there_is_answered_with_python(written: str) -> None:
+    async with Toolbox([PythonTool(UnsafeLocalSandbox)]) as tools:
+        result = await tools.call(call(written))
+    assert result.failed
+    assert result.message.text.endswith("Use python, and its module subprocess to run commands.")
 
 
 @pytest.mark.parametrize(

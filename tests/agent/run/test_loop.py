@@ -105,18 +105,6 @@ async def test_a_preamble_is_an_event_and_not_an_answer() -> None:
     assert finished.result.output == "It is 5."
 
 
-async def test_text_after_a_tool_call_is_dropped() -> None:
-    imagined = harmony_tokens(
-        "<|end|><|start|>functions.add to=assistant<|channel|>commentary<|message|>99<|end|>"
-        "<|start|>assistant"
-    )
-    turn = [*ASK[:-1], *imagined, *answer_turn("It is 99.")]
-    engine = ScriptedEngine([turn, ANSWER], chunk=1000)
-    result = await Agent(engine, tools=[add]).run("2 + 3?")
-    assert result.output == "It is 5."
-    assert "99" not in decode(engine.prompts[1])
-
-
 async def test_the_model_reads_that_a_tool_failed() -> None:
     def divide(a: int, b: int) -> float:
         """Divide two numbers."""
