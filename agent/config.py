@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Any, Generic, get_args
+from typing import Any, Generic, Literal, get_args
 
 from typing_extensions import TypeVar
 
 from ..harmony import ReasoningEffort
-from ..tools import Tool, Toolbox
+from ..tools import Tool, Toolbox, check_method
 from .context import READ_TOOL_RESULT_TOOL, ContextPolicy, TrimContext
 from .engines import Engine, Sampling
-from .hooks import Hook
+from .hooks import HOOK_METHODS, Hook
 from .journal import Journal
 from .limits import Limits
 from .output import OutputFormat, OutputSpec
@@ -50,6 +50,10 @@ class AgentConfig(Generic[OutputT]):
     """How often the model may correct an answer that does not match the output type."""
     turn_retries: int = field(default=2, kw_only=True)
     """How often in a row an unusable turn is sampled again."""
+    on_tool_error: Literal["report", "raise"] = field(default="report", kw_only=True)
+    """What happens after a bug in a tool: any exception except ToolError and ToolRetry. "report":
+    the model reads that the call failed, and the result has a warning. "raise": the run ends with
+    the exception."""
     context: ContextPolicy | None = field(default=TrimContext(), kw_only=True)
     """What the model is shown when the run outgrows its window; None raises ContextLengthError."""
     journal: Journal | None = field(default=None, kw_only=True)
@@ -76,8 +80,15 @@ class AgentConfig(Generic[OutputT]):
         )
         check_type("limits", self.limits, Limits, "write Limits(steps=10), for example")
         check_type("sampling", self.sampling, Sampling, "write Sampling(seed=7), for example")
+        check_choice("Agent(on_tool_error=...)", self.on_tool_error, ("report", "raise"))
+        check_method(self.engine, Engine.generate)
         for hook in self.hooks:
             check_type("a hook", hook, Hook, "hooks are objects of subclasses of Hook")
+            for method in HOOK_METHODS:
+                check_method(hook, method)
+        if self.context is not None:
+            check_method(self.context, ContextPolicy.reserve)
+            check_method(self.context, ContextPolicy.trim)
         for name in ("output_retries", "turn_retries"):
             check_number(f"Agent({name}=...)", getattr(self, name), least=0)
         if self.journal is not None:

@@ -60,3 +60,13 @@ class Hook:
 
         After a Refusal, the model corrects its answer, as often as `Agent.output_retries` allows.
         """
+
+
+HOOK_METHODS = (
+    Hook.on_event,
+    Hook.before_turn,
+    Hook.before_tool_call,
+    Hook.after_tool_call,
+    Hook.before_output,
+)
+"""The methods that a hook can override."""

@@ -32,6 +32,7 @@ from .citations import link_citations as link_citations
 from .functions import FunctionTool as FunctionTool
 from .functions import Options as Options
 from .functions import tool as tool
+from .interface import check_method as check_method
 from .protocol import Attachment as Attachment
 from .protocol import CitationSource as CitationSource
 from .protocol import FileStore as FileStore

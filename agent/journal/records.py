@@ -110,6 +110,8 @@ class ToolResultRecorded(_Record):
     """Changes to the tools' states, by namespace."""
     was_run: bool = True
     """Whether the tool was run."""
+    error_type: str = ""
+    """The class of the exception if the tool has a bug: one that is not a ToolError."""
     repeat_notice: str = ""
     """The loop's notice about repeated calls: the last line of the message, if there is one."""
     fingerprint: str = ""

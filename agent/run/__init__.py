@@ -1,7 +1,6 @@
 """One run of an agent: how it opens, its loop, its events, and how it ends."""
 
 from .chat import Chat as Chat
-from .lifecycle import FORBIDDEN_ENGINES as FORBIDDEN_ENGINES
 from .lifecycle import fork_run as fork_run
 from .lifecycle import resume_run as resume_run
 from .lifecycle import start_run as start_run

@@ -24,6 +24,7 @@ from ..journal import (
     RunResumed,
     TurnSampled,
 )
+from ..switches import SWITCHES
 from .loop import Run
 from .meter import Meter
 from .outcome import as_failure
@@ -32,9 +33,6 @@ from .recorder import RunRecorder
 from .state import RunState
 
 log = get_logger("ossia.agent")
-
-FORBIDDEN_ENGINES: list[type] = []
-"""Kinds of engines that no run may use; see `testing.forbid_real_engines`."""
 
 AGENT_ROLES = frozenset({"system", "developer"})
 """The authors of the messages that each agent writes itself."""
@@ -112,7 +110,7 @@ async def enter_shared(agent: AgentConfig[Any], stack: AsyncExitStack) -> None:
 
     Raises EngineError for an engine of a forbidden kind.
     """
-    if isinstance(agent.engine, tuple(FORBIDDEN_ENGINES)):
+    if isinstance(agent.engine, tuple(SWITCHES.forbidden_engines)):
         raise EngineError(
             f"{agent.engine!r} is a real engine, and real engines are forbidden here: give the "
             "agent a ScriptedEngine with dataclasses.replace(agent, engine=...)"

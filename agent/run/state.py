@@ -213,6 +213,13 @@ class RunState:
             self.position.candidate = messages[-1]
 
     def _apply_tool_result(self, record: ToolResultRecorded) -> None:
+        if record.error_type:
+            warning = (
+                f"{record.message.name} raised {record.error_type}, which the model did not read; "
+                'Agent(on_tool_error="raise") shows where'
+            )
+            if warning not in self.warnings:
+                self.warnings.append(warning)
         self.conversation.append(record.message)
         self.position.pending_call = None
         self.spending.add_call(record)

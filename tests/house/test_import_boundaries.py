@@ -11,7 +11,7 @@ import pytest
 from tests.house.sources import Source, absolute, imports, sources
 
 AGENT_LAYERS = (
-    "settings usage shared_resource",
+    "settings switches usage shared_resource",
     "engines",
     "output context hooks events result journal limits",
     "config",

@@ -24,7 +24,7 @@ PUBLIC_NAMES = {
         Attachment Brave BrowserTool Chromium Citation CitationSource DuckDuckGo Exa FUNCTIONS
         FileStore FunctionTool Hit LocalSearch OpenTool Options PythonTool RunContext SearXNG
         SearchBackend Stateful Tavily Tool ToolCall ToolDefinitionError ToolError ToolResult
-        ToolRetry ToolReturn Toolbox YouCom is_cancelled is_failure link_citations tool
+        ToolRetry ToolReturn Toolbox YouCom check_method is_cancelled is_failure link_citations tool
     """,
     "ossia.agent": """
         Agent AnswerDelta AnswerPartial AnswerRejected Chat Citation ConstrainedEngine Context
@@ -37,7 +37,7 @@ PUBLIC_NAMES = {
     """,
     "ossia.agent.testing": """
         FakeVLLM Grammars Reply ScriptedEngine ScriptedTurn Tape TestEngine answer_turn call_turn
-        forbid_real_engines harmony_tokens open_fake_vllm python_turn
+        forbid_real_engines harmony_tokens open_fake_vllm python_turn raise_tool_errors
     """,
 }
 

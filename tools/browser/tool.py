@@ -15,6 +15,7 @@ from ...errors import ToolError
 from ...harmony import Message, ToolNamespace
 from ..citations import Citation
 from ..functions import extract_arguments, invalid_arguments_error
+from ..interface import check_method
 from ..protocol import OpenTool, RunContext, Tool, ToolReturn
 from .citations import find_citations
 from .declaration import browser_namespace
@@ -53,6 +54,10 @@ class BrowserTool(Tool):
     """Whether to respect robots.txt."""
     fetch_s: float = 30.0
     """Timeout in seconds for a page over plain HTTP."""
+
+    def __post_init__(self) -> None:
+        if self.search is not None:
+            check_method(self.search, SearchBackend.search)
 
     @property
     def namespace(self) -> ToolNamespace:

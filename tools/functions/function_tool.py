@@ -66,6 +66,10 @@ class Options:
             )
         if self.retries < 0:
             raise ToolDefinitionError(f"retries is {self.retries}; use 0 for no retries")
+        if self.enabled is not None and not _takes_context(self.enabled):
+            raise ToolDefinitionError(
+                "`enabled` is called with the run's context: use a function with one parameter"
+            )
         if self.enabled is not None and is_async(self.enabled):
             raise ToolDefinitionError(
                 "`enabled` is async, but the prompt is built without waiting; use a plain function"
@@ -198,6 +202,16 @@ def _read_docstring(function: Callable[..., Any], signature: Signature) -> Docst
         hidden=hidden,
         others=others[0] if others else None,
     )
+
+
+def _takes_context(enabled: Enabled) -> bool:
+    try:
+        inspect.signature(enabled).bind(None)
+    except TypeError:
+        return False
+    except ValueError:  # it is written in C
+        return True
+    return True
 
 
 def _check(function: Callable[..., Any], name: str) -> None:
