@@ -14,6 +14,7 @@ turns every failure of a tool into a message that the model can act on.
 from ..errors import ToolDefinitionError as ToolDefinitionError
 from ..errors import ToolError as ToolError
 from ..errors import ToolRetry as ToolRetry
+from .apply_patch import ApplyPatch as ApplyPatch
 from .browser import Brave as Brave
 from .browser import BrowserTool as BrowserTool
 from .browser import Chromium as Chromium

@@ -21,9 +21,9 @@ PUBLIC_NAMES = {
         image_tag open_sandbox prune prune_images put_folder
     """,
     "ossia.tools": """
-        Attachment Brave BrowserTool Chromium Citation CitationSource DuckDuckGo Exa FUNCTIONS
-        FileStore FunctionTool Hit LocalSearch OpenTool Options PythonTool RunContext SearXNG
-        SearchBackend Stateful Tavily Tool ToolCall ToolDefinitionError ToolError ToolResult
+        ApplyPatch Attachment Brave BrowserTool Chromium Citation CitationSource DuckDuckGo Exa
+        FUNCTIONS FileStore FunctionTool Hit LocalSearch OpenTool Options PythonTool RunContext
+        SearXNG SearchBackend Stateful Tavily Tool ToolCall ToolDefinitionError ToolError ToolResult
         ToolRetry ToolReturn Toolbox YouCom check_method is_cancelled is_failure link_citations tool
     """,
     "ossia.agent": """
