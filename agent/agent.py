@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterable, Mapping
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterable,
+    AsyncIterator,
+    Callable,
+    Iterable,
+    Mapping,
+)
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -15,6 +22,7 @@ from .result import RunResult
 from .run import (
     Chat,
     Outcome,
+    RunOptions,
     RunStream,
     Task,
     check_task,
@@ -141,7 +149,12 @@ class Agent(AgentConfig[OutputT]):
 
     @asynccontextmanager
     async def chat(
-        self, *, resume: str | None = None, deps: object = None
+        self,
+        *,
+        resume: str | None = None,
+        deps: object = None,
+        run_id: str | None = None,
+        metadata: Mapping[str, Any] | None = None,
     ) -> AsyncGenerator[Chat[OutputT]]:
         """Open a conversation over one transcript, for as long as the block lasts.
 
@@ -149,9 +162,13 @@ class Agent(AgentConfig[OutputT]):
             print((await chat.say("What is 417 * 38?")).output)
 
         resume: the `run_id` of a chat in the journal to continue.
+        run_id: an id of your own. If the journal already has a chat of that id, it continues.
+        metadata: stored in the journal with a new chat.
         """
         if resume is None:
-            opened = start_run(self, (), deps=deps)
+            opened = start_run(self, (), deps=deps, run_id=run_id, metadata=metadata)
+        elif run_id is not None or metadata is not None:
+            raise TypeError("`resume` continues a chat that has its run_id and metadata already")
         else:
             opened = resume_run(self, resume, deps=deps)
         async with opened as run:
@@ -165,6 +182,8 @@ class Agent(AgentConfig[OutputT]):
         concurrency: int = 16,
         ordered: bool = False,
         deps: object = None,
+        run_id: Callable[[int, Task], str] | None = None,
+        metadata: Mapping[str, Any] | Callable[[int, Task], Mapping[str, Any]] | None = None,
     ) -> AbstractAsyncContextManager[AsyncIterator[Outcome[OutputT]]]:
         """Work on many tasks at once; a run that fails does not affect the others.
 
@@ -176,11 +195,16 @@ class Agent(AgentConfig[OutputT]):
         concurrency: how many runs are active at once. No further run starts while nobody takes the
             outcomes.
         ordered: return the outcomes in the order of the tasks, not as they finish.
+        deps: passed to the tools of all runs.
+        run_id: returns the id for a task and its index. With a journal, a program that is killed
+            and started again with the same tasks continues where it stopped.
+        metadata: stored in the journal with every run; or a function that returns it for a task.
 
         Leaving the block ends the runs that are still active. SystemExit and KeyboardInterrupt in a
         tool end all runs and reach the caller.
         """
-        return run_tasks(self, tasks, concurrency=concurrency, ordered=ordered, deps=deps)
+        options = RunOptions(deps, run_id, metadata)
+        return run_tasks(self, tasks, options, concurrency=concurrency, ordered=ordered)
 
 
 def _is_in_event_loop() -> bool:

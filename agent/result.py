@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
 from typing import Generic, TypeVar
 
 from ..harmony import Message
@@ -41,3 +42,29 @@ class RunResult(Generic[OutputT]):
     """What went wrong without ending the run, such as tool calls that were dropped."""
     citations: tuple[Citation, ...] = ()
     """Citations in the answer, each with the page that the model read."""
+
+    def save_files(self, folder: str | Path) -> list[Path]:
+        """Write the run's files into a folder, and return their paths.
+
+        Folders below /mnt/data are kept, and existing files are overwritten. A file that was
+        deleted during the run or is too large to copy is left out.
+
+        folder: it is created if it does not exist.
+
+        Raises OSError.
+        """
+        saved: list[Path] = []
+        for file in self.files:
+            # A path is the model's text: no part of it may lead out of the folder.
+            parts = [part for part in PurePosixPath(file.path).parts if part not in {"/", ".."}]
+            if parts[:2] == ["mnt", "data"]:
+                parts = parts[2:]
+            elif file.path.startswith("/"):
+                parts = parts[-1:]
+            if file.data is None or not parts:
+                continue
+            path = Path(folder, *parts)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(file.data)
+            saved.append(path)
+        return saved

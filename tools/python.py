@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
+
+import anyio
 
 from ..errors import ToolDefinitionError
 from ..harmony import Message, ToolNamespace
@@ -57,8 +60,19 @@ class PythonTool(Tool):
     None: `open_sandbox`, with its defaults."""
     timeout_s: float = PYTHON_TIMEOUT_S
     """Seconds that one call may take. The model is told this number."""
+    files: Mapping[str, bytes | str | Path] = field(
+        default_factory=dict[str, bytes | str | Path], hash=False
+    )
+    """Files that are in /mnt/data when a run starts, by name: their bytes, or the path of a file on
+    this machine. Say in the task or the instructions that they are there."""
 
     def __post_init__(self) -> None:
+        for name, source in self.files.items():
+            if not isinstance(source, bytes) and not Path(source).is_file():
+                raise ToolDefinitionError(
+                    f"PythonTool(files={{{name!r}: {str(source)!r}}}): there is no such file; for "
+                    "the contents themselves, pass bytes"
+                )
         if self.sandbox is not None and not callable(self.sandbox):
             raise ToolDefinitionError(
                 f"PythonTool opens a sandbox for each run, but {self.sandbox!r} is already a "
@@ -74,6 +88,11 @@ class PythonTool(Tool):
     async def open(self) -> AsyncGenerator[OpenTool]:
         """Start a sandbox for one run."""
         async with (self.sandbox or open_sandbox)() as sandbox:
+            for name, source in self.files.items():
+                data = source
+                if not isinstance(data, bytes):
+                    data = await anyio.Path(data).read_bytes()
+                await sandbox.put(name.removeprefix(DATA_FOLDER), data)
             yield Notebook(sandbox, self.timeout_s)
 
 

@@ -13,6 +13,7 @@ from .prompt import check_task as check_task
 from .prompt import opening_messages as opening_messages
 from .recorder import RunRecorder as RunRecorder
 from .run_many import Outcome as Outcome
+from .run_many import RunOptions as RunOptions
 from .run_many import run_tasks as run_tasks
 from .state import RunState as RunState
 from .stream import RunStream as RunStream

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterable
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterable,
+    AsyncIterator,
+    Callable,
+    Iterable,
+    Mapping,
+)
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, Generic
@@ -37,14 +44,31 @@ class Outcome(Generic[OutputT]):
         return self.result.output
 
 
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """What the runs get besides their tasks; see `Agent.run_many`."""
+
+    deps: object = None
+    run_id: Callable[[int, Task], str] | None = None
+    metadata: Mapping[str, Any] | Callable[[int, Task], Mapping[str, Any]] | None = None
+
+    def run_id_of(self, index: int, task: Task) -> str | None:
+        """Return the id of a task's run; None: a new one."""
+        return None if self.run_id is None else self.run_id(index, task)
+
+    def metadata_of(self, index: int, task: Task) -> Mapping[str, Any] | None:
+        """Return the metadata of a task's run."""
+        return self.metadata(index, task) if callable(self.metadata) else self.metadata
+
+
 @asynccontextmanager
 async def run_tasks(
     agent: AgentConfig[OutputT],
     tasks: Iterable[Task] | AsyncIterable[Task],
+    options: RunOptions,
     *,
     concurrency: int,
     ordered: bool,
-    deps: Any,
 ) -> AsyncGenerator[AsyncIterator[Outcome[OutputT]]]:
     """Give the outcomes of all tasks for as long as the block lasts; see `Agent.run_many`."""
     if concurrency < 1:
@@ -60,7 +84,7 @@ async def run_tasks(
     async def work(outcomes: MemoryObjectSendStream[Outcome[OutputT]]) -> None:
         async with outcomes:
             while (item := await queue.take()) is not None:
-                await outcomes.send(await _outcome(agent, *item, deps))
+                await outcomes.send(await _outcome(agent, *item, options))
 
     async with AsyncExitStack() as stack:
         await enter_shared(agent, stack)
@@ -73,11 +97,13 @@ async def run_tasks(
 
 
 async def _outcome(
-    agent: AgentConfig[OutputT], index: int, task: Task, deps: Any
+    agent: AgentConfig[OutputT], index: int, task: Task, options: RunOptions
 ) -> Outcome[OutputT]:
     try:
         check_task(task)
-        async with start_run(agent, task, deps=deps) as run:
+        run_id, metadata = options.run_id_of(index, task), options.metadata_of(index, task)
+        opened = start_run(agent, task, deps=options.deps, run_id=run_id, metadata=metadata)
+        async with opened as run:
             result = await run.execute()
     except Exception as error:  # noqa: BLE001 - it belongs to this run alone
         return Outcome(index, task, error=error)

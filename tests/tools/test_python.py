@@ -7,10 +7,11 @@ import sys
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
-from ossia.errors import SandboxPathError
+from ossia.errors import SandboxPathError, ToolDefinitionError
 from ossia.harmony import Message
 from ossia.sandbox import SandboxPool, UnsafeLocalSandbox
 from ossia.tools import PythonTool, Toolbox
@@ -215,3 +216,22 @@ def test_importing_the_tools_loads_no_heavy_library() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == ""
+
+
+async def test_files_of_the_user_are_there_when_a_run_starts(tmp_path: Path) -> None:
+    local = tmp_path / "local.csv"
+    local.write_text("a,b\n1,2\n")
+    files: dict[str, bytes | str | Path] = {
+        "data.csv": local,
+        "/mnt/data/raw.bin": b"\x00\x01",
+        "in/c.txt": str(local),
+    }
+    python = PythonTool(UnsafeLocalSandbox, files=files)
+    code = "for name in ('data.csv', 'raw.bin', 'in/c.txt'): print(len(open(name, 'rb').read()))"
+    async with Toolbox([python]) as tools:
+        assert (await tools.call(call(code))).message.text == "8\n2\n8"
+
+
+def test_a_missing_file_of_the_user_is_found_at_construction() -> None:
+    with pytest.raises(ToolDefinitionError, match="there is no such file; for the contents"):
+        PythonTool(UnsafeLocalSandbox, files={"a.csv": "missing.csv"})

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import anyio
 import pytest
 
-from ossia.agent import Agent, MemoryJournal
+from ossia.agent import Agent, MemoryJournal, Task
 from ossia.agent.testing import ScriptedEngine, answer_turn, call_turn
 from ossia.errors import EngineError, JournalError
 from ossia.tools import RunContext
@@ -80,3 +82,68 @@ async def test_a_run_id_belongs_to_one_task() -> None:
     with pytest.raises(JournalError, match="another task") as raised:
         await agent.run("2 + 4?", run_id="mine")
     assert raised.value.run_id == "mine"
+
+
+async def test_a_batch_with_run_ids_continues_where_it_was_killed() -> None:
+    journal = MemoryJournal()
+
+    def run_id(index: int, task: Task) -> str:
+        return f"nightly-{index}-{task}"
+
+    first = Agent(ScriptedEngine([answer_turn("1"), answer_turn("2")]), journal=journal)
+    async with first.run_many(["a", "b"], run_id=run_id, concurrency=1) as outcomes:
+        assert [outcome.output async for outcome in outcomes] == ["1", "2"]
+    second = Agent(ScriptedEngine([answer_turn("3")]), journal=journal)
+    async with second.run_many(["a", "b", "c"], run_id=run_id, ordered=True) as outcomes:
+        assert [outcome.output async for outcome in outcomes] == ["1", "2", "3"]
+    ids = {run.run_id for run in await journal.runs()}
+    assert ids == {"nightly-0-a", "nightly-1-b", "nightly-2-c"}
+
+
+def row(index: int, task: Task) -> dict[str, Any]:
+    return {"row": index, "task": task}
+
+
+@pytest.mark.parametrize(
+    ("metadata", "stored"),
+    [
+        ({"batch": 7}, [{"batch": 7}, {"batch": 7}]),
+        (row, [{"row": 0, "task": "a"}, {"row": 1, "task": "b"}]),
+    ],
+)
+async def test_the_runs_of_a_batch_have_metadata(metadata: Any, stored: list[Any]) -> None:
+    journal = MemoryJournal()
+    agent = Agent(ScriptedEngine([answer_turn("1"), answer_turn("2")]), journal=journal)
+    async with agent.run_many(["a", "b"], metadata=metadata, concurrency=1) as outcomes:
+        ids = [outcome.result.run_id async for outcome in outcomes if outcome.result]
+    found = {run.run_id: run.metadata for run in await journal.runs()}
+    assert [found[run_id] for run_id in ids] == stored
+
+
+async def test_a_wrong_run_id_is_the_outcome_of_its_task() -> None:
+    agent = Agent(ScriptedEngine([answer_turn("2")]))
+    async with agent.run_many(
+        ["a", "b"], run_id=lambda index, _: "ok" if index else "", ordered=True
+    ) as outcomes:
+        errors = [type(outcome.error) async for outcome in outcomes]
+    assert errors == [ValueError, type(None)]
+
+
+async def test_a_chat_has_the_id_and_the_metadata_of_the_caller() -> None:
+    journal = MemoryJournal()
+    agent = Agent(ScriptedEngine([answer_turn("5"), answer_turn("6")]), journal=journal)
+    async with agent.chat(run_id="mine", metadata={"user": 7}) as chat:
+        await chat.say("2 + 3?")
+    async with agent.chat(run_id="mine") as chat:
+        assert (await chat.say("And one more?")).output == "6"
+        asked = [message.text for message in chat.messages if message.role == "user"]
+    assert asked == ["2 + 3?", "And one more?"]
+    (run,) = await journal.runs()
+    assert (run.run_id, run.metadata) == ("mine", {"user": 7})
+
+
+async def test_a_resumed_chat_keeps_its_id() -> None:
+    agent = Agent(ScriptedEngine([]), journal=MemoryJournal())
+    with pytest.raises(TypeError, match="has its run_id and metadata already"):
+        async with agent.chat(resume="mine", run_id="other"):
+            raise AssertionError("not reached")
