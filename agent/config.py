@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, Generic, Literal, get_args
@@ -10,7 +10,7 @@ from typing import Any, Generic, Literal, get_args
 from typing_extensions import TypeVar
 
 from ..harmony import ReasoningEffort
-from ..tools import Tool, Toolbox, check_method
+from ..tools import RunContext, Tool, Toolbox, check_method, check_parameters
 from .context import READ_TOOL_RESULT_TOOL, ContextPolicy, TrimContext
 from .engines import Engine, Sampling
 from .hooks import HOOK_METHODS, Hook
@@ -29,8 +29,11 @@ class AgentConfig(Generic[OutputT]):
     """The fields of an `Agent`: immutable, and shared by all of its runs."""
 
     engine: Engine
-    instructions: str | None = field(default=None, kw_only=True)
-    """Who the model is and what it should do; the developer message."""
+    instructions: str | Callable[[RunContext[Any]], str | Awaitable[str]] | None = field(
+        default=None, kw_only=True
+    )
+    """Who the model is and what it should do; the developer message. Or a function that returns it
+    when a run starts, plain or async, from the run's context: its deps and its id."""
     tools: Sequence[Tool | Callable[..., Any]] = field(default=(), kw_only=True)
     """What the model can call. A plain function is a tool as if it had `@tool`."""
     output_type: OutputSpec[OutputT] = field(default=str, kw_only=True)  # type: ignore[assignment]
@@ -72,8 +75,10 @@ class AgentConfig(Generic[OutputT]):
 
     def _check_settings(self) -> None:
         check_type("the engine", self.engine, Engine, _WRITE_ENGINE.format(self.engine))
-        if self.instructions is not None:
-            check_type("instructions", self.instructions, str, "give text")
+        if callable(self.instructions):
+            check_parameters("instructions", self.instructions, 1, "def instructions(context)")
+        elif self.instructions is not None:
+            check_type("instructions", self.instructions, str, "give text, or a function")
         check_choice("Agent(reasoning=...)", self.reasoning, get_args(ReasoningEffort))
         check_number(
             "Agent(reasoning_budget=...)", self.reasoning_budget, least=0, none_means="no limit"

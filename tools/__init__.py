@@ -34,6 +34,7 @@ from .functions import FunctionTool as FunctionTool
 from .functions import Options as Options
 from .functions import tool as tool
 from .interface import check_method as check_method
+from .interface import check_parameters as check_parameters
 from .protocol import Attachment as Attachment
 from .protocol import CitationSource as CitationSource
 from .protocol import FileStore as FileStore

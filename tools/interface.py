@@ -35,6 +35,22 @@ def check_method(value: object, interface: Callable[..., Any]) -> None:
         raise TypeError(f"{written} is not async: {write}")
 
 
+def check_parameters(name: str, function: Callable[..., Any], count: int, instead: str) -> None:
+    """Check that a function can be called with a number of arguments.
+
+    name: what the function is for the user, such as `enabled`.
+    instead: the signature to write.
+
+    Raises TypeError.
+    """
+    try:
+        inspect.signature(function).bind(*[None] * count)
+    except ValueError:  # it is written in C
+        return
+    except TypeError as error:
+        raise TypeError(f"{name} cannot be called: {error}; write `{instead}`") from error
+
+
 def _bind(signature: inspect.Signature, expected: inspect.Signature) -> None:
     """Raise TypeError if a method does not accept what the caller will pass."""
     _, *parameters = expected.parameters.values()  # without self

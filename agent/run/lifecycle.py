@@ -12,7 +12,7 @@ from uuid import uuid4
 from ...errors import EngineError, JournalError, RunFacts, RunNotFoundError
 from ...harmony import Message, SystemContent
 from ...sandbox import get_logger
-from ...tools import Tool, Toolbox
+from ...tools import RunContext, Tool, Toolbox
 from ..config import AgentConfig, OutputT
 from ..context import make_read_tools
 from ..journal import (
@@ -28,7 +28,13 @@ from ..switches import SWITCHES
 from .loop import Run
 from .meter import Meter
 from .outcome import as_failure
-from .prompt import Task, opening_messages, task_messages
+from .prompt import (
+    Task,
+    opening_messages,
+    read_instructions,
+    recorded_instructions,
+    task_messages,
+)
 from .recorder import RunRecorder
 from .state import RunState
 
@@ -62,7 +68,8 @@ async def start_run(
                 yield run
             return
     async with _open(agent, run_id or _new_run_id(), RunState(), deps) as run:
-        opened = _run_opened(agent, run.recorder.toolbox, task)
+        instructions = await read_instructions(agent, RunContext(deps, run.run_id))
+        opened = _run_opened(agent, run.recorder.toolbox, task, instructions)
         await run.recorder.record(opened.model_copy(update={"metadata": dict(metadata or {})}))
         yield run
 
@@ -97,7 +104,8 @@ async def fork_run(
     task = [message for message in first.messages if message.role not in AGENT_ROLES]
     remaining = list(_records_until(others, step, run_id))
     async with _open(agent, _new_run_id(), RunState(), deps) as run:
-        opened = _run_opened(agent, run.recorder.toolbox, task)
+        instructions = await read_instructions(agent, RunContext(deps, run.run_id))
+        opened = _run_opened(agent, run.recorder.toolbox, task, instructions)
         remaining = [_renumber(record, first.messages, opened.messages) for record in remaining]
         update = {"forked_from": run_id, "metadata": first.metadata}
         await run.recorder.record(opened.model_copy(update=update), *remaining)
@@ -164,8 +172,12 @@ async def _continue_run(
 ) -> AsyncGenerator[Run[OutputT]]:
     """Open a run where its records end."""
     state = RunState(records)
-    today = _run_opened(agent, Toolbox(agent.tools, deps=deps), ())
-    if _description(today.messages) != _description(state.conversation.opening):
+    opening = state.conversation.opening
+    instructions = agent.instructions
+    if callable(instructions):  # the run keeps those that it started with
+        instructions = recorded_instructions(opening)
+    today = _run_opened(agent, Toolbox(agent.tools, deps=deps), (), instructions)
+    if _description(today.messages) != _description(opening):
         raise JournalError(
             f"the run {run_id} was started with other instructions, tools or another output type "
             "than this agent has; resume it with an agent like the one that started it, or fork it",
@@ -236,8 +248,10 @@ def _leaves(group: BaseExceptionGroup[BaseException]) -> list[BaseException]:
     return found
 
 
-def _run_opened(agent: AgentConfig[Any], toolbox: Toolbox, task: Task) -> RunOpened:
-    messages = opening_messages(agent, toolbox, task)
+def _run_opened(
+    agent: AgentConfig[Any], toolbox: Toolbox, task: Task, instructions: str | None
+) -> RunOpened:
+    messages = opening_messages(agent, toolbox, task, instructions)
     return RunOpened(messages=tuple(messages), started_at=datetime.now(UTC))
 
 

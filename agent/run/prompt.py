@@ -2,19 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from datetime import date
 from typing import Any, cast
 
 from ...harmony import DeveloperContent, Message, SystemContent, ToolNamespace
-from ...tools import FUNCTIONS, Toolbox
+from ...tools import FUNCTIONS, RunContext, Toolbox
 from ..config import AgentConfig
 
 Task = str | Sequence[Message]
 """What the user asks, or a conversation that ends with it."""
 
 
-def opening_messages(agent: AgentConfig[Any], toolbox: Toolbox, task: Task) -> list[Message]:
+async def read_instructions(agent: AgentConfig[Any], context: RunContext[Any]) -> str | None:
+    """Return the instructions for a run, calling the function if the agent has one.
+
+    Raises TypeError if it does not return text, and whatever it raises.
+    """
+    if not callable(agent.instructions):
+        return agent.instructions
+    returned: Any = agent.instructions(context)
+    text: object = returned
+    if isinstance(returned, Awaitable):
+        text = await cast("Awaitable[object]", returned)
+    if not isinstance(text, str):
+        raise TypeError(f"{agent.instructions!r} returned {text!r}; return text")
+    return text
+
+
+def recorded_instructions(opening: Sequence[Message]) -> str | None:
+    """Return the instructions that a run was opened with."""
+    for message in opening:
+        if isinstance(message.content, DeveloperContent):
+            return message.content.instructions
+    return None
+
+
+def opening_messages(
+    agent: AgentConfig[Any], toolbox: Toolbox, task: Task, instructions: str | None
+) -> list[Message]:
     """Return the system and developer messages, then the task.
 
     For the same agent on the same day they are equal token for token, so that an engine's prefix
@@ -27,7 +53,7 @@ def opening_messages(agent: AgentConfig[Any], toolbox: Toolbox, task: Task) -> l
     )
     functions = toolbox.functions
     developer = DeveloperContent(
-        instructions=agent.instructions,
+        instructions=instructions,
         tools=(ToolNamespace(FUNCTIONS, tools=functions),) if functions else (),
         response_formats=agent.output_format.response_formats,
     )

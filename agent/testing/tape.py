@@ -30,7 +30,16 @@ from ..journal import (
 )
 from ..limits import Limits
 from ..result import RunResult
-from ..run import CUT_OFF, Meter, Run, RunRecorder, RunState, opening_messages, tools_of
+from ..run import (
+    CUT_OFF,
+    Meter,
+    Run,
+    RunRecorder,
+    RunState,
+    opening_messages,
+    recorded_instructions,
+    tools_of,
+)
 
 DIFF_TOKENS = 30
 """How many tokens of two prompts are shown around their first difference."""
@@ -113,7 +122,10 @@ class Tape:
         task = [
             message for message in opened.messages if message.role not in {"system", "developer"}
         ]
-        messages = opening_messages(replayed, toolbox, task)
+        instructions = replayed.instructions
+        if callable(instructions):
+            instructions = recorded_instructions(opened.messages)
+        messages = opening_messages(replayed, toolbox, task, instructions)
         await recorder.record(opened.model_copy(update={"messages": tuple(messages)}))
         result = await run.execute() if task else None
         for record in self._course:

@@ -15,6 +15,7 @@ from pydantic import ValidationError
 
 from ...errors import ToolDefinitionError, ToolError, ToolRetry
 from ...harmony import Message, ToolDescription, ToolNamespace
+from ..interface import check_parameters
 from ..protocol import OpenTool, RunContext, Tool, ToolReturn
 from ..recipients import FUNCTIONS, spell_name
 from .arguments import extract_arguments, invalid_arguments_error
@@ -66,10 +67,8 @@ class Options:
             )
         if self.retries < 0:
             raise ToolDefinitionError(f"retries is {self.retries}; use 0 for no retries")
-        if self.enabled is not None and not _takes_context(self.enabled):
-            raise ToolDefinitionError(
-                "`enabled` is called with the run's context: use a function with one parameter"
-            )
+        if self.enabled is not None:
+            check_parameters("enabled", self.enabled, 1, "lambda context: ...")
         if self.enabled is not None and is_async(self.enabled):
             raise ToolDefinitionError(
                 "`enabled` is async, but the prompt is built without waiting; use a plain function"
@@ -202,16 +201,6 @@ def _read_docstring(function: Callable[..., Any], signature: Signature) -> Docst
         hidden=hidden,
         others=others[0] if others else None,
     )
-
-
-def _takes_context(enabled: Enabled) -> bool:
-    try:
-        inspect.signature(enabled).bind(None)
-    except TypeError:
-        return False
-    except ValueError:  # it is written in C
-        return True
-    return True
 
 
 def _check(function: Callable[..., Any], name: str) -> None:

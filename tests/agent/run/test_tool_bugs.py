@@ -11,7 +11,7 @@ import pytest
 from ossia.agent import Agent, Event, Hook, MemoryJournal, Sampled, TurnRequest
 from ossia.agent.testing import ScriptedEngine, answer_turn, call_turn, raise_tool_errors
 from ossia.errors import RunFacts, ToolError
-from ossia.tools import BrowserTool, Hit, RunContext, ToolDefinitionError, tool
+from ossia.tools import BrowserTool, Hit, RunContext, tool
 
 ASK = call_turn("count", name="a")
 BUG = (
@@ -151,5 +151,5 @@ def test_a_search_backend_that_cannot_be_called(backend: Any, message: str) -> N
 
 def test_enabled_gets_the_context() -> None:
     always: Any = lambda: True  # noqa: E731
-    with pytest.raises(ToolDefinitionError, match="use a function with one parameter"):
+    with pytest.raises(TypeError, match="too many positional arguments; write `lambda context"):
         tool(refuse, enabled=always)
