@@ -17,6 +17,7 @@ from typing import Any
 
 import anyio
 
+from ..tools import document_fields
 from .config import AgentConfig, OutputT
 from .result import RunResult
 from .run import (
@@ -34,6 +35,7 @@ from .run import (
 )
 
 
+@document_fields
 @dataclass(frozen=True)
 class Agent(AgentConfig[OutputT]):
     """A model, its instructions and its tools. It is immutable and serves many runs at once.

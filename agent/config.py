@@ -29,6 +29,7 @@ class AgentConfig(Generic[OutputT]):
     """The fields of an `Agent`: immutable, and shared by all of its runs."""
 
     engine: Engine
+    """What samples tokens: a `VLLMEngine`, a `LocalVLLM`, or your own."""
     instructions: str | Callable[[RunContext[Any]], str | Awaitable[str]] | None = field(
         default=None, kw_only=True
     )
@@ -40,13 +41,16 @@ class AgentConfig(Generic[OutputT]):
     """The type of the output: `str`, any type that pydantic knows (requested as JSON), or a
     function that builds the output from its arguments. With a list, the model chooses."""
     reasoning: ReasoningEffort = field(default="medium", kw_only=True)
+    """How much the model thinks before it acts."""
     reasoning_budget: int | None = field(default=None, kw_only=True)
     """Maximum number of reasoning tokens in a turn. Without a grammar, ossia ends the reasoning and
     writes the next header for the model."""
     grammar: bool = field(default=True, kw_only=True)
     """Constrain every turn with a grammar, so that a malformed turn cannot be sampled."""
     limits: Limits = field(default=Limits(), kw_only=True)
+    """What one run may use: steps, tokens, seconds and calls."""
     sampling: Sampling = field(default=Sampling(), kw_only=True)
+    """Temperature, seed and the like."""
     hooks: Sequence[Hook] = field(default=(), kw_only=True)
     """Code of yours that sees, changes or stops what happens in a run, in this order."""
     output_retries: int = field(default=2, kw_only=True)
@@ -64,6 +68,7 @@ class AgentConfig(Generic[OutputT]):
     today: date | None = field(default=None, kw_only=True)
     """The date in the prompt; None means today."""
     output_format: OutputFormat[OutputT] = field(init=False, repr=False, compare=False)
+    """How outputs are described and validated; made from `output_type`."""
 
     def __post_init__(self) -> None:
         # Validate everything once, when the agent is built.

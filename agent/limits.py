@@ -6,9 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from ..tools import document_fields
 from .settings import check_choice, check_number, check_type
 
 
+@document_fields
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
     """What one run may use. None means no limit. In a chat, limits apply to each user message."""

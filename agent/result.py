@@ -7,12 +7,13 @@ from pathlib import Path, PurePosixPath
 from typing import Generic, TypeVar
 
 from ..harmony import Message
-from ..tools import Citation
+from ..tools import Citation, document_fields
 from .usage import Usage
 
 OutputT = TypeVar("OutputT")
 
 
+@document_fields
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunFile:
     """A file that the run's tools wrote, copied before the sandbox was removed."""
@@ -23,19 +24,23 @@ class RunFile:
     """Contents; None if the file was deleted during the run or is too large to copy."""
 
 
+@document_fields
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunResult(Generic[OutputT]):
     """A finished run: its typed output, its messages, and what it used."""
 
     run_id: str
+    """The run's id, also in its journal."""
     output: OutputT
     """The answer as the output type, without reasoning."""
     messages: tuple[Message, ...] = field(repr=False)
     """All messages of the run, including reasoning: for debugging, not for end users."""
     usage: Usage
+    """Tokens, steps, tool calls and times."""
     seconds: float
     """Seconds of work on the run, summed over all processes."""
     files: tuple[RunFile, ...] = ()
+    """The files that tools wrote; see `save_files`."""
     limit: str | None = None
     """The field of `Limits` that the run reached before this answer; None if it reached none."""
     warnings: tuple[str, ...] = ()

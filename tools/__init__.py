@@ -30,6 +30,7 @@ from .cancellation import is_cancelled as is_cancelled
 from .cancellation import is_failure as is_failure
 from .citations import Citation as Citation
 from .citations import link_citations as link_citations
+from .field_docs import document_fields as document_fields
 from .functions import FunctionTool as FunctionTool
 from .functions import Options as Options
 from .functions import tool as tool

@@ -9,9 +9,11 @@ from typing import Any, Literal, Protocol, runtime_checkable
 
 from ...errors import ContextLengthError
 from ...harmony import ToolNamespace
+from ...tools import document_fields
 from ..settings import check_number
 
 
+@document_fields
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sampling:
     """How turns are sampled: what a user sets. The defaults are those gpt-oss was released with."""
@@ -19,7 +21,9 @@ class Sampling:
     max_tokens: int | None = None
     """Maximum number of tokens in one turn; None uses what is left of the model's window."""
     temperature: float = 1.0
+    """From 0, always the likeliest token, to 2."""
     top_p: float = 1.0
+    """Sample from the likeliest tokens, whose probabilities add up to this."""
     seed: int | None = None
     """Makes turns repeatable, as far as the engine supports it."""
 

@@ -24,8 +24,8 @@ PUBLIC_NAMES = {
         ApplyPatch Attachment Brave BrowserTool Chromium Citation CitationSource DuckDuckGo Exa
         FUNCTIONS FileStore FunctionTool Hit LocalSearch OpenTool Options PythonTool RunContext
         SearXNG SearchBackend Stateful Tavily Tool ToolCall ToolDefinitionError ToolError ToolResult
-        ToolRetry ToolReturn Toolbox YouCom check_method check_parameters is_cancelled is_failure
-        link_citations tool
+        ToolRetry ToolReturn Toolbox YouCom check_method check_parameters document_fields
+        is_cancelled is_failure link_citations tool
     """,
     "ossia.agent": """
         Agent AnswerDelta AnswerPartial AnswerRejected Chat Citation ConstrainedEngine Context

@@ -15,6 +15,7 @@ from pydantic import ValidationError
 
 from ...errors import ToolDefinitionError, ToolError, ToolRetry
 from ...harmony import Message, ToolDescription, ToolNamespace
+from ..field_docs import document_fields
 from ..interface import check_parameters
 from ..protocol import OpenTool, RunContext, Tool, ToolReturn
 from ..recipients import FUNCTIONS, spell_name
@@ -35,6 +36,7 @@ Enabled = Callable[[RunContext[Any]], bool]
 _MAX_NAME_CHARS = 64
 
 
+@document_fields
 @dataclass(frozen=True, slots=True)
 class Options:
     """The options of a function tool."""

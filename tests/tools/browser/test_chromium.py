@@ -64,7 +64,8 @@ async def test_web_components_are_read(chromium: Chromium) -> None:
 
 
 async def test_without_scripts_the_page_is_empty(chromium: Chromium) -> None:
-    assert (await fetch(SCRIPTED, chromium, "http")).text == ""
+    page = await fetch(SCRIPTED, chromium, "http")
+    assert page.text == "[This page is empty. The HTTP status is 200.]"
 
 
 async def test_a_page_with_enough_text_needs_no_browser() -> None:
@@ -163,7 +164,7 @@ async def silent(client: ByteStream) -> None:
 
 
 async def zip_file(client: ByteStream) -> None:
-    await client.send(head("application/zip", Content_Disposition="attachment") + b"PK")
+    await client.send(head("application/zip", Content_Disposition="attachment") + b"PK\x03\x04")
 
 
 UNUSUAL: dict[str, Any] = {

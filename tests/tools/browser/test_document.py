@@ -90,8 +90,8 @@ def test_a_document_becomes_a_page(media_type: str, data: bytes, title: str, tex
 @pytest.mark.parametrize(
     ("media_type", "data", "reason"),
     [
-        ("image/png", b"\x89PNG", "unsupported content type: image/png"),
-        ("application/zip", b"PK", "unsupported content type: application/zip"),
+        ("image/png", b"\x89PNG\r\n\x1a\n", "unsupported content type: image/png"),
+        ("application/zip", b"PK\x03\x04", "unsupported content type: application/zip"),
         (
             "application/octet-stream",
             b"\x00\x01",
@@ -104,6 +104,66 @@ def test_a_document_becomes_a_page(media_type: str, data: bytes, title: str, tex
 def test_documents_without_text_raise(media_type: str, data: bytes, reason: str) -> None:
     with pytest.raises(ToolError, match=reason):
         read_document(Document(URL, media_type, data))
+
+
+@pytest.mark.parametrize(
+    "media_type",
+    [
+        "application/yaml",
+        "application/x-yaml",
+        "application/x-ndjson",
+        "application/jsonl",
+        "application/sql",
+        "application/javascript",
+        "application/ecmascript",
+        "application/typescript",
+        "application/x-python",
+        "application/x-httpd-php",
+        "application/graphql",
+        "application/toml",
+        "application/x-sh",
+        "application/x-tex",
+        "application/rtf",
+        "application/x-subrip",
+        "application/vnd.example",
+        "application/csv",
+        "image/svg+xml",
+        "video/mp2t",
+        "model/obj",
+        "message/rfc822",
+        "chemical/x-pdb",
+        "nonsense",
+    ],
+)
+def test_every_type_of_text_is_text(media_type: str) -> None:
+    text = "first: größe\nsecond: 2\n"
+    assert read_document(Document(URL, media_type, text.encode())).text == text
+
+
+@pytest.mark.parametrize("length", range(1440, 1450))
+def test_text_is_recognized_if_the_examined_part_ends_inside_a_character(length: int) -> None:
+    data = b"a" * length + "größe€😀".encode() * 9
+    assert read_document(Document(URL, "application/x-unknown", data)).text == data.decode()
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-8-sig"])
+def test_text_with_a_byte_order_mark_is_text(encoding: str) -> None:
+    page = read_document(Document(URL, "application/x-unknown", "größe".encode(encoding)))
+    assert page.text == "größe"
+
+
+@pytest.mark.parametrize(
+    "data",
+    [b"\x1f\x8b\x08\x00", b"GIF89a\x01\x00", b"\xff\xd8\xff\xe0\x00", b"ID3\x04", b"caf\xe9 \xff"],
+)
+def test_bytes_are_not_text(data: bytes) -> None:
+    with pytest.raises(ToolError, match="unsupported content type: application/x-unknown"):
+        read_document(Document(URL, "application/x-unknown", data))
+
+
+def test_a_pdf_is_recognized_whatever_its_type() -> None:
+    page = read_document(Document(URL, "text/plain", pdf("Hi", title="T")))
+    assert (page.title, page.text) == ("T", "[Page 1]\n\nHi")
 
 
 def test_a_truncated_pdf_raises() -> None:

@@ -51,6 +51,10 @@ async def missing(client: SocketStream) -> None:
     await client.send(head(status="404 Not Found") + b"nothing")
 
 
+async def missing_without_page(client: SocketStream) -> None:
+    await client.send(head(status="404 Not Found", Content_Length="0"))
+
+
 async def endless(client: SocketStream) -> None:
     await client.send(head())
     while True:
@@ -102,7 +106,8 @@ async def nothing(client: SocketStream) -> None: ...
 SITE: dict[str, Callable[[SocketStream], object]] = {
     f"/{serve.__name__}": serve
     for serve in (
-        plain, redirect, redirect_loop, redirect_to_file, redirect_to_metadata, missing, endless,
+        plain, redirect, redirect_loop, redirect_to_file, redirect_to_metadata, missing,
+        missing_without_page, endless,
         drip, silent, bomb, compressed, invalid_gzip, unknown_encoding, json, image, not_http,
         nothing,
     )
@@ -148,6 +153,11 @@ async def test_the_source_of_a_page_is_shown_unchanged(root: str) -> None:
     assert page.url == f"view-source:{root}/plain"
 
 
+async def test_the_page_of_a_failed_request_is_shown_with_its_status(root: str) -> None:
+    page = await FETCHER.fetch(f"{root}/missing")
+    assert page.text == "[The server returned HTTP status 404 with this page.]\n\nnothing"
+
+
 async def test_compressed_pages_are_decompressed(root: str) -> None:
     assert (await FETCHER.fetch(f"{root}/compressed")).text == "compressed"
 
@@ -173,7 +183,7 @@ async def test_an_endless_page_is_truncated(root: str, path: str) -> None:
             "Request URL has an unsupported protocol 'file://'|only http and https",
         ),
         ("/redirect_to_metadata", r"169\.254\.169\.254 is not on the public internet"),
-        ("/missing", "the server returned HTTP status 404"),
+        ("/missing_without_page", "the server returned HTTP status 404"),
         ("/invalid_gzip", "invalid gzip data"),
         ("/unknown_encoding", "unsupported content encoding: rot13"),
         ("/image", "unsupported content type: image/png"),
@@ -198,7 +208,7 @@ async def test_a_slow_server_times_out(root: str, path: str) -> None:
 REFUSED = r"""
 file:///etc/passwd ftp://a.b/ javascript:alert(1) data:text/html,x x http:// http://[::1
 https://1.1.1.1:99999/ http://127.0.0.1:-1/ http://..a/ http://. http://xn--a/ HTTP://LOCALHOST/
-http://user:pw@127.0.0.1/ http://127.0.0.1\@8.8.8.8/ http://①②⑦.⓪.⓪.①/ http://127.0.0.1.:80/
+http://user:pw@127.0.0.1/ http://8.8.8.8\@127.0.0.1/ http://①②⑦.⓪.⓪.①/ http://127.0.0.1.:80/
 http://[fe80::1%25eth0]/ http://[::ffff:7f00:1]/ http://169.254.169.254/latest/meta-data
 """
 

@@ -10,10 +10,16 @@ from ossia.errors import ToolError
 from ossia.harmony import Message
 from ossia.tools import BrowserTool, Chromium, Toolbox
 from ossia.tools.browser.fetch.http import HttpFetcher
-from ossia.tools.browser.fetch.page_fetcher import PageFetcher, needs_scripts
+from ossia.tools.browser.fetch.page_fetcher import (
+    PageFetcher,
+    needs_scripts,
+    read_response,
+    with_status,
+)
 from ossia.tools.browser.fetch.robots import RobotsTxt
 from ossia.tools.browser.network.network_policy import NetworkPolicy
 from ossia.tools.browser.text.document import Document, read_document
+from ossia.tools.browser.text.page import Page
 from tests.tools.browser.site import Response, head, open_site
 
 RULES = "User-agent: *\nDisallow: /private\n\nUser-agent: ossia\nDisallow: /ours\n"
@@ -87,3 +93,29 @@ SCRIPT = "<script>build()</script>"
 def test_pages_that_need_scripts_are_recognized(html: str, needed: bool) -> None:
     document = Document("https://example.org/", "text/html", html.encode())
     assert needs_scripts(document, read_document(document)) is needed
+
+
+@pytest.mark.parametrize(
+    ("status", "text", "shown"),
+    [
+        (200, "", "[This page is empty. The HTTP status is 200.]"),
+        (204, "\n", "[This page is empty. The HTTP status is 204.]"),
+        (200, "x", "x"),
+        (404, "Gone", "[The server returned HTTP status 404 with this page.]\n\nGone"),
+        (503, "Later", "[The server returned HTTP status 503 with this page.]\n\nLater"),
+        (None, "", ""),
+    ],
+)
+def test_the_status_of_a_response_is_shown(status: int | None, text: str, shown: str) -> None:
+    assert with_status(Page("http://example.org/", "", text), status).text == shown
+
+
+def test_a_failed_request_without_a_page_raises() -> None:
+    with pytest.raises(ToolError, match="the server returned HTTP status 404"):
+        with_status(Page("http://example.org/", "", ""), 404)
+
+
+def test_of_a_failed_request_that_is_not_text_the_status_is_shown() -> None:
+    image = Document("http://example.org/", "image/png", b"\x89PNG\r\n\x1a\n", status=403)
+    with pytest.raises(ToolError, match="the server returned HTTP status 403"):
+        read_response(image)

@@ -215,15 +215,14 @@ async def _read(page: Page, url: str, load_s: float) -> Document:
         response = await page.goto(url, wait_until="commit", timeout=1e3 * load_s)
     except PlaywrightTimeoutError as error:
         raise ToolError(f"timed out after {load_s:g} seconds") from error
-    if response is not None and response.status >= 400:
-        raise ToolError(f"the server returned HTTP status {response.status}")
+    status = None if response is None else response.status
     with suppress(PlaywrightTimeoutError):  # read what has loaded so far
         await page.wait_for_load_state("domcontentloaded", timeout=1e3 * load_s)
         await page.wait_for_load_state("networkidle", timeout=1e3 * NETWORK_IDLE_S)
     for _ in range(3):
         with anyio.move_on_after(SNAPSHOT_S):
             html = await take_dom_snapshot(page, cdp)
-            return Document(page.url, "text/html", html.encode(), "utf-8")
+            return Document(page.url, "text/html", html.encode(), "utf-8", status=status)
         with anyio.move_on_after(SNAPSHOT_S):
             await cdp.send("Emulation.setScriptExecutionDisabled", {"value": True})
             await cdp.send("Runtime.terminateExecution")

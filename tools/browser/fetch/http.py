@@ -66,8 +66,6 @@ class HttpFetcher:
             trust_env=False,
         )
         async with client, client.stream("GET", _parse_url(url)) as response:
-            if response.is_error:
-                raise ToolError(f"the server returned HTTP status {response.status_code}")
             data, truncated = await self._read_body(response)
             media_type, _, _ = response.headers.get("content-type", "text/html").partition(";")
             return Document(
@@ -76,6 +74,7 @@ class HttpFetcher:
                 data,
                 response.charset_encoding,
                 truncated,
+                response.status_code,
             )
 
     async def _read_body(self, response: httpx.Response) -> tuple[bytes, bool]:

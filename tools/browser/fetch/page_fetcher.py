@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 from functools import partial
+from http import HTTPStatus
 from typing import Literal
 
 from anyio import to_thread
@@ -55,16 +56,18 @@ class PageFetcher:
         document = await self.http.fetch(page_url)
         with fetch_errors(url):
             # Reading the largest pages takes a second, so a thread does it.
-            page = await to_thread.run_sync(partial(read_document, document, source=source))
-        if not source and self.method == "auto" and needs_scripts(document, page):
-            return await self._run_scripts(page)
-        return page
+            page = await to_thread.run_sync(partial(read_response, document, source=source))
+            if source or self.method != "auto" or not needs_scripts(document, page):
+                return with_status(page, document.status)
+        return await self._run_scripts(page)
 
     async def _load_in_chromium(self, url: str) -> Page | None:
         """Return the page after its scripts have run, or None if the URL is a download."""
         await self.http.check_allowed(url)
         document = await self.chromium.load(url, self.http.policy)
-        return None if document is None else await to_thread.run_sync(read_document, document)
+        if document is None:
+            return None
+        return with_status(await to_thread.run_sync(read_response, document), document.status)
 
     async def _run_scripts(self, page: Page) -> Page:
         """Return the page after its scripts have run, or the page with a note that they did not."""
@@ -79,9 +82,40 @@ class PageFetcher:
         return replace(page, text=f"{page.text}\n\n{note}".strip())
 
 
+def read_response(document: Document, *, source: bool = False) -> Page:
+    """Return a server's response as a page.
+
+    Raises ToolError if it is not text, or cannot be read. Of an error the model reads the status.
+    """
+    try:
+        return read_document(document, source=source)
+    except ToolError as error:
+        if document.is_error:
+            raise ToolError(f"the server returned HTTP status {document.status}") from error
+        raise
+
+
+def with_status(page: Page, status: int | None) -> Page:
+    """Return a page that says it if it is empty, or if the server sent it with an error.
+
+    Raises ToolError if the server sent an error without a page.
+    """
+    is_empty = not page.text.strip("\n")
+    if status is None or (status < HTTPStatus.BAD_REQUEST and not is_empty):
+        return page
+    if status < HTTPStatus.BAD_REQUEST:
+        return replace(page, text=f"[This page is empty. The HTTP status is {status}.]")
+    if is_empty:
+        raise ToolError(f"the server returned HTTP status {status}")
+    note = f"[The server returned HTTP status {status} with this page.]"
+    return replace(page, text=f"{note}\n\n{page.text}")
+
+
 def needs_scripts(document: Document, page: Page) -> bool:
     """Return whether a page that was fetched over HTTP has little text without its scripts."""
-    if document.media_type not in HTML_TYPES or b"<script" not in document.data.lower():
+    if document.is_error or document.media_type not in HTML_TYPES:
+        return False
+    if b"<script" not in document.data.lower():
         return False
     chars = len("".join(_LINK_MARK.sub("", page.text).split()))
     if chars < _MIN_TEXT_CHARS:

@@ -39,6 +39,8 @@ async def _fetch_rules(robots_url: str, http: HttpFetcher) -> RobotFileParser | 
         document = await http.fetch(robots_url)
     except ToolError:
         return None
+    if document.is_error:
+        return None
     rules = RobotFileParser(robots_url)
     rules.parse(re.split(r"\r\n?|\n", document.text))
     return rules

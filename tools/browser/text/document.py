@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+from codecs import getincrementaldecoder
 from dataclasses import dataclass, replace
+from http import HTTPStatus
 from urllib.parse import unquote, urlsplit
 
 from ....errors import ToolError
@@ -15,11 +17,13 @@ from .page import SOURCE_PREFIX, Page, neutralize_marks
 from .pdf import read_pdf
 
 HTML_TYPES = frozenset({"text/html", "application/xhtml+xml"})
-_TEXT_TYPE = re.compile(
-    r"text/.+|application/(.+\+)?(json|xml|javascript|x-sh|yaml|toml)|message/rfc822"
-)
-_JSON_TYPE = re.compile(r"application/(.+\+)?json")
-_XML_TYPE = re.compile(r"(text|application)/(.+\+)?xml")
+_JSON_TYPE = re.compile(r"[^/]+/(.+\+)?json")
+_XML_TYPE = re.compile(r"[^/]+/(.+\+)?xml")
+# Control characters that text never contains. Source: "binary data byte" of the WHATWG's MIME
+# Sniffing standard, which also says how many bytes to look at.
+_BINARY = re.compile(rb"[\x00-\x08\x0b\x0e-\x1a\x1c-\x1f]")
+_SNIFFED_BYTES = 1445
+_BYTE_ORDER_MARKS = (b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")
 # Types that servers send for files that they do not know.
 _UNKNOWN_TYPES = frozenset(
     {"", "application/octet-stream", "binary/octet-stream", "application/unknown"}
@@ -40,6 +44,13 @@ class Document:
     """The charset that the server declares."""
     truncated: bool = False
     """Whether only the start of the document was read."""
+    status: int | None = None
+    """The HTTP status of the response; None if no server sent the document."""
+
+    @property
+    def is_error(self) -> bool:
+        """Whether the server sent it instead of what was asked for."""
+        return self.status is not None and self.status >= HTTPStatus.BAD_REQUEST
 
     @property
     def text(self) -> str:
@@ -56,7 +67,7 @@ def read_document(document: Document, *, source: bool = False) -> Page:
     document = _detect_type(document)
     if document.media_type == "application/pdf" and not source:
         page = _read_pdf(document)
-    elif document.media_type in HTML_TYPES or _TEXT_TYPE.fullmatch(document.media_type):
+    elif is_text(document):
         page = _read_source(document) if source else _read_text(document)
     else:
         raise ToolError(f"unsupported content type: {document.media_type or 'unknown'}")
@@ -66,16 +77,36 @@ def read_document(document: Document, *, source: bool = False) -> Page:
     return replace(page, text=f"{page.text}\n\n{note}")
 
 
+def is_text(document: Document) -> bool:
+    """Return whether a document is text, whatever its type is called.
+
+    Servers name hundreds of types of text, and some wrongly: TypeScript is often `video/mp2t`.
+    """
+    if document.media_type.startswith("text/") or document.media_type in HTML_TYPES:
+        return True
+    start = document.data[:_SNIFFED_BYTES]
+    if start.startswith(_BYTE_ORDER_MARKS) or document.charset is not None:
+        return True
+    if _BINARY.search(start):
+        return False
+    is_cut = len(start) < len(document.data)
+    try:
+        start.decode("utf-8") if not is_cut else getincrementaldecoder("utf-8")().decode(start)
+    except UnicodeDecodeError:
+        return _XML_TYPE.fullmatch(document.media_type) is not None
+    return True
+
+
 def _detect_type(document: Document) -> Document:
     """Return the document with the type that its first bytes show, if none is declared."""
+    start = document.data[:1024]
+    if start.startswith(b"%PDF-") and document.media_type not in HTML_TYPES:
+        return replace(document, media_type="application/pdf")
     if document.media_type not in _UNKNOWN_TYPES:
         return document
-    start = document.data[:1024]
-    if start.startswith(b"%PDF-"):
-        return replace(document, media_type="application/pdf")
     if b"<html" in start.lower() or b"<!doctype html" in start.lower():
         return replace(document, media_type="text/html")
-    return document if b"\0" in start else replace(document, media_type="text/plain")
+    return document
 
 
 def _read_text(document: Document) -> Page:
