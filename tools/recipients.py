@@ -64,6 +64,8 @@ def find_recipient(written: str, known: Iterable[str]) -> str | None:
     (`functions.shelljson`), and `python.exec` for `python`, which has no functions.
     """
     names = frozenset(known)
+    if written in names:
+        return written
     spellings = [written]
     spellings += [written.removesuffix(end) for end in _CONTENT_TYPES if written.endswith(end)]
     for spelling in spellings:

@@ -124,8 +124,10 @@ def _build_whole_or_fields(
     around it.
     """
     if len(parameters) == 1 and _is_whole(parameters[0]):
+        config = ConfigDict(use_attribute_docstrings=_needs_docstrings(parameters))
+        base = type("Whole", (BaseModel,), {"model_config": config, "__module__": __name__})
         model: type[BaseModel] = create_model(
-            name, __base__=(_Whole, _root_model[parameters[0].annotation])
+            name, __base__=(base, _root_model[parameters[0].annotation])
         )
         schema = _whole_schema(parameters[0], model)
         if schema.get("type") == "object":
@@ -136,8 +138,20 @@ def _build_whole_or_fields(
     return model, schema
 
 
-class _Whole(BaseModel):
-    model_config = ConfigDict(use_attribute_docstrings=True)
+def _needs_docstrings(parameters: Sequence[Parameter]) -> bool:
+    """Return whether docstrings below attributes describe any of the parameters.
+
+    They do in a dataclass and in a TypedDict; a model decides for itself. Pydantic searches for
+    them in the source, which takes 10 ms even for our own model, which has none.
+    """
+    return any(_contains_class_with_attributes(parameter.annotation) for parameter in parameters)
+
+
+def _contains_class_with_attributes(kind: Any) -> bool:
+    if dataclasses.is_dataclass(kind) or is_typeddict(kind):
+        return True
+    inner = [*get_args(kind), get_origin(kind), getattr(kind, "__supertype__", None)]
+    return any(_contains_class_with_attributes(part) for part in inner if part is not None)
 
 
 def _is_whole(parameter: Parameter) -> bool:
@@ -188,11 +202,13 @@ def _build_model(
     name `json` or `_id`, but a field of a model cannot.
     """
     fields: dict[str, Any] = {}
-    config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
+    config = ConfigDict(extra="forbid", use_attribute_docstrings=_needs_docstrings(parameters))
     extras: dict[str, Any] = {}
     for index, parameter in enumerate(parameters):
         if parameter.kind is Parameter.VAR_KEYWORD:
-            config = ConfigDict(extra="allow", use_attribute_docstrings=True)
+            config = ConfigDict(
+                extra="allow", use_attribute_docstrings=_needs_docstrings(parameters)
+            )
             extras = {"__pydantic_extra__": GenericAlias(dict, (str, parameter.annotation))}
         else:
             fields[_field_name(index)] = _build_field(parameter, descriptions.get(parameter.name))
