@@ -201,9 +201,9 @@ class _Sampler:
         if (form := _FORMATS.get(schema.get("format", ""))) is not None:
             yield form.format(number=variant + 1, day=variant % 28 + 1, second=variant % 60)
             return
-        if schema.get("maxLength") == 0:
-            yield ""
-        yield _word(variant).ljust(least, "a")
+        word = _word(variant).ljust(least, "a")
+        most = schema.get("maxLength", len(word))
+        yield word if len(word) <= most else word[len(word) - int(most) :]
 
     def _arrays(
         self, schema: Mapping[str, Any], path: str, variant: int, refs: tuple[str, ...]
