@@ -7,6 +7,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar, runtime_checkable
 
+from ..errors import ToolError
 from ..harmony import Message, ToolNamespace
 from .citations import Citation
 
@@ -62,6 +63,11 @@ class ToolResult:
     """Files that the call created: paths in the sandbox (/mnt/data/...) or on this machine."""
     error: BaseException | None = None
     """The exception that the tool raised, if it raised one: a ToolError or an unexpected one."""
+
+    @property
+    def bug(self) -> BaseException | None:
+        """The exception, if it is not one that a tool raises for the model to read."""
+        return None if isinstance(self.error, ToolError) else self.error
 
 
 class OpenTool(Protocol):

@@ -70,8 +70,8 @@ class PythonTool(Tool):
         for name, source in self.files.items():
             if not isinstance(source, bytes) and not Path(source).is_file():
                 raise ToolDefinitionError(
-                    f"PythonTool(files={{{name!r}: {str(source)!r}}}): there is no such file; for "
-                    "the contents themselves, pass bytes"
+                    f"PythonTool(files={{{name!r}: {str(source)!r}}}): this file does not exist. "
+                    "To give the contents and not a path, pass bytes"
                 )
         if self.sandbox is not None and not callable(self.sandbox):
             raise ToolDefinitionError(

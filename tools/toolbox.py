@@ -238,9 +238,9 @@ class Toolbox:
 
 def _log(result: ToolResult) -> None:
     """Log one line per call, without anything that was sent or returned."""
-    error, fields = result.error, dict[str, str]()
-    if error is not None and not isinstance(error, ToolError):
-        fields["error"] = type(error).__name__  # its text may have arguments or keys
+    fields = dict[str, str]()
+    if result.bug is not None:
+        fields["error"] = type(result.bug).__name__  # its text may have arguments or keys
     log.info(
         "tool_call_finished",
         tool=result.message.name,

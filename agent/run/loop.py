@@ -6,12 +6,12 @@ from collections.abc import Awaitable, Callable
 from contextlib import AbstractContextManager, aclosing
 from dataclasses import replace
 from time import monotonic
-from typing import Generic, TypeGuard
+from typing import Generic
 
 import anyio
 from structlog.contextvars import bound_contextvars
 
-from ...errors import EngineError, LimitExceeded, OutputError, RunFacts, ToolError, TurnError
+from ...errors import EngineError, LimitExceeded, OutputError, RunFacts, TurnError
 from ...harmony import Message, turn_grammar
 from ...harmony.constrain import answer_grammar
 from ...harmony.rendering import answer_header
@@ -221,8 +221,8 @@ class Run(Generic[OutputT]):
             return self._toolbox.refuse(call, changed.reason), False
         with self._meter.with_deadline(), self._log_context():
             result = await self._toolbox.call(changed, self._context)
-        if self._must_raise(result.error):
-            raise result.error
+        if result.bug is not None and self._raises_bugs:
+            raise result.bug
         final = await self._hooks.after_tool_call(changed, result)
         if isinstance(final, Refusal):
             refused = self._toolbox.refuse(call, final.reason)
@@ -230,10 +230,10 @@ class Run(Generic[OutputT]):
             return replace(refused, seconds=result.seconds, files=result.files), True
         return final, True
 
-    def _must_raise(self, error: BaseException | None) -> TypeGuard[BaseException]:
-        """Return whether a tool has a bug with which the run must end."""
-        is_bug = error is not None and not isinstance(error, ToolError)
-        return is_bug and (self.agent.on_tool_error == "raise" or SWITCHES.raise_tool_errors > 0)
+    @property
+    def _raises_bugs(self) -> bool:
+        """Whether the run ends with what a tool raises unexpectedly."""
+        return self.agent.on_tool_error == "raise" or SWITCHES.raise_tool_errors > 0
 
     async def _validate_output(self, candidate: Message) -> None:
         """Accept the answer if it matches the output type; else tell the model why it does not."""

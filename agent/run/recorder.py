@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Literal
 
-from ...errors import SandboxError, ToolError
+from ...errors import SandboxError
 from ...harmony import Event as ParserEvent
 from ...harmony import Message
 from ...sandbox import get_logger
@@ -107,7 +107,7 @@ class RunRecorder:
             files=files,
             state_changes={} if self.journal is None else self.toolbox.changes(),
             was_run=was_run,
-            error_type=_bug_in(result),
+            error_type="" if result.bug is None else type(result.bug).__name__,
             repeat_notice=notice,
             fingerprint=fingerprint,
         )
@@ -141,9 +141,3 @@ class RunRecorder:
                 digests[path] = digest_of(data)
         files = tuple(RecordedFile(path=path, digest=digest) for path, digest in digests.items())
         return files, blobs
-
-
-def _bug_in(result: ToolResult) -> str:
-    """Return the class of what a tool raised unexpectedly; empty if it did not."""
-    is_expected = result.error is None or isinstance(result.error, ToolError)
-    return "" if is_expected else type(result.error).__name__

@@ -233,5 +233,5 @@ async def test_files_of_the_user_are_there_when_a_run_starts(tmp_path: Path) -> 
 
 
 def test_a_missing_file_of_the_user_is_found_at_construction() -> None:
-    with pytest.raises(ToolDefinitionError, match="there is no such file; for the contents"):
+    with pytest.raises(ToolDefinitionError, match=r"this file does not exist\. To give"):
         PythonTool(UnsafeLocalSandbox, files={"a.csv": "missing.csv"})

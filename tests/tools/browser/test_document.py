@@ -161,6 +161,17 @@ def test_bytes_are_not_text(data: bytes) -> None:
         read_document(Document(URL, "application/x-unknown", data))
 
 
+def test_the_charset_of_an_image_does_not_make_it_text() -> None:
+    image = Document(URL, "image/png", b"\x89PNG\r\n\x1a\n", charset="utf-8")
+    with pytest.raises(ToolError, match="unsupported content type: image/png"):
+        read_document(image)
+
+
+def test_text_in_a_declared_charset_is_text() -> None:
+    document = Document(URL, "application/x-unknown", "größe".encode("latin-1"), charset="latin-1")
+    assert read_document(document).text == "größe"
+
+
 def test_a_pdf_is_recognized_whatever_its_type() -> None:
     page = read_document(Document(URL, "text/plain", pdf("Hi", title="T")))
     assert (page.title, page.text) == ("T", "[Page 1]\n\nHi")

@@ -85,20 +85,24 @@ def is_text(document: Document) -> bool:
     if document.media_type.startswith("text/") or document.media_type in HTML_TYPES:
         return True
     start = document.data[:_SNIFFED_BYTES]
-    if start.startswith(_BYTE_ORDER_MARKS) or document.charset is not None:
+    if start.startswith(_BYTE_ORDER_MARKS):
         return True
     if _BINARY.search(start):
         return False
-    is_cut = len(start) < len(document.data)
+    is_whole = len(start) == len(document.data)
     try:
-        start.decode("utf-8") if not is_cut else getincrementaldecoder("utf-8")().decode(start)
-    except UnicodeDecodeError:
-        return _XML_TYPE.fullmatch(document.media_type) is not None
+        getincrementaldecoder("utf-8")().decode(start, final=is_whole)
+    except UnicodeDecodeError:  # then it needs to say how it is encoded
+        is_xml = _XML_TYPE.fullmatch(document.media_type) is not None
+        return is_xml or document.charset is not None
     return True
 
 
 def _detect_type(document: Document) -> Document:
-    """Return the document with the type that its first bytes show, if none is declared."""
+    """Return the document with the type that its first bytes show.
+
+    A PDF is one whatever its type is called. Others are examined if no type is declared.
+    """
     start = document.data[:1024]
     if start.startswith(b"%PDF-") and document.media_type not in HTML_TYPES:
         return replace(document, media_type="application/pdf")
