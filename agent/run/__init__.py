@@ -10,8 +10,8 @@ from .loop import Run as Run
 from .meter import Meter as Meter
 from .prompt import Task as Task
 from .prompt import check_task as check_task
+from .prompt import continued_instructions as continued_instructions
 from .prompt import opening_messages as opening_messages
-from .prompt import recorded_instructions as recorded_instructions
 from .recorder import RunRecorder as RunRecorder
 from .run_many import Outcome as Outcome
 from .run_many import RunOptions as RunOptions

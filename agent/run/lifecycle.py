@@ -30,9 +30,9 @@ from .meter import Meter
 from .outcome import as_failure
 from .prompt import (
     Task,
+    continued_instructions,
     opening_messages,
     read_instructions,
-    recorded_instructions,
     task_messages,
 )
 from .recorder import RunRecorder
@@ -68,8 +68,7 @@ async def start_run(
                 yield run
             return
     async with _open(agent, run_id or _new_run_id(), RunState(), deps) as run:
-        instructions = await read_instructions(agent, RunContext(deps, run.run_id))
-        opened = _run_opened(agent, run.recorder.toolbox, task, instructions)
+        opened = await _run_opened(agent, run, task, deps)
         await run.recorder.record(opened.model_copy(update={"metadata": dict(metadata or {})}))
         yield run
 
@@ -104,8 +103,7 @@ async def fork_run(
     task = [message for message in first.messages if message.role not in AGENT_ROLES]
     remaining = list(_records_until(others, step, run_id))
     async with _open(agent, _new_run_id(), RunState(), deps) as run:
-        instructions = await read_instructions(agent, RunContext(deps, run.run_id))
-        opened = _run_opened(agent, run.recorder.toolbox, task, instructions)
+        opened = await _run_opened(agent, run, task, deps)
         remaining = [_renumber(record, first.messages, opened.messages) for record in remaining]
         update = {"forked_from": run_id, "metadata": first.metadata}
         await run.recorder.record(opened.model_copy(update=update), *remaining)
@@ -173,11 +171,9 @@ async def _continue_run(
     """Open a run where its records end."""
     state = RunState(records)
     opening = state.conversation.opening
-    instructions = agent.instructions
-    if callable(instructions):  # the run keeps those that it started with
-        instructions = recorded_instructions(opening)
-    today = _run_opened(agent, Toolbox(agent.tools, deps=deps), (), instructions)
-    if _description(today.messages) != _description(opening):
+    instructions = continued_instructions(agent, opening)
+    today = opening_messages(agent, Toolbox(agent.tools, deps=deps), (), instructions)
+    if _description(today) != _description(opening):
         raise JournalError(
             f"the run {run_id} was started with other instructions, tools or another output type "
             "than this agent has; resume it with an agent like the one that started it, or fork it",
@@ -248,10 +244,12 @@ def _leaves(group: BaseExceptionGroup[BaseException]) -> list[BaseException]:
     return found
 
 
-def _run_opened(
-    agent: AgentConfig[Any], toolbox: Toolbox, task: Task, instructions: str | None
+async def _run_opened(
+    agent: AgentConfig[Any], run: Run[Any], task: Task, deps: object
 ) -> RunOpened:
-    messages = opening_messages(agent, toolbox, task, instructions)
+    """Return the first record of a new run."""
+    instructions = await read_instructions(agent, RunContext(deps, run.run_id))
+    messages = opening_messages(agent, run.recorder.toolbox, task, instructions)
     return RunOpened(messages=tuple(messages), started_at=datetime.now(UTC))
 
 

@@ -30,8 +30,10 @@ async def read_instructions(agent: AgentConfig[Any], context: RunContext[Any]) -
     return text
 
 
-def recorded_instructions(opening: Sequence[Message]) -> str | None:
-    """Return the instructions that a run was opened with."""
+def continued_instructions(agent: AgentConfig[Any], opening: Sequence[Message]) -> str | None:
+    """Return the agent's instructions; if a function makes them, those of the run's opening."""
+    if not callable(agent.instructions):
+        return agent.instructions
     for message in opening:
         if isinstance(message.content, DeveloperContent):
             return message.content.instructions

@@ -36,8 +36,8 @@ from ..run import (
     Run,
     RunRecorder,
     RunState,
+    continued_instructions,
     opening_messages,
-    recorded_instructions,
     tools_of,
 )
 
@@ -122,9 +122,7 @@ class Tape:
         task = [
             message for message in opened.messages if message.role not in {"system", "developer"}
         ]
-        instructions = replayed.instructions
-        if callable(instructions):
-            instructions = recorded_instructions(opened.messages)
+        instructions = continued_instructions(replayed, opened.messages)
         messages = opening_messages(replayed, toolbox, task, instructions)
         await recorder.record(opened.model_copy(update={"messages": tuple(messages)}))
         result = await run.execute() if task else None
