@@ -7,7 +7,7 @@ from pathlib import Path, PurePosixPath
 from typing import Generic, TypeVar
 
 from ..harmony import Message
-from ..tools import Citation, document_fields
+from ..tools import DATA_FOLDER, Citation, document_fields
 from .usage import Usage
 
 OutputT = TypeVar("OutputT")
@@ -61,10 +61,9 @@ class RunResult(Generic[OutputT]):
         saved: list[Path] = []
         for file in self.files:
             # A path is the model's text: no part of it may lead out of the folder.
-            parts = [part for part in PurePosixPath(file.path).parts if part not in {"/", ".."}]
-            if parts[:2] == ["mnt", "data"]:
-                parts = parts[2:]
-            elif file.path.startswith("/"):
+            inside = PurePosixPath(file.path.removeprefix(DATA_FOLDER))
+            parts = [part for part in inside.parts if part != ".."]
+            if inside.is_absolute():
                 parts = parts[-1:]
             if file.data is None or not parts:
                 continue

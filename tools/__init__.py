@@ -15,6 +15,7 @@ from ..errors import ToolDefinitionError as ToolDefinitionError
 from ..errors import ToolError as ToolError
 from ..errors import ToolRetry as ToolRetry
 from .apply_patch import ApplyPatch as ApplyPatch
+from .artifacts import DATA_FOLDER as DATA_FOLDER
 from .browser import Brave as Brave
 from .browser import BrowserTool as BrowserTool
 from .browser import Chromium as Chromium

@@ -21,7 +21,8 @@ PUBLIC_NAMES = {
         image_tag open_sandbox prune prune_images put_folder
     """,
     "ossia.tools": """
-        ApplyPatch Attachment Brave BrowserTool Chromium Citation CitationSource DuckDuckGo Exa
+        ApplyPatch Attachment Brave BrowserTool Chromium Citation CitationSource DATA_FOLDER
+        DuckDuckGo Exa
         FUNCTIONS FileStore FunctionTool Hit LocalSearch OpenTool Options PythonTool RunContext
         SearXNG SearchBackend Stateful Tavily Tool ToolCall ToolDefinitionError ToolError ToolResult
         ToolRetry ToolReturn Toolbox YouCom check_method check_parameters document_fields

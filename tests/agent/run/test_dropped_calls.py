@@ -16,14 +16,9 @@ from ossia.agent.testing import (
     python_turn,
 )
 from ossia.harmony import decode
+from tests.agent.failures.failing import CALL, add
 
-ASK = call_turn("add", a=2, b=3, reasoning="I need the sum.")
 ANSWER = answer_turn("It is 5.")
-
-
-def add(a: int, b: int) -> int:
-    """Add two numbers."""
-    return a + b
 
 
 async def test_text_after_a_tool_call_is_dropped() -> None:
@@ -31,7 +26,7 @@ async def test_text_after_a_tool_call_is_dropped() -> None:
         "<|end|><|start|>functions.add to=assistant<|channel|>commentary<|message|>99<|end|>"
         "<|start|>assistant"
     )
-    turn = [*ASK[:-1], *imagined, *answer_turn("It is 99.")]
+    turn = [*CALL[:-1], *imagined, *answer_turn("It is 99.")]
     engine = ScriptedEngine([turn, ANSWER], chunk=1000)
     result = await Agent(engine, tools=[add]).run("2 + 3?")
     assert result.output == "It is 5."
@@ -41,7 +36,7 @@ async def test_text_after_a_tool_call_is_dropped() -> None:
 @pytest.mark.parametrize("end", ["<|end|>", "<|call|>"])
 async def test_further_calls_of_a_turn_are_dropped_and_reported(end: str, tmp_path: Path) -> None:
     start = harmony_tokens(f"{end}<|start|>assistant")
-    turn = [*ASK[:-1], *start, *ASK[:-1], *start, *python_turn("print(5)")]
+    turn = [*CALL[:-1], *start, *CALL[:-1], *start, *python_turn("print(5)")]
     agent = Agent(
         ScriptedEngine([turn, ANSWER], chunk=1000),
         tools=[add],
@@ -66,9 +61,9 @@ async def test_further_calls_of_a_turn_are_dropped_and_reported(end: str, tmp_pa
 
 @pytest.mark.parametrize("chunk", [1, 2, 3, 7])
 async def test_an_engine_that_samples_on_after_a_call_is_stopped(chunk: int) -> None:
-    turn = [*ASK, *harmony_tokens("<|start|>assistant"), *call_turn("add", a=9, b=9)]
+    turn = [*CALL, *harmony_tokens("<|start|>assistant"), *call_turn("add", a=9, b=9)]
     engine = ScriptedEngine([turn, ANSWER], chunk=chunk)
     result = await Agent(engine, tools=[add]).run("2 + 3?")
     calls = [message.text for message in result.messages if message.recipient == "functions.add"]
     assert [json.loads(text) for text in calls] == [{"a": 2, "b": 3}]
-    assert result.usage.sampled_tokens == len(ASK) + len(ANSWER)
+    assert result.usage.sampled_tokens == len(CALL) + len(ANSWER)
