@@ -101,33 +101,39 @@ class OpenApplyPatch:
     async def call(self, call: Message, context: RunContext[Any]) -> ToolReturn:  # noqa: ARG002
         """Apply the patch, and return which files have changed."""
         patch = read_patch_argument(call.text)
-        try:
-            changes = await to_thread.run_sync(self._apply, patch)
-        except PatchError as error:
-            raise ToolError(f"the patch was not applied: {error}") from error
-        except OSError as error:
-            reason = f"{error.filename}: {error.strerror}"
-            raise ToolError(f"the patch was not applied: {reason}") from error
+        changes = await to_thread.run_sync(self._apply, patch)
         return ToolReturn("\n".join(["Done.", *(f"{item.mark} {item.path}" for item in changes)]))
 
     def _apply(self, patch: str) -> Sequence[FileChange]:
-        changes = plan_changes(parse_patch(patch), self.folder.read)
+        try:
+            changes = plan_changes(parse_patch(patch), self.folder)
+        except (PatchError, OSError) as error:
+            raise ToolError(f"the patch was not applied: {_reason(error)}") from error
         texts = {change.path: change.text for change in changes}
-        # Files are written before others are deleted: an error on the way loses nothing.
-        for path, text in texts.items():
-            if text is not None:
-                self.folder.write(path, text)
-        for path, text in texts.items():
-            if text is None:
-                self.folder.delete(path)
+        done: list[str] = []
+        try:
+            # Files are written before others are deleted: an error on the way loses nothing.
+            for path, text in sorted(texts.items(), key=lambda item: item[1] is None):
+                if text is None:
+                    self.folder.delete(path)
+                else:
+                    self.folder.write(path, text)
+                done.append(path)
+        except (PatchError, OSError) as error:
+            which = f"only to {', '.join(done)}" if done else "to no file"
+            raise ToolError(f"the patch was applied {which}: {_reason(error)}") from error
         return changes
+
+
+def _reason(error: PatchError | OSError) -> str:
+    return str(error) if isinstance(error, PatchError) else f"{error.filename}: {error.strerror}"
 
 
 def read_patch_argument(text: str) -> str:
     """Return the patch of a call: the model writes it into JSON, or as it is."""
     try:
         value: object = json.loads(text, strict=False)
-    except ValueError:
+    except (ValueError, RecursionError):
         return text
     if isinstance(value, dict):
         values = [*cast("dict[str, object]", value).values()]

@@ -12,8 +12,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from anyio import fail_after
 
 from ossia.tools import ApplyPatch, Toolbox, ToolDefinitionError, ToolResult
+from ossia.tools.patch import ConfinedFolder
 
 Ask = Callable[..., Awaitable[ToolResult]]
 
@@ -70,6 +72,16 @@ CASES = {
     ),
     "add, then update": Case(
         {}, patch("*** Add File: a", "+1", "*** Update File: a", "@@", "-1", "+2"), {"a": "2\n"}
+    ),
+    "two spellings of a path": Case(
+        {"a": "1\n2\n"},
+        patch("*** Update File: a", "@@", "-1", "+one", "*** Update File: ./a", "@@", "-2", "+two"),
+        {"a": "one\ntwo\n"},
+    ),
+    "a move to the same place": Case(
+        {"a": "1\n"},
+        patch("*** Update File: a", "*** Move to: ./a", "@@", "-1", "+2"),
+        {"a": "2\n"},
     ),
     "the last line feed is added": Case(
         {"a": "one"}, patch("*** Update File: a", "@@", "-one", "+1", "+2"), {"a": "1\n2\n"}
@@ -211,6 +223,10 @@ FAILURES = {
     "version control": (patch("*** Add File: .git/hooks/b", "+x"), "belongs to version control"),
     "version control in capitals": (patch("*** Add File: x/.GIT/b", "+x"), "version control"),
     "a file as a folder": (patch("*** Add File: a/b", "+1"), "'a' in a/b is a file or a link"),
+    "a new file as a folder": (
+        patch("*** Add File: new", "+1", "*** Add File: new/b", "+1"),
+        "new/b cannot be below new, which is a file in this patch",
+    ),
     "a pipe": (patch("*** Delete File: pipe"), "pipe is not a file"),
     "bytes": (patch("*** Update File: bytes", "@@", "-x"), "bytes is not a text file in UTF-8"),
     "a NUL": (patch("*** Add File: a\0b", "+1"), "is not a path below the folder"),
@@ -273,6 +289,29 @@ async def test_a_patch_may_be_written_as_text_or_in_json(
 async def test_arguments_without_a_patch_are_refused(tmp_path: Path, ask: Ask) -> None:
     result = await ask(ApplyPatch(tmp_path), '{"a": 1, "b": 2}')
     assert "write the patch as the only argument" in result.message.text
+
+
+async def test_a_folder_that_cannot_be_written_is_reported(
+    tmp_path: Path, ask: Ask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(folder: ConfinedFolder, path: str, text: str) -> None:
+        if path == "b":
+            raise PermissionError(13, "Permission denied", "b")
+        write(folder, path, text)
+
+    write = ConfinedFolder.write
+    monkeypatch.setattr(ConfinedFolder, "write", refuse)
+    write_files(tmp_path, {"gone": "1\n"})
+    written = patch("*** Delete File: gone", "*** Add File: a", "+1", "*** Add File: b", "+1")
+    result = await ask(ApplyPatch(tmp_path), written)
+    assert result.message.text == "Error: the patch was applied only to a: b: Permission denied"
+    assert files_in(tmp_path) == {"gone": "1\n", "a": "1\n"}
+
+
+async def test_a_long_line_is_parsed_in_linear_time(tmp_path: Path, ask: Ask) -> None:
+    written = patch("*** Update File: a" + " " * 200_000 + "b", "@@", "-1")
+    with fail_after(60):  # a quadratic pattern took two minutes
+        assert (await ask(ApplyPatch(tmp_path), json.dumps(written))).failed
 
 
 async def test_permissions_stay(tmp_path: Path, ask: Ask) -> None:

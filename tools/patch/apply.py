@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 
+from .folder import ConfinedFolder
 from .parser import AddFile, DeleteFile, Hunk, Operation, PatchError, UpdateFile
 
 # Characters that models write differently from the file.
@@ -38,25 +40,24 @@ class FileChange:
     """`A` for a new file, `M` for a changed one, `D` for a deleted one."""
 
 
-def plan_changes(
-    operations: Sequence[Operation], read: Callable[[str], str | None]
-) -> list[FileChange]:
-    """Return what the operations make of the files, in order.
-
-    read: returns the text of a file, and None if there is none.
+def plan_changes(operations: Sequence[Operation], folder: ConfinedFolder) -> list[FileChange]:
+    """Return what the operations make of the files of a folder, in order.
 
     Raises PatchError if an operation does not fit the files.
     """
     changed: dict[str, str | None] = {}
     changes: list[FileChange] = []
 
+    def read(path: str) -> str | None:
+        return changed[path] if path in changed else folder.read(path)
+
     def change(path: str, text: str | None, mark: str) -> None:
         changed[path] = text
         changes.append(FileChange(path, text, mark))
 
     for operation in operations:
-        path = operation.path
-        before = changed[path] if path in changed else read(path)
+        path = folder.normalize(operation.path)
+        before = read(path)
         if isinstance(operation, AddFile):
             text = "".join(f"{line}\n" for line in operation.lines)
             change(path, text, "A" if before is None else "M")
@@ -66,12 +67,22 @@ def plan_changes(
         if isinstance(operation, DeleteFile):
             change(path, None, "D")
             continue
-        after = update_text(before, operation)
-        if operation.new_path is not None and operation.new_path != path:
-            read(operation.new_path)  # finds out whether a file may be there
+        new_path = path if operation.new_path is None else folder.normalize(operation.new_path)
+        if new_path != path:
+            read(new_path)  # finds out whether a file may be there
             change(path, None, "D")
-        change(operation.new_path or path, after, "M")
+        change(new_path, update_text(before, operation), "M")
+    _check_folders([path for path, text in changed.items() if text is not None])
     return changes
+
+
+def _check_folders(paths: Sequence[str]) -> None:
+    """Raise PatchError if one of the files would have to be the folder of another."""
+    files = set(paths)
+    for path in paths:
+        for parent in PurePosixPath(path).parents:
+            if str(parent) in files:
+                raise PatchError(f"{path} cannot be below {parent}, which is a file in this patch")
 
 
 def update_text(text: str, update: UpdateFile) -> str:

@@ -30,6 +30,10 @@ class ConfinedFolder:
     def __init__(self, root: Path) -> None:
         self._root = root
 
+    def normalize(self, path: str) -> str:
+        """Return the one spelling of a path: `./a//b` and the absolute path are `a/b`."""
+        return "/".join(self._parts(path))
+
     def read(self, path: str) -> str | None:
         """Return the text of a file; None if there is none.
 

@@ -23,8 +23,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 BEGIN, END, END_OF_FILE = "*** Begin Patch", "*** End Patch", "*** End of File"
-_OPERATION = re.compile(r"\s*\*\*\* (?P<kind>Add|Delete|Update) File:\s*(?P<path>.*?)\s*")
-_MOVE = re.compile(r"\s*\*\*\* Move to:\s*(?P<path>.*?)\s*")
+_OPERATION = re.compile(r"\*\*\* (?P<kind>Add|Delete|Update) File:(?P<path>.*)")
+_MOVE = re.compile(r"\*\*\* Move to:(?P<path>.*)")
 _WRAPPER = re.compile(
     r"\s*(?:apply_patch\s*)?(?:<<\s*(?P<quote>['\"]?)(?P<end>\w+)(?P=quote)|```[\w-]*)[ \t]*\n"
     r"(?P<patch>.*)\n(?(end)(?P=end)|```)\s*",
@@ -114,13 +114,13 @@ class _Parser:
         return self._lines[self._next] if self._next < len(self._lines) else END
 
     def _operation(self) -> Operation:
-        found = _OPERATION.fullmatch(self._line)
-        if found is None or not found["path"]:
+        found = _OPERATION.fullmatch(self._line.strip())
+        if found is None or not found["path"].strip():
             raise self._error(
                 "write `*** Add File: path`, `*** Delete File: path` or `*** Update File: path`"
             )
         self._next += 1
-        path = found["path"]
+        path = found["path"].strip()
         if found["kind"] == "Delete":
             return DeleteFile(path)
         return self._added(path) if found["kind"] == "Add" else self._updated(path)
@@ -135,8 +135,8 @@ class _Parser:
         return AddFile(path, lines)
 
     def _updated(self, path: str) -> UpdateFile:
-        moved = _MOVE.fullmatch(self._line)
-        new_path = moved["path"] if moved else None
+        moved = _MOVE.fullmatch(self._line.strip())
+        new_path = moved["path"].strip() if moved else None
         self._next += moved is not None
         hunks: list[Hunk] = []
         while not self._is_end_of_operation():
@@ -168,7 +168,7 @@ class _Parser:
         return hunk
 
     def _is_end_of_operation(self) -> bool:
-        return self._line.strip() == END or _OPERATION.fullmatch(self._line) is not None
+        return self._line.strip() == END or _OPERATION.fullmatch(self._line.strip()) is not None
 
     def _error(self, text: str) -> PatchError:
         return PatchError(f"line {self._next + 1} of the patch is {self._line!r}: {text}")

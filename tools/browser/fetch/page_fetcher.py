@@ -72,7 +72,7 @@ class PageFetcher:
     async def _run_scripts(self, page: Page) -> Page:
         """Return the page after its scripts have run, or the page with a note that they did not."""
         try:
-            return await self._load_in_chromium(page.url) or page
+            return await self._load_in_chromium(page.url) or with_status(page, HTTPStatus.OK)
         except BrowserUnavailableError as error:
             log.warning("scripts_skipped", reason=str(error))
             reason = "no browser is installed"
