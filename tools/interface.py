@@ -61,13 +61,14 @@ def _bind(signature: inspect.Signature, expected: inspect.Signature) -> None:
 def _is_surely_plain(method: Callable[..., Any]) -> bool:
     """Return whether a method is a plain function that does not say that it returns an awaitable.
 
-    A decorated function or an object may return an awaitable without being async itself.
+    A lambda, a decorated function or an object may return an awaitable without being async itself.
     """
     function: Any = getattr(method, "__func__", method)
-    returns = str(getattr(function, "__annotations__", {}).get("return", ""))
+    if not inspect.isfunction(function) or inspect.iscoroutinefunction(function):
+        return False
+    returns = str(function.__annotations__.get("return", ""))
     return (
-        inspect.isfunction(function)
-        and not inspect.iscoroutinefunction(function)
+        function.__name__ != "<lambda>"
         and not hasattr(function, "__wrapped__")
         and "wait" not in returns
         and "Coroutine" not in returns

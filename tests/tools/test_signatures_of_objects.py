@@ -187,6 +187,28 @@ def test_the_members_of_a_single_object_are_the_arguments() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("annotation", "description"),
+    [
+        (Point, "Where to go.\n\nA point."),
+        (cast("Any", Annotated)[Point, "The goal."], "The goal.\n\nA point."),
+        (cast("Any", Annotated)[Point, Field(description="The goal.")], "The goal."),
+    ],
+)
+def test_the_only_parameter_is_described_with_the_function(
+    annotation: Any, description: str
+) -> None:
+    def go(point: Any) -> None:
+        """Go there.
+
+        Args:
+            point: Where to go.
+        """
+
+    go.__annotations__["point"] = annotation
+    assert tool(go).namespace.tools[0].description == f"Go there.\n\n{description}"
+
+
 @pytest.mark.parametrize("written", ['{"street": "a"}', '{"x": {"street": "a"}}'])
 def test_the_name_of_a_single_object_may_be_written(written: str) -> None:
     address = tool(function("x: Address")).arguments

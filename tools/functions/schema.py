@@ -64,8 +64,13 @@ class Arguments:
             self._is_whole = issubclass(self.model, _root_model)
         except _FAILURES as error:
             raise _schema_error(function, parameters, error) from error
-        self.description: str = self.schema.pop("description", "")
-        """What the only parameter's type says of itself, if it is the whole of the arguments."""
+        self.description = ""
+        """The description of the only parameter and of its type, if it is all of the arguments."""
+        if self._is_whole:
+            (parameter,) = parameters
+            own = _description_of(parameter) or descriptions.get(parameter.name, "")
+            of_type = self.schema.pop("description", "")
+            self.description = "\n\n".join(filter(None, dict.fromkeys([own, of_type])))
 
     def read(self, text: str, *, strict: bool) -> dict[str, Any]:
         """Validate the JSON of a call, and return the values by parameter, without defaults.
@@ -226,15 +231,19 @@ def _build_field(parameter: Parameter, description: str | None) -> tuple[Any, An
     field = Field(
         alias=own.alias or parameter.name,
         validation_alias=own.validation_alias or parameter.name,
-        description=own.description or _description_in(own.metadata) or description,
+        description=_description_of(parameter) or description,
     )
     return _annotated[annotation, field], Field() if default is Parameter.empty else default
 
 
-def _description_in(metadata: Sequence[object]) -> str | None:
-    """Return the text of `Annotated[int, "the text"]` or `Annotated[int, Doc("the text")]`."""
-    texts = (item.documentation if isinstance(item, Doc) else item for item in metadata)
-    return next((text for text in texts if isinstance(text, str)), None)
+def _description_of(parameter: Parameter) -> str | None:
+    """Return the description in an annotation, such as `Annotated[int, Field(description="...")]`.
+
+    `Annotated[int, "..."]` and `Annotated[int, Doc("...")]` have one too.
+    """
+    own = FieldInfo.from_annotation(parameter.annotation)
+    texts = (item.documentation if isinstance(item, Doc) else item for item in own.metadata)
+    return own.description or next((text for text in texts if isinstance(text, str)), None)
 
 
 def _field_name(index: int) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from functools import wraps
 from typing import Any
+from unittest.mock import AsyncMock
 
 import pytest
 
@@ -123,8 +124,17 @@ class Delegating(Hook):
         return Hook().before_turn(request)
 
 
+class Lambda(Hook):
+    before_output = lambda self, output: Hook().before_output(output)  # noqa: E731
+
+
+class Mocked(Hook):
+    before_output = AsyncMock(return_value=None)
+
+
 async def test_a_hook_may_return_an_awaitable() -> None:
-    agent = Agent(ScriptedEngine([answer_turn("5")]), hooks=[Decorated(), Delegating()])
+    hooks = [Decorated(), Delegating(), Lambda(), Mocked()]
+    agent = Agent(ScriptedEngine([answer_turn("5")]), hooks=hooks)
     assert (await agent.run("2 + 3?")).output == "5"
 
 
